@@ -1,0 +1,1 @@
+"""Judging: predictions, scores per instance and task, and their uncertainty."""

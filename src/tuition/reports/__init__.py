@@ -1,0 +1,1 @@
+"""Reports: learning curves, tables and pages, drawn from stored scores alone."""

@@ -1,0 +1,51 @@
+"""What a study found, as plain records: the rows that reports show and that `scores.csv` holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRow:
+    """One score: a metric's mean over `n` test instances, in 0-100, with its 95% bootstrap interval."""
+
+    task: str
+    arm: str
+    labels: int
+    seed: int
+    metric: str
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionRow:
+    """What a model answered to one test instance, beside what was accepted; `scores` are in 0-1 by metric."""
+
+    task: str
+    arm: str
+    labels: int
+    seed: int
+    instance: str
+    input: str
+    prediction: str
+    references: tuple[str, ...]
+    scores: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StudyResults:
+    """Everything a report needs; `facts` are (name, value) lines such as the model, the seeds and the time taken.
+
+    `tasks` maps each task's name to the definition that its models were told.
+    """
+
+    study: str
+    scores: tuple[ScoreRow, ...]
+    predictions: tuple[PredictionRow, ...] = ()
+    tasks: Mapping[str, str] = field(default_factory=dict)
+    facts: tuple[tuple[str, str], ...] = ()
+    notices: tuple[str, ...] = ()

@@ -1,0 +1,75 @@
+"""A task: its instruction in words, and the labelled instances to learn it from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from tuition.base.fingerprints import fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A worked example that belongs to the instruction, not to the labels.
+
+    Positive examples show a right output; negative ones a wrong output, with an explanation of what is wrong.
+    """
+
+    input: str
+    output: str
+    explanation: str = ""
+    suggestion: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One labelled row: an input with one or more accepted outputs, the main one first."""
+
+    id: str
+    input: str
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task told in words, in the schema of Super-NaturalInstructions and its forerunner.
+
+    Text is kept exactly as its source has it; an element that is absent is empty. Instances are read anew by
+    each call of `instances`, so that a task costs no memory for rows that nobody asked for.
+    """
+
+    name: str
+    definitions: tuple[str, ...]
+    read_instances: Callable[[], Iterator[Instance]] = field(repr=False, compare=False)
+    title: str = ""
+    prompt: str = ""
+    things_to_avoid: str = ""
+    emphasis: str = ""
+    positive_examples: tuple[Example, ...] = ()
+    negative_examples: tuple[Example, ...] = ()
+    categories: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+    input_languages: tuple[str, ...] = ()
+    output_languages: tuple[str, ...] = ()
+    instruction_languages: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+
+    @property
+    def definition(self) -> str:
+        """The definition that prompts tell: the first, where there are several (as Tk-Instruct does)."""
+        return self.definitions[0] if self.definitions else ""
+
+    def instances(self) -> Iterator[Instance]:
+        """Yield the labelled instances in their source's order.
+
+        Raises:
+            ProblemsError: rows that cannot be read, all of them together.
+        """
+        return self.read_instances()
+
+
+def task_fingerprint(task: Task) -> str:
+    """Return a hash of everything a task says and of all its instances, in order."""
+    told = {name: getattr(task, name) for name in Task.__dataclass_fields__ if name != "read_instances"}
+    return fingerprint({**told, "instances": list(task.instances())})

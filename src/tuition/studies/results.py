@@ -40,7 +40,10 @@ class PredictionRow:
 class StudyResults:
     """Everything a report needs; `facts` are (name, value) lines such as the model, the seeds and the time taken.
 
-    `tasks` maps each task's name to the definition that its models were told.
+    The order in which tasks, arms and metrics first appear in `scores` is the order in which reports show them: a
+    study hands its rows over in its own order. The first metric is the one that summaries speak of. `tasks` maps each
+    task's name to the definition that its models were told. `baseline` names the arm that the others are compared
+    with; the first stands in where it is empty or has no scores.
     """
 
     study: str
@@ -49,3 +52,4 @@ class StudyResults:
     tasks: Mapping[str, str] = field(default_factory=dict)
     facts: tuple[tuple[str, str], ...] = ()
     notices: tuple[str, ...] = ()
+    baseline: str = ""

@@ -8,7 +8,33 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tuition.base.errors import UserError, clip
-from tuition.tasks.types import Task
+from tuition.base.fingerprints import fingerprint
+from tuition.tasks.types import Task, task_fingerprint
+
+# File systems allow 255 bytes; this leaves room for what is added to a name (a suffix, a seed, a temporary ending).
+_NAME_LIMIT = 180
+
+
+def name_fault(name: str) -> str | None:
+    """Say what makes a task's name unfit to stand in paths, tables and terminals; None if nothing does.
+
+    Names come from strangers' files. They are never made into paths unchecked: no separators, no `..`, nothing that
+    does not print, nothing over-long.
+
+    Examples:
+        >>> name_fault("../../x")
+        "has a path separator in it ('/')"
+    """
+    for sign in "/\\:":
+        if sign in name:
+            return f"has a path separator in it ({sign!r})"
+    if not name.isprintable():
+        return "has characters in it that do not print"
+    if ".." in name or name.startswith((".", "-", " ")) or name.endswith((".", " ")):
+        return "begins or ends like no name, or has '..' in it"
+    if len(name.encode()) > _NAME_LIMIT:
+        return f"is longer than {_NAME_LIMIT} bytes"
+    return None if name else "is empty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +53,15 @@ class Collection:
     names: tuple[str, ...]
     read_task: Callable[[str], Task] = field(repr=False, compare=False)
     splits: Mapping[str, TaskSplit] = field(default_factory=dict)
+    fingerprint_of: Callable[[], str] | None = field(default=None, repr=False, compare=False)
 
     def __len__(self) -> int:
         """The number of tasks."""
         return len(self.names)
+
+    def __contains__(self, name: object) -> bool:
+        """Whether a task has exactly that name; none is read for it."""
+        return name in self.names
 
     def __iter__(self) -> Iterator[Task]:
         """Yield the tasks in order, reading each as it comes."""
@@ -63,6 +94,16 @@ class Collection:
                 raise UserError(
                     f"{self.path}: {clip(name)!r} begins {len(found)} task names ({shown}); write more of it"
                 )
-        near = difflib.get_close_matches(name, self.names, n=3, cutoff=0.4)
-        hint = f"nearest: {', '.join(near)}" if near else f"the first of its {len(self)} tasks is {self.names[0]}"
+        near = difflib.get_close_matches(name[:_NAME_LIMIT], self.names, n=3, cutoff=0.4)
+        hint = f"nearest: {', '.join(near)}" if near else f"it has {len(self)}, such as {', '.join(self.names[:2])}"
         raise UserError(f"{self.path}: no task is named {clip(name)!r}; {hint}")
+
+    def fingerprint(self) -> str:
+        """Return a hash of the tasks' names and content, worked out anew by each call.
+
+        Raises:
+            ProblemsError: a task cannot be read.
+        """
+        if self.fingerprint_of is not None:
+            return self.fingerprint_of()
+        return fingerprint([task_fingerprint(task) for task in self])

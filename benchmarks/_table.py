@@ -1,0 +1,59 @@
+"""What the benchmarks share: the `--json` option, and printing measurements as one table or one JSON object."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+Cell = str | int | float | bool | None
+_WIDTH = 110
+
+
+def argument_parser(description: str) -> argparse.ArgumentParser:
+    """Return a parser that knows `--json`, to which a benchmark adds its own options."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
+    return parser
+
+
+def print_table(
+    title: str, rows: Sequence[Mapping[str, Cell]], facts: Mapping[str, Cell], *, as_json: bool = False
+) -> None:
+    """Print what was measured: `rows` side by side, `facts` once below them.
+
+    As JSON it is exactly one object, `{"benchmark", "rows", "facts", "machine"}`, and nothing else is printed.
+    Rows may lack cells; a column stands where it first appears.
+    """
+    if as_json:
+        print(json.dumps({"benchmark": title, "rows": list(rows), "facts": dict(facts), "machine": _machine()}))
+        return
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    table = Table(title=title, title_justify="left")
+    for at, column in enumerate(columns):
+        table.add_column(column, justify="left" if at == 0 else "right")
+    for row in rows:
+        table.add_row(*(_shown(row.get(column)) for column in columns))
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDTH)
+    console.print(table)
+    for name, value in (*facts.items(), *_machine().items()):
+        console.print(f"{name}: {_shown(value)}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _shown(cell: Cell) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, float):
+        return f"{cell:,.4g}" if abs(cell) < 1000 else f"{cell:,.0f}"
+    return f"{cell:,}" if isinstance(cell, int) and not isinstance(cell, bool) else str(cell)
+
+
+def _machine() -> dict[str, Cell]:
+    return {"python": platform.python_version(), "processors": os.cpu_count(), "platform": platform.platform()}

@@ -1,0 +1,147 @@
+"""ROUGE-L against `rouge_score`: the same scores to the last bit, in how much less time?
+
+    python benchmarks/rouge.py [--json] [--pairs 10000] [--repeats 5]
+
+Pairs come from the test tasks of Super-NaturalInstructions: a task is drawn, and one of its outputs as the reference.
+The prediction is, by turns, another output of that task, or the reference with every fifth word or so left out.
+
+Both sides score the same pairs in the same run, round by round: rouge_score as its users call it, one
+`RougeScorer(["rougeL"], use_stemmer=True)` and one `score` call a pair; ours by one `rouge_l_many` call. Warm times are
+medians after one round that is not counted. Cold times are of a fresh process each: import, and every word new.
+The exit status is 1 if any score differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from _table import Cell, argument_parser, print_table
+
+Pairs = Sequence[tuple[str, str]]
+Scorer = Callable[[Pairs], list[float]]
+
+_SEED = 1
+_KEPT = 0.8
+_DATA = Path(os.environ.get("TUITION_SHARED_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+
+
+def main() -> int:
+    """Measure, print, and return the exit status."""
+    parser = argument_parser("ROUGE-L: ours against rouge_score on the same pairs.")
+    parser.add_argument("--pairs", type=int, default=10_000, help="how many pairs to score")
+    parser.add_argument("--repeats", type=int, default=5, help="counted rounds of each side")
+    parser.add_argument("--cold", choices=list(_SIDES), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    outputs, source = _outputs()
+    pairs = _pairs(outputs, options.pairs)
+    if options.cold:
+        print(_seconds(lambda: _SIDES[options.cold]()(pairs)))
+        return 0
+
+    cold = {name: _cold_seconds(name, options.pairs) for name in _SIDES}
+    scorers = {name: load() for name, load in _SIDES.items()}
+    scores = {name: scorer(pairs) for name, scorer in scorers.items()}
+    times: dict[str, list[float]] = {name: [] for name in _SIDES}
+    for _ in range(options.repeats):
+        for name, scorer in scorers.items():
+            times[name].append(_seconds(lambda: scorer(pairs)))  # noqa: B023 - called at once
+    differing = sum(float(a).hex() != float(b).hex() for a, b in zip(*scores.values(), strict=True))
+    warm = {name: statistics.median(seconds) for name, seconds in times.items()}
+    rows: list[dict[str, Cell]] = [
+        {
+            "scorer": name,
+            "warm median s": warm[name],
+            "min s": min(times[name]),
+            "max s": max(times[name]),
+            "pairs/s": len(pairs) / warm[name],
+            "cold s": cold[name],
+        }
+        for name in _SIDES
+    ]
+    facts: dict[str, Cell] = {
+        "pairs": len(pairs),
+        "scores that differ in any bit": differing,
+        "times faster, warm": warm["rouge_score"] / warm["tuition"],
+        "times faster, cold": cold["rouge_score"] / cold["tuition"],
+        "repeats": options.repeats,
+        "mean score": statistics.fmean(scores["tuition"]),
+        "words a text, mean": statistics.fmean(len(text.split()) for pair in pairs for text in pair),
+        "pairs from": source,
+    }
+    print_table("ROUGE-L", rows, facts, as_json=options.json)
+    return 1 if differing else 0
+
+
+def _tuition() -> Scorer:
+    from tuition.evaluation.metrics import rouge_l_many
+
+    return lambda pairs: rouge_l_many([prediction for prediction, _ in pairs], [(reference,) for _, reference in pairs])
+
+
+def _rouge_score() -> Scorer:
+    from rouge_score.rouge_scorer import RougeScorer
+
+    scorer = RougeScorer(["rougeL"], use_stemmer=True)
+    return lambda pairs: [scorer.score(reference, prediction)["rougeL"].fmeasure for prediction, reference in pairs]
+
+
+_SIDES: dict[str, Callable[[], Scorer]] = {"tuition": _tuition, "rouge_score": _rouge_score}
+
+
+def _seconds(action: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
+def _cold_seconds(name: str, pairs: int) -> float:
+    command = [sys.executable, __file__, "--cold", name, "--pairs", str(pairs)]
+    return float(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
+def _outputs() -> tuple[list[list[str]], str]:
+    """Return the outputs of each task, and where they come from."""
+    files = sorted((_DATA / "superni" / "tasks").glob("*.json"))
+    if not files:
+        return _generated_outputs(), f"generated words, as there are no tasks in {_DATA / 'superni' / 'tasks'}"
+    tasks = [json.loads(file.read_bytes())["Instances"] for file in files]
+    outputs = [[output for instance in instances for output in instance["output"]] for instances in tasks]
+    return outputs, f"{len(files)} Super-NaturalInstructions tasks, {sum(map(len, outputs)):,} outputs"
+
+
+def _generated_outputs(tasks: int = 100, instances: int = 1000, vocabulary: int = 5000) -> list[list[str]]:
+    draw = random.Random(_SEED)
+    endings = ("", "s", "ed", "ing", "ation", "ness", "ly", "al")
+    words = [
+        "".join(draw.choices("etaoinshrdlucmfw", k=draw.randint(1, 7))) + draw.choice(endings)
+        for _ in range(vocabulary)
+    ]
+    often = [1 / rank for rank in range(1, vocabulary + 1)]
+    lengths = [draw.choice((1, 1, 8, 15, 30)) for _ in range(tasks)]
+    return [
+        [" ".join(draw.choices(words, often, k=draw.randint(1, most))) for _ in range(instances)] for most in lengths
+    ]
+
+
+def _pairs(outputs: list[list[str]], count: int) -> Pairs:
+    draw = random.Random(_SEED)
+    pairs: list[tuple[str, str]] = []
+    for at in range(count):
+        task = draw.choice(outputs)
+        reference = draw.choice(task)
+        shortened = " ".join(word for word in reference.split() if draw.random() < _KEPT)
+        pairs.append((shortened if at % 2 else draw.choice(task), reference))
+    return pairs
+
+
+if __name__ == "__main__":
+    sys.exit(main())

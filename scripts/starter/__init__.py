@@ -1,0 +1,1 @@
+"""How the starter collection is written: one module a task, with its word lists and sentence frames."""

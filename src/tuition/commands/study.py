@@ -1,0 +1,120 @@
+"""Running a study from the command line: progress, the table, `scores.csv` and `report.html`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.markup import escape
+
+from tuition.base.errors import UserError, clip
+from tuition.commands.console import console, notes, print_json
+from tuition.commands.progress import RunProgress
+from tuition.reports.page import write_report
+from tuition.reports.scores_csv import write_scores_csv
+from tuition.reports.tables import results_table
+from tuition.studies.engines import Failure
+from tuition.studies.presets import DEMO
+from tuition.studies.results import StudyResults
+from tuition.studies.run import gather, measure, plan_study, run_plan
+from tuition.studies.spec import STARTER, StudySpec, read_study
+from tuition.studies.store import open_store
+from tuition.tasks.readers import open_collection
+
+_DEMO_TASKS = 3
+
+
+def demo_study(
+    tasks: str, names: Sequence[str], labels: str, *, model: str | None = None, test: int | None = None
+) -> StudySpec:
+    """Return the packaged demo, on other tasks, budgets or another model where they are given.
+
+    Args:
+        tasks: a collection's path, or `starter`.
+        names: task names or unique beginnings; where empty, the demo's own, or the first three of another collection.
+        labels: budgets, divided by commas.
+        model: embedded alias, folder or hub id.
+        test: test instances a task.
+
+    Raises:
+        UserError: the budgets are no counts, or the collection has no tasks.
+    """
+    spec = read_study(DEMO)
+    chosen = {"collection": tasks, "names": tuple(names)}
+    if tasks == STARTER and not names:
+        chosen["names"] = spec.tasks.names
+    elif not names:
+        chosen["names"] = open_collection(Path(tasks).expanduser()).names[:_DEMO_TASKS]
+    changed = spec.model_dump(mode="json")
+    changed["tasks"] |= chosen
+    changed["labels"] = budgets(labels)
+    if model is not None:
+        changed["model"] = model
+    if test is not None:
+        changed["judge"]["test"] = test
+    return StudySpec.model_validate(changed)
+
+
+def budgets(text: str) -> list[int]:
+    """Read label budgets divided by commas.
+
+    Raises:
+        UserError: one is no count, or stands twice.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not all(re.fullmatch(r"\d{1,9}", part) for part in parts):
+        raise UserError(f"--labels {clip(text)!r}: give counts divided by commas, such as 0,16,64")
+    counts = [int(part) for part in parts]
+    if len(set(counts)) != len(counts):
+        raise UserError(f"--labels {clip(text)!r}: a budget stands twice; each may stand once")
+    return counts
+
+
+def study_folder(spec: StudySpec) -> Path:
+    """Return where a study's results go by default: `runs/` and its name, made safe for a path."""
+    return Path("runs") / (re.sub(r"[^\w.-]+", "-", spec.study).strip(".-") or "study")
+
+
+def run_and_report(spec: StudySpec, out: Path, *, as_json: bool = False) -> int:
+    """Run what a study still lacks and show its results; return the exit code.
+
+    0: all steps are finished. 1: some failed; the others are shown, and the same command tries the failed ones again.
+
+    Raises:
+        UserError: the study cannot be planned, or `out` cannot be used.
+    """
+    failures: list[Failure] = []
+    with open_store(out) as store:
+        with RunProgress(notes()) as progress:
+            plan = plan_study(spec, progress)
+            progress.expect(measure(plan, store))
+            failures = run_plan(plan, store, progress)
+        results = gather(plan, store)
+    if results.scores:
+        _show(results, out, as_json=as_json)
+    for failure in failures:
+        notes().print(
+            escape(f"not finished: {failure.step.task.name}, {failure.step.arm}: {failure.reason}"), style="red"
+        )
+    return 1 if failures else 0
+
+
+def _show(results: StudyResults, out: Path, *, as_json: bool) -> None:
+    write_scores_csv(out / "scores.csv", results.scores)
+    write_report(results, out / "report.html")
+    if as_json:
+        print_json(
+            {
+                "study": results.study,
+                "scores": [asdict(row) for row in results.scores],
+                "notices": list(results.notices),
+                "report": str(out / "report.html"),
+            }
+        )
+        return
+    console().print(results_table(results))
+    for notice in results.notices:
+        console().print(escape(f"Note: {notice}"))
+    console().print(f"Report: {escape(str(out / 'report.html'))}   Scores: {escape(str(out / 'scores.csv'))}")

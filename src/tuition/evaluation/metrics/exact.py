@@ -1,0 +1,54 @@
+"""Exact match: whether a prediction says the same as a reference once case, punctuation and spacing are set aside."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Sequence
+
+from tuition.evaluation.metrics.metric import Metric, check_pairs, check_references
+
+_DROP_PUNCTUATION = str.maketrans("", "", string.punctuation)
+
+
+def exact_match(prediction: str, references: Sequence[str]) -> float:
+    """Return 1.0 if the normalised prediction equals any normalised reference, else 0.0.
+
+    Text is normalised as in the evaluation of Tk-Instruct (Wang et al., 2022), which follows SQuAD but keeps articles:
+    lower-cased, ASCII punctuation deleted (not turned into spaces: "twenty-one" becomes "twentyone"), white space
+    collapsed. Other signs, such as typographic quotes, are kept. Two texts of punctuation alone are thus equal.
+
+    Raises:
+        TypeError: `references` is a bare string.
+        UserError: there is no reference.
+    """
+    check_references(references)
+    answer = _normalise(prediction)
+    return float(any(_normalise(reference) == answer for reference in references))
+
+
+def exact_match_many(predictions: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:
+    """Return `exact_match` of every prediction against its own references, in order.
+
+    Raises:
+        TypeError: the references of some prediction are a bare string.
+        UserError: some prediction has no reference.
+        ValueError: `predictions` and `references` differ in length.
+    """
+    check_pairs(predictions, references)
+    return [exact_match(prediction, accepted) for prediction, accepted in zip(predictions, references, strict=True)]
+
+
+def _normalise(text: str) -> str:
+    return " ".join(text.lower().translate(_DROP_PUNCTUATION).split())
+
+
+EXACT_MATCH = Metric(
+    name="exact_match",
+    title="Exact match",
+    description=(
+        "1 where the prediction equals a reference, else 0. Both are lower-cased, stripped of ASCII punctuation and of "
+        "superfluous white space; articles stay. Any of the references counts. Equals Tk-Instruct's exact match."
+    ),
+    score=exact_match,
+    score_many=exact_match_many,
+)

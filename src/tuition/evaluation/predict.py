@@ -1,0 +1,66 @@
+"""Predictions: what a model answers to a task's test instances."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tuition.models.generation import generate_greedily
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from tuition.models.load import LoadedModel
+    from tuition.models.tokens import TokenizedPrompt
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A model's answer; `ended` tells whether the model ended it itself, or the limit did."""
+
+    text: str
+    tokens: int
+    ended: bool
+
+
+def predict(
+    loaded: LoadedModel,
+    tuned: nn.Module,
+    prompts: Sequence[TokenizedPrompt],
+    *,
+    new_tokens: int,
+    batch_size: int = 32,
+    share_prefix: bool = True,
+    advance: Callable[[int], None] = lambda done: None,
+) -> list[Prediction]:
+    """Answer each prompt greedily, in at most `new_tokens` tokens.
+
+    White space around an answer is taken off: the encodings put a space before each target.
+
+    Args:
+        loaded: the base model with its tokenizer.
+        tuned: the module that answers; the base itself, or the base with a tuner loaded.
+        prompts: what to answer.
+        new_tokens: the most tokens of an answer.
+        batch_size: rows answered at once.
+        share_prefix: run each prefix once.
+        advance: is told after each batch how many rows were answered.
+    """
+    rows = generate_greedily(
+        tuned,
+        prompts,
+        end=end_tokens(loaded),
+        new_tokens=new_tokens,
+        batch_size=batch_size,
+        share_prefix=share_prefix,
+        advance=advance,
+    )
+    return [Prediction(loaded.tokens.decode(row).strip(), len(row), len(row) < new_tokens) for row in rows]
+
+
+def end_tokens(loaded: LoadedModel) -> frozenset[int]:
+    """Return the tokens that end an answer: the tokenizer's end token and those of the model's own configuration."""
+    configured = getattr(loaded.model.generation_config, "eos_token_id", None)
+    others = configured if isinstance(configured, (list, tuple)) else [] if configured is None else [configured]
+    return frozenset({loaded.tokens.end, *(int(token) for token in others)})

@@ -1,0 +1,76 @@
+"""Batches: tokenized prompts of one prefix, their bodies and targets padded into one rectangle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from tuition.models.tokens import TokenizedPrompt
+
+IGNORED = -100
+"""The label of a token that is not learnt (torch's and transformers' own convention)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixBatch:
+    """Prompts that share a prefix of P tokens; B rows, the longest body with its target has L tokens.
+
+    `rows` (B × L) is padded at the left, so that all targets end together and only the last `keep` logits are
+    needed; `mask` (B × L) is 1 on tokens and 0 on padding; `labels` (B × L) holds the ids to learn and `IGNORED`.
+    """
+
+    prefix: torch.Tensor
+    rows: torch.Tensor
+    mask: torch.Tensor
+    labels: torch.Tensor
+
+    @property
+    def targets(self) -> int:
+        """How many tokens are learnt."""
+        return int((self.labels != IGNORED).sum())
+
+    @property
+    def keep(self) -> int:
+        """How many of the last positions have logits that matter: the longest target and the position before it."""
+        learnt = (self.labels != IGNORED).any(dim=0).nonzero()
+        return 1 if learnt.numel() == 0 else self.labels.shape[1] - int(learnt[0]) + 1
+
+    def to(self, device: torch.device) -> PrefixBatch:
+        """Return the batch on `device`."""
+        return PrefixBatch(*(part.to(device) for part in (self.prefix, self.rows, self.mask, self.labels)))
+
+
+def collate(prompts: Sequence[TokenizedPrompt], *, with_target: bool = True) -> PrefixBatch:
+    """Put prompts of one prefix into a batch.
+
+    Args:
+        prompts: at least one, all with the same prefix.
+        with_target: append the targets and label them; without, rows are bodies alone, as generation needs them.
+
+    Raises:
+        ValueError: the prefixes differ, or there is no prompt.
+    """
+    if len({prompt.prefix for prompt in prompts}) != 1:
+        raise ValueError("a batch needs at least one prompt, and one prefix for all")
+    rows = [prompt.body + (prompt.target if with_target else ()) for prompt in prompts]
+    learnt = [len(prompt.target) if with_target else 0 for prompt in prompts]
+    length = max(len(row) for row in rows)
+    ids = torch.zeros(len(rows), length, dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    labels = torch.full_like(ids, IGNORED)
+    for i, (row, count) in enumerate(zip(rows, learnt, strict=True)):
+        ids[i, length - len(row) :] = torch.tensor(row, dtype=torch.long)
+        mask[i, length - len(row) :] = 1
+        if count:
+            labels[i, length - count :] = ids[i, length - count :]
+    return PrefixBatch(torch.tensor(prompts[0].prefix, dtype=torch.long), ids, mask, labels)
+
+
+def group_by_prefix(prompts: Sequence[TokenizedPrompt]) -> list[list[int]]:
+    """Return the positions of the prompts, grouped by prefix, in the order in which prefixes first appear."""
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for position, prompt in enumerate(prompts):
+        groups.setdefault(prompt.prefix, []).append(position)
+    return list(groups.values())

@@ -1,0 +1,65 @@
+"""The user's cache: where fetched models are kept, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+import platformdirs
+
+from tuition.base.errors import UserError
+
+_CARD = "tuition.json"
+
+
+@dataclass(frozen=True, slots=True)
+class CachedModel:
+    """A model in the cache: its alias, folder, size on disk in bytes, and the checksum of what it was made from."""
+
+    alias: str
+    path: Path
+    size: int
+    source: str
+    sha256: str
+    licence: str
+
+
+def cache_root() -> Path:
+    """Return Tuition's cache folder: `$TUITION_CACHE`, or the platform's own place for caches."""
+    chosen = os.environ.get("TUITION_CACHE")
+    return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("tuition", appauthor=False))
+
+
+def model_folder(alias: str) -> Path:
+    """Return the folder in which the model of that alias is, or would be, cached."""
+    return cache_root() / "models" / alias
+
+
+def write_card(folder: Path, *, source: str, sha256: str, licence: str) -> None:
+    """Note in `folder` what a cached model was made from."""
+    card = {"source": source, "sha256": sha256, "licence": licence}
+    (folder / _CARD).write_bytes(orjson.dumps(card, option=orjson.OPT_INDENT_2))
+
+
+def cached_models() -> list[CachedModel]:
+    """Return the models in the cache, by alias.
+
+    Raises:
+        UserError: a cached folder's card cannot be read.
+    """
+    root = cache_root() / "models"
+    found = []
+    for card in sorted(root.glob(f"*/{_CARD}")):
+        try:
+            facts = orjson.loads(card.read_bytes())
+            size = sum(file.stat().st_size for file in card.parent.rglob("*") if file.is_file())
+            found.append(
+                CachedModel(card.parent.name, card.parent, size, facts["source"], facts["sha256"], facts["licence"])
+            )
+        except (OSError, orjson.JSONDecodeError, KeyError) as error:
+            raise UserError(
+                f"{card}: cannot be read ({error}); remove the folder {card.parent} and fetch it anew"
+            ) from error
+    return found

@@ -1,0 +1,164 @@
+"""Loading: any causal Hugging Face model by hub id, local folder or embedded alias; never code from outside."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tuition.base.errors import UserError
+from tuition.base.fingerprints import file_sha256, fingerprint
+from tuition.models.embedded import EMBEDDED, ensure_embedded
+from tuition.models.tokens import PromptTokenizer
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+Say = Callable[[str], None]
+_WEIGHT_FILES = ("*.safetensors", "*.json", "*.model", "*.txt", "*.jinja")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model ready to learn or answer, with the tokenizer that turns prompts into its tokens."""
+
+    name: str
+    model: PreTrainedModel
+    tokens: PromptTokenizer
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model's weights are."""
+        device: torch.device = next(self.model.parameters()).device
+        return device
+
+    @property
+    def context(self) -> int:
+        """The longest sequence that the model was made for, in tokens."""
+        return int(
+            getattr(self.model.config, "max_position_embeddings", 0) or getattr(self.model.config, "n_positions", 0)
+        )
+
+
+def model_path(name: str, *, say: Say = lambda text: None) -> str:
+    """Return what transformers loads for `name`: the folder of an embedded alias or of a local path, or a hub id.
+
+    Raises:
+        UserError: a path that is no model folder, or an embedded model that could not be fetched.
+    """
+    if name in EMBEDDED:
+        return str(ensure_embedded(name, say=say))
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise UserError(f"{folder}: has no config.json; a model folder is what save_pretrained writes")
+        return str(folder)
+    if folder.is_absolute() or name.startswith((".", "~")):
+        raise UserError(f"{name}: no such folder; give a model folder, a hub id, or one of: {', '.join(EMBEDDED)}")
+    return name
+
+
+def model_identity(name: str, *, say: Say = lambda text: None) -> str:
+    """Return a fingerprint of the model's weights and tokenizer, by which results made with it are known.
+
+    Embedded models are known by their checksum, local folders by the hashes of their files, hub ids by their commit.
+
+    Raises:
+        UserError: there is no such model, or a hub id and neither network nor cached copy.
+    """
+    if name in EMBEDDED:
+        return f"{name}@{EMBEDDED[name].sha256}"
+    path = model_path(name, say=say)
+    if Path(path).is_dir():
+        files = sorted({file for pattern in _WEIGHT_FILES for file in Path(path).glob(pattern)})
+        return f"folder@{fingerprint([(file.name, file_sha256(file)) for file in files])}"
+    return f"{name}@{_hub_commit(path)}"
+
+
+def load_causal(name: str, *, precision: str = "auto", say: Say = lambda text: None) -> LoadedModel:
+    """Load a causal language model and its tokenizer for use on the best device there is.
+
+    Args:
+        name: an embedded alias, a local folder, or a hub id.
+        precision: `float32`, `bfloat16`, or `auto` (bfloat16 where the device computes in it).
+        say: is told what is being done.
+
+    Raises:
+        UserError: the model cannot be found, is no causal language model, has no end token, or its tokenizer has
+            more tokens than the model has embeddings.
+    """
+    path = model_path(name, say=say)
+    import torch
+    import transformers
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    level = logging.getLogger("transformers").level
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+        model = transformers.AutoModelForCausalLM.from_pretrained(
+            path, dtype=getattr(torch, resolve_precision(precision)), trust_remote_code=False, use_safetensors=True
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"the model {name!r} cannot be loaded: {str(error).strip().splitlines()[0]}") from error
+    finally:
+        logging.getLogger("transformers").setLevel(level)
+    _refuse_mismatch(name, model, tokenizer)
+    return LoadedModel(name, model.to(device).eval(), PromptTokenizer(tokenizer))
+
+
+def load_tokens(name: str, *, say: Say = lambda text: None) -> PromptTokenizer:
+    """Load only the tokenizer of a model.
+
+    Raises:
+        UserError: it cannot be found or has no end token.
+    """
+    path = model_path(name, say=say)
+    import transformers
+
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"the tokenizer of {name!r} cannot be loaded: {str(error).strip().splitlines()[0]}") from error
+    return PromptTokenizer(tokenizer)
+
+
+def resolve_precision(precision: str) -> str:
+    """Return the torch type's name that `precision` means on this machine.
+
+    Raises:
+        UserError: it is none of auto, float32, bfloat16.
+    """
+    if precision not in ("auto", "float32", "bfloat16"):
+        raise UserError(f"precision {precision!r} is not known; use auto, float32 or bfloat16")
+    if precision != "auto":
+        return precision
+    import torch
+
+    if torch.cuda.is_available():
+        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
+    return "bfloat16" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "float32"
+
+
+def _refuse_mismatch(name: str, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    embeddings = int(model.get_input_embeddings().weight.shape[0])
+    if len(tokenizer) > embeddings:
+        raise UserError(
+            f"the model {name!r} has {embeddings} embeddings and its tokenizer {len(tokenizer)} tokens; "
+            "use the tokenizer that belongs to the model, or resize its embeddings first"
+        )
+
+
+def _hub_commit(hub_id: str) -> str:
+    from transformers.utils.hub import cached_file
+
+    try:
+        config = cached_file(hub_id, "config.json")
+    except (OSError, ValueError) as error:
+        raise UserError(f"the model {hub_id!r} cannot be found: {str(error).strip().splitlines()[0]}") from error
+    # …/snapshots/<commit>/config.json: the hub's cache keeps one folder a commit.
+    return Path(str(config)).parent.name

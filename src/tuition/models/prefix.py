@@ -1,0 +1,128 @@
+"""Exact prefix sharing: what is common to a batch is computed once, for learning and judging alike.
+
+A causal model's keys and values of a position depend on earlier positions only. So the prefix can be run once, its
+keys and values expanded to the batch, and the bodies run behind it: the same loss and, since the gradients of an
+expanded tensor sum over the batch, the same gradients, up to rounding.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+from transformers import DynamicCache
+
+from tuition.models.batches import IGNORED, PrefixBatch
+
+_log = logging.getLogger(__name__)
+
+
+class TargetLoss(nn.Module):
+    """A causal model wrapped so that one forward gives the summed loss of a batch's targets.
+
+    One `nn.Module` forward, so that whatever wraps modules (DDP, FSDP, compilation) can wrap this one.
+    """
+
+    def __init__(self, model: nn.Module, *, share_prefix: bool) -> None:
+        """`share_prefix` chooses the shared path; without it every row is run whole, as any trainer would."""
+        super().__init__()
+        self.model = model
+        self.share_prefix = share_prefix
+
+    def forward(self, batch: PrefixBatch) -> torch.Tensor:
+        """Return the sum of cross-entropies (nats, fp32 scalar) over the batch's target tokens."""
+        if self.share_prefix and batch.prefix.numel():
+            return _summed_loss(shared_logits(self.model, batch), batch.labels)
+        return _plain_loss(self.model, batch)
+
+
+def shared_logits(model: nn.Module, batch: PrefixBatch) -> torch.Tensor:
+    """Return the logits (B × keep × V) of the batch's last positions, with its prefix run once."""
+    cache = prefix_cache(model, batch.prefix)
+    expand_cache(cache, batch.rows.shape[0])
+    # Positions, not a number: a slice is not contiguous, and torch would then copy the output matrix once a row.
+    keep = torch.arange(batch.rows.shape[1] - batch.keep, batch.rows.shape[1], device=batch.rows.device)
+    out: Any = model(**rows_input(batch), past_key_values=cache, use_cache=True, logits_to_keep=keep)
+    logits: torch.Tensor = out.logits
+    return logits
+
+
+def prefix_cache(model: nn.Module, prefix: torch.Tensor) -> DynamicCache:
+    """Run a prefix (P tokens) alone and return its keys and values, one row each, with gradients where enabled."""
+    # Without a configuration the cache keeps every position of every layer; sliding windows are left to the mask.
+    cache = DynamicCache()
+    model(input_ids=prefix[None], past_key_values=cache, use_cache=True, logits_to_keep=1)
+    return cache
+
+
+def expand_cache(cache: DynamicCache, rows: int) -> None:
+    """Let each of `rows` rows see the one row of keys and values in `cache`, without copying them."""
+    for layer in cache.layers:
+        layer.keys = layer.keys.expand(rows, -1, -1, -1)
+        layer.values = layer.values.expand(rows, -1, -1, -1)
+
+
+def rows_input(batch: PrefixBatch) -> dict[str, torch.Tensor]:
+    """Return a model's inputs for the rows behind their prefix: ids, the mask over prefix and rows, positions."""
+    seen = batch.mask.new_ones(batch.rows.shape[0], batch.prefix.numel())
+    positions = batch.prefix.numel() + batch.mask.cumsum(dim=1) - 1
+    return {
+        "input_ids": batch.rows,
+        "attention_mask": torch.cat([seen, batch.mask], dim=1),
+        "position_ids": positions.clamp(min=0),
+    }
+
+
+def _summed_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    wanted = labels[:, labels.shape[1] - logits.shape[1] + 1 :]
+    learnt = wanted != IGNORED
+    return functional.cross_entropy(logits[:, :-1][learnt].float(), wanted[learnt], reduction="sum")
+
+
+def _plain_loss(model: nn.Module, batch: PrefixBatch) -> torch.Tensor:
+    """The reference: whole rows, padded at the right, nothing shared, every logit computed."""
+    rows = [torch.cat([batch.prefix, row[mask.bool()]]) for row, mask in zip(batch.rows, batch.mask, strict=True)]
+    labels = [
+        functional.pad(row[mask.bool()], (batch.prefix.numel(), 0), value=IGNORED)
+        for row, mask in zip(batch.labels, batch.mask, strict=True)
+    ]
+    ids = nn.utils.rnn.pad_sequence(rows, batch_first=True)
+    mask = nn.utils.rnn.pad_sequence([torch.ones_like(row) for row in rows], batch_first=True)
+    wanted = nn.utils.rnn.pad_sequence(labels, batch_first=True, padding_value=IGNORED)
+    out: Any = model(input_ids=ids, attention_mask=mask, use_cache=False)
+    logits: torch.Tensor = out.logits[:, :-1]
+    return functional.cross_entropy(
+        logits.flatten(0, 1).float(), wanted[:, 1:].flatten(), ignore_index=IGNORED, reduction="sum"
+    )
+
+
+@torch.no_grad()
+def sharing_is_exact(model: nn.Module, *, tolerance: float = 1e-3) -> bool:
+    """Whether this model gives the same target loss with a shared prefix as without, on two short ragged rows.
+
+    Models whose layers keep other caches than plain attention (recurrent, hybrid) may fail; they then take the plain
+    path. `tolerance` is relative, for fp32; it is loosened by the model's own precision.
+    """
+    parameter = next(model.parameters())
+    vocabulary = int(model.get_input_embeddings().weight.shape[0])  # type: ignore[operator]
+    ids = (torch.arange(12, device=parameter.device) * 7 + 3) % vocabulary
+    rows = torch.stack([ids[6:11], ids[5:10]])
+    mask = torch.tensor([[0, 0, 1, 1, 1], [1, 1, 1, 1, 1]], device=ids.device)
+    labels = torch.full_like(rows, IGNORED)
+    labels[:, -2:] = rows[:, -2:]
+    batch = PrefixBatch(ids[:5], rows, mask, labels)
+    loose = max(tolerance, 4 * torch.finfo(parameter.dtype).eps)
+    was_training = model.training
+    model.eval()
+    try:
+        shared = TargetLoss(model, share_prefix=True)(batch)
+        plain = TargetLoss(model, share_prefix=False)(batch)
+    except (AttributeError, TypeError, ValueError, RuntimeError, IndexError) as error:
+        _log.info("sharing a prefix failed: %s", error)
+        return False
+    finally:
+        model.train(was_training)
+    return bool((shared - plain).abs() <= loose * plain.abs().clamp(min=1.0))

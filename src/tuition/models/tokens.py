@@ -1,0 +1,99 @@
+"""Prompts as tokens: the three parts each on their own, joined into one sequence, with a mask over what is learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tuition.base.errors import UserError
+from tuition.prompts.types import Prompt
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizedPrompt:
+    """Token ids of a prompt's parts. A sequence is their concatenation; only `target` is learnt.
+
+    `prefix` begins with the tokenizer's start token where it has one; `target` ends with its end token.
+    """
+
+    prefix: tuple[int, ...]
+    body: tuple[int, ...]
+    target: tuple[int, ...]
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The whole sequence."""
+        return self.prefix + self.body + self.target
+
+    @property
+    def source_length(self) -> int:
+        """The number of tokens that are given, not learnt."""
+        return len(self.prefix) + len(self.body)
+
+    @property
+    def label_mask(self) -> tuple[bool, ...]:
+        """True where a token is learnt, one entry a token of `ids`."""
+        return (False,) * self.source_length + (True,) * len(self.target)
+
+
+class PromptTokenizer:
+    """Turns prompts into tokens with a Hugging Face tokenizer, part by part.
+
+    A part's tokens do not depend on its neighbours, so the shared and the plain path see the very same sequence.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        """Learn from `tokenizer` which tokens open a sequence and which closes it.
+
+        Raises:
+            UserError: it has no end token, without which a model would never learn to stop.
+        """
+        self.tokenizer = tokenizer
+        if tokenizer.eos_token_id is None:
+            raise UserError(f"the tokenizer {tokenizer.name_or_path!r} has no end token; set its eos_token")
+        self.end: int = int(tokenizer.eos_token_id)
+        self.start: tuple[int, ...] = _start_tokens(tokenizer)
+        self._prefixes: dict[str, tuple[int, ...]] = {}
+
+    def __call__(self, prompts: Sequence[Prompt]) -> list[TokenizedPrompt]:
+        """Return the tokens of each prompt, in order."""
+        bodies = self.ids([prompt.body for prompt in prompts])
+        targets = self.ids([prompt.target for prompt in prompts])
+        return [
+            TokenizedPrompt(self._prefix(prompt.prefix), body, (*target, self.end))
+            for prompt, body, target in zip(prompts, bodies, targets, strict=True)
+        ]
+
+    def ids(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
+        """Return the token ids of each text alone, with no special tokens added or read."""
+        if not texts:
+            return []
+        rows = self.tokenizer(list(texts), add_special_tokens=False, split_special_tokens=True)["input_ids"]
+        return [tuple(row) for row in rows]
+
+    def count(self, text: str) -> int:
+        """Return the number of tokens of a text alone."""
+        return len(self.ids([text])[0])
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of generated tokens, without special tokens, otherwise as it is."""
+        text = self.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return str(text)
+
+    def _prefix(self, text: str) -> tuple[int, ...]:
+        if text not in self._prefixes:
+            self._prefixes[text] = self.start + self.ids([text])[0]
+        return self._prefixes[text]
+
+
+def _start_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
+    with_special = list(tokenizer("a")["input_ids"])
+    plain = list(tokenizer("a", add_special_tokens=False)["input_ids"])
+    for start in range(len(with_special) - len(plain) + 1):
+        if with_special[start : start + len(plain)] == plain:
+            return tuple(with_special[:start])
+    return ()

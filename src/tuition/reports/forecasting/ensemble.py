@@ -1,0 +1,171 @@
+"""The weighted ensemble: which components a curve believes in, what its kin add, and the distribution that follows."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import logsumexp, ndtr, ndtri
+
+from tuition.reports.forecasting.calibration import LEVELS, Calibration
+from tuition.reports.forecasting.components import Components
+from tuition.reports.forecasting.families import Array
+from tuition.reports.forecasting.fit import Fitted, batch, fit, foresee
+from tuition.reports.forecasting.measured import Measured
+
+KEPT = 96
+"""Components kept for each curve, the heaviest ones."""
+
+_NODES = np.sinh(np.linspace(-3.2, 3.2, 41)) / np.sinh(3.2) * 9
+_NORMAL = ndtri(LEVELS)
+_CHUNK = 64
+
+Kin = tuple[Hashable, Hashable]
+"""The task and the arm of a curve: with others of its task it shares the data, with others of its arm the learner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """Calibrated distributions of B x M scores (or gains), each as normal scores `z` (B, M, G) at `nodes` (B, M, G).
+
+    `nominal` (9,) and `raw` (B, M, 9) are the nodes of the map between nominal and raw normal scores.
+    """
+
+    nodes: Array
+    z: Array
+    nominal: Array
+    raw: Array
+    low: float
+    high: float
+
+    def quantile(self, probability: float) -> Array:
+        """Return the score (B, M) below which the truth lies with `probability`, within the metric's range."""
+        raw = _interpolate(np.broadcast_to(self.nominal, self.raw.shape), self.raw, float(ndtri(probability)))
+        return np.clip(_interpolate(self.z, self.nodes, raw), self.low, self.high)
+
+    def above(self, score: float | Array) -> Array:
+        """Return the probability (B, M) that the truth is at least `score` (a number, or one for each of B x M)."""
+        z = _interpolate(self.nodes, self.z, score)
+        return np.asarray(1 - ndtr(_interpolate(self.raw, np.broadcast_to(self.nominal, self.raw.shape), z)))
+
+
+def _interpolate(x: Array, y: Array, at: float | Array) -> Array:
+    """Return `y` at `at` by linear interpolation along the last axis of the ascending `x`, clamped at its ends."""
+    goal = np.broadcast_to(np.asarray(at, float), x.shape[:-1])[..., None]
+    right = np.clip((x < goal).sum(-1, keepdims=True), 1, x.shape[-1] - 1)
+    x0, x1 = np.take_along_axis(x, right - 1, -1), np.take_along_axis(x, right, -1)
+    y0, y1 = np.take_along_axis(y, right - 1, -1), np.take_along_axis(y, right, -1)
+    part = np.clip((goal - x0) / np.maximum(x1 - x0, 1e-12), 0, 1)
+    return np.asarray((y0 + part * (y1 - y0))[..., 0])
+
+
+@dataclass(frozen=True, slots=True)
+class Ensemble:
+    """The curves of one chunk with the components they believe in: `index` and `weight`, both (B, C).
+
+    `wild` (B,) is each curve's posterior share of the largest wiggles.
+    """
+
+    fitted: Fitted
+    index: npt.NDArray[np.int64]
+    weight: Array
+    wild: Array
+    components: Components
+    calibration: Calibration
+
+    def scores(self, at: Array) -> Distribution:
+        """Return the distributions of the expected scores at sizes `at` (B, M)."""
+        mean, variance = foresee(self.fitted, self.components, self.index, at)
+        return self._mixture(mean, variance, at, 0.0)
+
+    def gains(self, at: Array, since: Array) -> Distribution:
+        """Return the distributions of the gains from sizes `since` (B, 1) to `at` (B, M)."""
+        mean, variance = foresee(self.fitted, self.components, self.index, at, since)
+        return self._mixture(mean, variance, at, -1.0)
+
+    def _mixture(self, mean: Array, variance: Array, at: Array, low: float) -> Distribution:
+        weight = self.weight[:, :, None]
+        middle = (weight * mean).sum(1)
+        deviation = np.sqrt((weight * (variance + (mean - middle[:, None]) ** 2)).sum(1))
+        nodes = middle[..., None] + deviation[..., None] * _NODES
+        standard = (nodes[:, None] - mean[..., None]) / np.sqrt(variance)[..., None]
+        below = (weight[..., None] * ndtr(standard)).sum(1)
+        z = np.maximum.accumulate(ndtri(np.clip(below, 1e-12, 1 - 1e-12)), axis=-1)
+        curves = self.fitted.batch
+        known = np.broadcast_to(curves.known.sum(1)[:, None], at.shape)
+        reach = at / np.maximum(curves.sizes.max(1, where=curves.known, initial=0.0), 1.0)[:, None]
+        nominal, raw = self.calibration.raw_scores(known, reach, _NORMAL)
+        return Distribution(nodes, z, nominal, raw, low, 1.0)
+
+
+def ensembles(
+    curves: Sequence[Measured],
+    components: Components,
+    calibration: Calibration,
+    kin: Sequence[Kin] | None = None,
+) -> list[tuple[npt.NDArray[np.int64], Ensemble]]:
+    """Return the ensembles of all curves, in chunks, each with the places of its curves in `curves`.
+
+    With `kin`, a curve's weights are the learnt ones, plus the posterior shares of the other curves of its task and of
+    its arm, each counting as much as the calibration found such curves to be worth.
+    """
+    order = np.argsort([len(curve.sizes) for curve in curves], kind="stable")
+    chunks = [order[i : i + _CHUNK] for i in range(0, len(order), _CHUNK)]
+    made = []
+    shared = None if kin is None else _shared(curves, chunks, components, calibration, kin)
+    for places in chunks:
+        fitted = fit(batch([curves[i] for i in places]), components)
+        likelihood = calibration.sharpness * fitted.log_likelihood.reshape(len(places), -1)
+        prior = calibration.log_weights.reshape(1, -1)
+        if shared is not None:
+            prior = shared.weights(places, _shares(likelihood + prior), prior)
+        made.append((places, _keep(fitted, _shares(likelihood + prior), components, calibration)))
+    return made
+
+
+def _shares(log_posterior: Array) -> Array:
+    return np.asarray(np.exp(log_posterior - logsumexp(log_posterior, axis=1, keepdims=True)))
+
+
+def _keep(fitted: Fitted, share: Array, components: Components, calibration: Calibration) -> Ensemble:
+    wild = share[:, -len(components) :].sum(1)
+    index = np.argpartition(-share, KEPT, axis=1)[:, :KEPT]
+    weight = np.take_along_axis(share, index, axis=1)
+    return Ensemble(fitted, index, weight / weight.sum(1, keepdims=True), wild, components, calibration)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """For tasks and for arms: the summed posterior shares of each group (G, T*J), each curve's group, one curve's worth."""
+
+    sides: tuple[tuple[Array, npt.NDArray[np.int64], float], ...]
+
+    def weights(self, places: npt.NDArray[np.int64], own: Array, prior: Array) -> Array:
+        """Return log weights (B, T*J): the learnt ones and what kin add, the curve's own shares left out."""
+        mass = np.broadcast_to(np.exp(prior), own.shape).copy()
+        for total, group, worth in self.sides:
+            mass += worth * np.maximum(total[group[places]] - own, 0.0)
+        return np.asarray(np.log(mass / mass.sum(1, keepdims=True)))
+
+
+def _shared(
+    curves: Sequence[Measured],
+    chunks: Sequence[npt.NDArray[np.int64]],
+    components: Components,
+    calibration: Calibration,
+    kin: Sequence[Kin],
+) -> _Shared:
+    prior = calibration.log_weights.reshape(1, -1)
+    sides = []
+    for side, worth in enumerate((calibration.task_kin, calibration.arm_kin)):
+        names = {name: i for i, name in enumerate(dict.fromkeys(one[side] for one in kin))}
+        group = np.array([names[one[side]] for one in kin])
+        sides.append((np.zeros((len(names), prior.shape[1])), group, worth))
+    for places in chunks:
+        fitted = fit(batch([curves[i] for i in places]), components)
+        own = _shares(calibration.sharpness * fitted.log_likelihood.reshape(len(places), -1) + prior)
+        for total, group, _ in sides:
+            np.add.at(total, group[places], own)
+    return _Shared(tuple(sides))

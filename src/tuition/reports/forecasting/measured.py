@@ -1,0 +1,73 @@
+"""A learning curve as it was measured: mean scores at sizes, and how far noise may have moved them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tuition.reports.forecasting.families import Array
+
+SHARED_TEST_NOISE = 0.7
+"""Share of a test set's sampling variance that moves all points of a curve together.
+
+All sizes are judged on the same test instances, most of which are right or wrong whatever the size.
+"""
+
+SEED_NOISE = (-1.9, -0.28)
+"""Intercept and slope, in log(n + 8), of the log standard deviation between seeds at a score in the middle of the range."""
+
+_SEED_WEIGHT = 4.0
+"""How many seeds the learnt deviation between seeds counts for, beside those measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """k points of one curve, scores as shares of the metric's range.
+
+    `sizes` and `values` are (k,), sizes ascending and distinct; `noise` (k, k) is the covariance of the errors of the
+    values; `n` is the number of test instances and `seeds` (k,) how many runs each value is the mean of.
+    """
+
+    sizes: Array
+    values: Array
+    noise: Array
+    seeds: Array
+    n: float
+
+
+def spread(values: Array) -> Array:
+    """Return how wide a score may scatter at a level: 1 in the middle of the range, small at its ends."""
+    inside = np.clip(values, 0.02, 0.98)
+    return 2 * np.sqrt(inside * (1 - inside))
+
+
+def seed_deviation(sizes: Array, values: Array) -> Array:
+    """Return the standard deviation between seeds that is usual at `sizes` and `values`."""
+    return np.exp(SEED_NOISE[0] + SEED_NOISE[1] * np.log(sizes + 8)) * spread(values)
+
+
+def test_variance(values: Array, n: float) -> Array:
+    """Return the sampling variance of a mean of `n` scores in 0-1; that of right or wrong answers is the largest."""
+    inside = (values * n + 1) / (n + 2)
+    return inside * (1 - inside) / n
+
+
+def measure(
+    sizes: Sequence[float], by_seed: Sequence[Sequence[float]], n: float, test: Array | None = None
+) -> Measured:
+    """Return the curve whose value at `sizes[i]` is the mean of the scores `by_seed[i]`, each over `n` test instances.
+
+    `test` (k,) replaces the sampling variance that follows from `n`, where it is known better (from an interval).
+    """
+    x = np.asarray(sizes, float)
+    values = np.array([np.mean(scores) for scores in by_seed])
+    seeds = np.array([len(scores) for scores in by_seed], float)
+    sampling = test_variance(values, n) if test is None else np.asarray(test, float)
+    usual = seed_deviation(x, values) ** 2 + (1 - SHARED_TEST_NOISE) * sampling
+    seen = np.array([np.var(scores, ddof=1) if len(scores) > 1 else 0.0 for scores in by_seed])
+    between = (_SEED_WEIGHT * usual + (seeds - 1) * seen) / (_SEED_WEIGHT + seeds - 1)
+    together = np.sqrt(SHARED_TEST_NOISE * sampling)
+    noise = np.diag(between / seeds) + together[:, None] * together[None, :]
+    return Measured(x, values, noise, seeds, n)

@@ -1,0 +1,230 @@
+"""The report page: one HTML file that shows a study's curves, scores and answers, and needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from markupsafe import Markup, escape
+
+from tuition.base.errors import UserError
+from tuition.base.files import write_atomically
+from tuition.reports.charts import COLOURS, ArmStyle, arm_style, chart_data
+from tuition.reports.curves import Curve, CurvePoint, best_arms, learning_curves
+from tuition.reports.samples import Samples, choose_samples, is_right
+from tuition.reports.summary import findings, overview
+from tuition.reports.wording import interval_text, metric_title, score_text, shown_name
+from tuition.studies.results import PredictionRow, ScoreRow, StudyResults
+
+ANSWERS_SHOWN = 8
+"""How many answers the page shows of each point, as long as they stay below `_MOST_ANSWERS` in all."""
+
+_MOST_ANSWERS = 4000
+_FEWEST_SHOWN = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """One metric's score in a row of the table."""
+
+    value: str
+    interval: str
+    best: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row of the table of all scores: a point, or one seed's share of it (`seed` is set)."""
+
+    labels: int
+    arm: str
+    arm_index: int
+    seeds: str
+    n: str
+    cells: tuple[_Cell | None, ...]
+    is_part: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _TaskView:
+    """What the page says of one task."""
+
+    name: str
+    definition: str
+    finding: str
+    rows: tuple[_Row, ...]
+    samples: tuple[Samples, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _ArmView:
+    name: str
+    colour: int
+    style: ArmStyle
+
+
+def write_report(results: StudyResults, path: Path) -> None:
+    """Write the study's report to `path`: one HTML file that opens without a network.
+
+    It holds plotly.js (MIT licence) as the installed plotly package ships it. The same results give the same file.
+
+    Raises:
+        UserError: there are no scores, two scores claim the same place, or the file cannot be written.
+    """
+    # Half surrogate pairs cannot be written as UTF-8; what was no text to begin with becomes a question mark.
+    write_atomically(path, render_report(results).encode("utf-8", errors="replace"))
+
+
+def render_report(results: StudyResults) -> str:
+    """Return the page of `write_report` as text.
+
+    Raises:
+        UserError: there are no scores, or two scores claim the same place.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    if not results.scores:
+        raise UserError(f"study {shown_name(results.study)} has no scores yet; run it before writing its report")
+    curves = learning_curves(results.scores)
+    points = len({(row.task, row.arm, row.labels) for row in results.predictions})
+    shown = max(_FEWEST_SHOWN, min(ANSWERS_SHOWN, _MOST_ANSWERS // max(points, 1)))
+    arms = dict.fromkeys([c.arm for c in curves] + [row.arm for row in results.predictions])
+    scripts = {"plotly": _plotly_js(), "page": _packaged("page.js")}
+    environment = Environment(
+        loader=PackageLoader("tuition.reports", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(name=shown_name, readable=_readable, breakable=_breakable, unbroken=_unbroken)
+    environment.tests["right"] = is_right
+    return environment.get_template("page.html.jinja").render(
+        study=results.study,
+        overview=overview(results),
+        tasks=_task_views(results, curves, shown),
+        arms={arm: _ArmView(shown_name(arm), i % COLOURS, arm_style(i)) for i, arm in enumerate(arms)},
+        charted=list(dict.fromkeys(curve.arm for curve in curves)),
+        metrics=[metric_title(metric) for metric in dict.fromkeys(curve.metric for curve in curves)],
+        seed_count=len({seed for curve in curves for point in curve.points for seed in point.seeds}),
+        facts=results.facts,
+        notices=results.notices,
+        shown=shown,
+        score_at={
+            (c.task, c.arm, p.labels): _told(p) for c in curves if c.metric == curves[0].metric for p in c.points
+        },
+        answer_scores=_answer_scores,
+        policy=_policy(scripts.values()),
+        css=Markup(_packaged("page.css")),  # noqa: S704 - our own file
+        data=Markup(script_json(chart_data(curves))),  # noqa: S704 - script_json escapes it
+        scripts={name: Markup(text) for name, text in scripts.items()},  # noqa: S704 - our own file and plotly's
+    )
+
+
+def script_json(value: object) -> str:
+    r"""Return JSON that may stand inside a `<script>` element: ASCII, with `<`, `>` and `&` written as `\u003c`…."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _task_views(results: StudyResults, curves: Sequence[Curve], shown: int) -> list[_TaskView]:
+    told = findings(results)
+    samples = choose_samples(results.predictions, shown)
+    scores: dict[str, list[ScoreRow]] = {}
+    for row in results.scores:
+        scores.setdefault(row.task, []).append(row)
+    arms = list(dict.fromkeys(curve.arm for curve in curves))
+    metrics = list(dict.fromkeys(curve.metric for curve in curves))
+    return [
+        _TaskView(
+            name=name,
+            definition=results.tasks.get(name, ""),
+            finding=told.get(name, ""),
+            rows=tuple(_rows([c for c in curves if c.task == name], scores.get(name, []), arms, metrics)),
+            samples=tuple(sample for sample in samples if sample.task == name),
+        )
+        for name in dict.fromkeys([*scores, *(row.task for row in results.predictions)])
+    ]
+
+
+def _rows(
+    curves: Sequence[Curve], scores: Sequence[ScoreRow], arms: Sequence[str], metrics: Sequence[str]
+) -> Iterator[_Row]:
+    """Yield the rows of one task by labels, then arm; a point of several seeds is followed by each of them."""
+    by_seed = {(row.labels, row.arm, row.metric, row.seed): row for row in scores}
+    for labels in sorted({row.labels for row in scores}):
+        best = {metric: best_arms(curves, metric, labels) for metric in metrics}
+        for index, arm in enumerate(arms):
+            points = {c.metric: point for c in curves if c.arm == arm and (point := c.at(labels))}
+            if not points:
+                continue
+            seeds = sorted({seed for point in points.values() for seed in point.seeds})
+            cells = tuple(_cell(points.get(m), arm in best[m]) for m in metrics)
+            told = f"mean of {len(seeds)}" if len(seeds) > 1 else str(seeds[0])
+            yield _Row(labels, arm, index, told, _n(points.values()), cells, is_part=False)
+            for seed in seeds if len(seeds) > 1 else ():
+                parts = [by_seed.get((labels, arm, metric, seed)) for metric in metrics]
+                cells = tuple(_cell(part) for part in parts)
+                yield _Row(labels, arm, index, str(seed), _n(filter(None, parts)), cells, is_part=True)
+
+
+def _cell(score: CurvePoint | ScoreRow | None, best: bool = False) -> _Cell | None:
+    return (
+        score if score is None else _Cell(f"{score.value:.1f}", interval_text(score.low, score.high).strip("()"), best)
+    )
+
+
+def _told(point: CurvePoint) -> str:
+    return score_text(point.value, point.low, point.high)
+
+
+def _n(scores: Iterable[CurvePoint | ScoreRow]) -> str:
+    return " / ".join(f"{n:,}" for n in sorted({score.n for score in scores}))
+
+
+def _answer_scores(row: PredictionRow) -> str:
+    """Return an answer's graded scores in 0-100; exact match is told by its mark already."""
+    return ", ".join(f"{metric_title(m)} {100 * score:.0f}" for m, score in row.scores.items() if m != "exact_match")
+
+
+def _breakable(name: str) -> Markup:
+    """Return an escaped name that may be broken behind its underscores, where long task names should be."""
+    return Markup("<wbr>").join(escape(part) for part in re.split("(?<=_)(?=[^_])", shown_name(name)))
+
+
+def _unbroken(text: str) -> Markup:
+    """Return escaped text in which no line ends inside an interval."""
+    kept = re.sub(r"\(\d+\.\d – \d+\.\d\)", r'<span class="unbroken">\g<0></span>', str(escape(text)))
+    return Markup(kept)  # noqa: S704 - escaped above
+
+
+def _readable(text: str) -> str:
+    return text.replace("\0", "␀")  # HTML cannot hold the null character
+
+
+def _policy(scripts: Iterable[str]) -> str:
+    """Return the Content-Security-Policy: nothing is fetched, and no script runs but these, known by their hashes."""
+    hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
+    # plotly sets style attributes, and makes an image of a chart through data: and blob: addresses.
+    return (
+        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _packaged(name: str) -> str:
+    return resources.files("tuition.reports").joinpath(name).read_text(encoding="utf-8")
+
+
+def _plotly_js() -> str:
+    from plotly.offline import get_plotlyjs
+
+    # The text must come out of the HTML parser as it went in (its hash is in the policy) and must not end its element.
+    text: str = get_plotlyjs()
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("</script", "<\\/script").replace("<!--", "<\\!--")

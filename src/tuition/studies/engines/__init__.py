@@ -1,0 +1,49 @@
+"""Engines: they run a plan's steps; only they know order, places and retries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tuition.base.registry import Registry
+from tuition.studies.plan import Plan, Step
+from tuition.studies.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A step that could not be finished, and why."""
+
+    step: Step
+    reason: str
+
+
+class Watcher(Protocol):
+    """Is told how a run goes; the command line draws a bar from it, a log prints lines."""
+
+    def say(self, text: str) -> None:
+        """Something that takes a while has begun outside the steps."""
+
+    def begin(self, step: Step) -> None:
+        """A step has begun."""
+
+    def advance(self, work: float) -> None:
+        """So much work (in the units of `Step.cost`) has been done."""
+
+    def end(self, step: Step, seconds: float, told: str) -> None:
+        """A step is finished; `told` is what it has to say in a few words."""
+
+    def fail(self, failure: Failure) -> None:
+        """A step could not be finished."""
+
+
+class Engine(Protocol):
+    """Runs what a plan still lacks."""
+
+    def run(self, plan: Plan, store: Store, watcher: Watcher, pending: Sequence[Step]) -> list[Failure]:
+        """Run the pending steps, keep each when it is finished, and return those that failed."""
+
+
+ENGINES: Registry[type[Engine]] = Registry("engine")
+ENGINES.add("local", "tuition.studies.engines.local:LocalEngine")

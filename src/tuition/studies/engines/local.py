@@ -1,0 +1,52 @@
+"""The local engine: all steps in this process, in order, on one warm model."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+
+from tuition.base.errors import UserError
+from tuition.studies.engines import Failure, Watcher
+from tuition.studies.engines.worker import Worker
+from tuition.studies.plan import Plan, Step, TrainStep
+from tuition.studies.store import Store
+
+_log = logging.getLogger(__name__)
+
+
+class LocalEngine:
+    """Runs steps one after another; one that fails takes down only those that need its result."""
+
+    def run(self, plan: Plan, store: Store, watcher: Watcher, pending: Sequence[Step]) -> list[Failure]:
+        """Run the pending steps, keep each when it is finished, and return those that failed."""
+        worker = Worker(plan.spec.model, plan.precision, store, watcher.say)
+        done: set[str] = set()
+        failed: dict[str, Failure] = {}
+        for step in pending:
+            if step.key in done:
+                continue
+            lacking = None if isinstance(step, TrainStep) or step.trained is None else failed.get(step.trained)
+            failure = Failure(step, "its training failed") if lacking else _attempt(worker, step, watcher)
+            if failure is None:
+                done.add(step.key)
+            else:
+                failed[step.key] = failure
+                watcher.fail(failure)
+        return list(failed.values())
+
+
+def _attempt(worker: Worker, step: Step, watcher: Watcher) -> Failure | None:
+    started = time.perf_counter()
+    watcher.begin(step)
+    try:
+        run = worker.train if isinstance(step, TrainStep) else worker.evaluate
+        told = run(step, watcher.advance)  # type: ignore[arg-type]
+    except UserError as error:
+        return Failure(step, str(error))
+    except Exception as error:
+        # Whatever one step stumbles over, its neighbours go on; the trace is kept for whoever mends it.
+        _log.exception("a step failed")
+        return Failure(step, f"{type(error).__name__}: {error}")
+    watcher.end(step, time.perf_counter() - started, told)
+    return None

@@ -1,0 +1,131 @@
+"""From a study to its results: plan it, run what is not finished yet, and gather what the store holds."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+from tuition import __version__
+from tuition.models.load import model_identity, resolve_precision
+from tuition.prompts.fit import FitLedger
+from tuition.studies.engines import ENGINES, Failure, Watcher
+from tuition.studies.plan import EvaluateStep, Plan, make_plan
+from tuition.studies.results import PredictionRow, ScoreRow, StudyResults
+from tuition.studies.spec import StudySpec
+from tuition.studies.store import Finished, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How much of a plan is finished: steps and work (in the units of `Step.cost`), and how much there is."""
+
+    steps: int
+    work: float
+    total_steps: int
+    total_work: float
+
+
+def plan_study(spec: StudySpec, watcher: Watcher) -> Plan:
+    """Expand a study for this machine.
+
+    Raises:
+        UserError: a task or the model cannot be had.
+    """
+    precision = resolve_precision(spec.precision)
+    return make_plan(spec, model_identity=model_identity(spec.model, say=watcher.say), precision=precision)
+
+
+def measure(plan: Plan, store: Store) -> Progress:
+    """Return how much of a plan the store already holds."""
+    finished = store.finished_keys()
+    done = [step for step in plan.steps if step.key in finished]
+    return Progress(len(done), sum(step.cost for step in done), len(plan.steps), sum(step.cost for step in plan.steps))
+
+
+def run_plan(plan: Plan, store: Store, watcher: Watcher, *, engine: str = "local") -> list[Failure]:
+    """Run the steps that the store lacks; return those that failed."""
+    finished = store.finished_keys()
+    pending = [step for step in plan.steps if step.key not in finished]
+    return ENGINES[engine]().run(plan, store, watcher, pending) if pending else []
+
+
+def gather(plan: Plan, store: Store) -> StudyResults:
+    """Return the results of all judging steps that are finished."""
+    scores: list[ScoreRow] = []
+    predictions: list[PredictionRow] = []
+    judged: list[tuple[EvaluateStep, Finished]] = []
+    for step in plan.evaluations:
+        kept = store.finished(step.key)
+        if kept is None:
+            continue
+        judged.append((step, kept))
+        place: dict[str, Any] = {"task": step.task.name, "arm": step.arm, "labels": step.labels, "seed": step.seed}
+        scores += [
+            ScoreRow(**place, metric=s.metric, value=s.value, low=s.low, high=s.high, n=s.n) for s in kept.scores
+        ]
+        for row in store.read_predictions(step.key):
+            predictions.append(
+                PredictionRow(
+                    **place,
+                    instance=row["instance"],
+                    input=row["input"],
+                    prediction=row["prediction"],
+                    references=tuple(row["references"]),
+                    scores=row["scores"],
+                )
+            )
+    return StudyResults(
+        study=plan.spec.study,
+        scores=tuple(scores),
+        predictions=tuple(predictions),
+        tasks={task.name: task.definition for task in plan.tasks},
+        facts=tuple(_facts(plan, store, judged)),
+        notices=tuple(_notices(plan, store, judged)),
+    )
+
+
+def _facts(plan: Plan, store: Store, judged: Iterable[tuple[EvaluateStep, Finished]]) -> list[tuple[str, str]]:
+    spec = plan.spec
+    kept = [finished for step in plan.steps if (finished := store.finished(step.key))]
+    facts = [("Model", f"{spec.model}, computing in {plan.precision}")]
+    for arm, stages in spec.arms.items():
+        recipe = stages[-1].recipe
+        facts.append((f"Arm “{arm}”", f"encoding {stages[-1].encoding}, recipe {recipe.name} ({recipe.tuner})"))
+    limits = sorted({finished.details["new_tokens"] for _, finished in judged})
+    facts += [
+        ("Judged on", f"{spec.judge.test} test instances a task, the same for every point of its curves"),
+        ("Labels", f"{', '.join(map(str, spec.labels))} a task, nested, drawn in {spec.tasks.order} order"),
+        ("Seeds", ", ".join(map(str, spec.seeds))),
+        ("Longest answer", f"{limits[0]} to {limits[-1]} tokens, by task" if limits else "nothing judged yet"),
+        ("Computing time", f"{sum(f.seconds for f in kept) / 60:.1f} minutes in {len(kept)} steps"),
+        ("Made with", _versions()),
+        ("On", f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}"),
+        ("Date", time.strftime("%Y-%m-%d")),
+    ]
+    return facts
+
+
+def _versions() -> str:
+    others = (f"{name} {version(name)}" for name in ("torch", "transformers", "peft"))
+    return ", ".join([f"tuition {__version__}", *others])
+
+
+def _notices(plan: Plan, store: Store, judged: Iterable[tuple[EvaluateStep, Finished]]) -> list[str]:
+    notices = []
+    for step, finished in judged:
+        told = str(FitLedger(**finished.details["fit"]))
+        if told:
+            notices.append(f"{step.task.name}, {step.arm}, {step.labels} labels, test: {told}")
+    for key in dict.fromkeys(step.trained for step in plan.evaluations if step.trained):
+        kept = store.finished(key)
+        if kept is None:
+            continue
+        if told := str(FitLedger(**kept.details["fit"])):
+            notices.append(f"training step {key[:12]}: {told}")
+        if not kept.details["log"]["shared_prefix"] and kept.details["recipe"]["share_prefix"]:
+            notices.append(f"training step {key[:12]}: this model cannot share a prefix exactly, so none was shared")
+    return list(dict.fromkeys(notices))

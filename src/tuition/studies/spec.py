@@ -1,0 +1,149 @@
+"""A study's file: one YAML, checked whole before anything is read or trained."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+
+from tuition.base.errors import Problem, ProblemsError, UserError, clip
+from tuition.evaluation.metrics import METRICS
+from tuition.models.recipes import RECIPES, Recipe
+from tuition.prompts.encodings import ENCODINGS
+
+STARTER = "starter"
+"""The name that stands for the collection inside the package, where a path could stand."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _known(registry: Any) -> BeforeValidator:
+    def check(name: object) -> object:
+        if isinstance(name, str):
+            try:
+                registry[name]
+            except UserError as error:
+                raise ValueError(str(error)) from error
+        return name
+
+    return BeforeValidator(check)
+
+
+def _recipe(value: object) -> object:
+    """Read a recipe's name, or a mapping of its name and the settings that differ from it."""
+    if isinstance(value, str):
+        value = {"name": value}
+    if not isinstance(value, dict):
+        return value
+    settings = dict(value)
+    known = {field.name for field in dataclasses.fields(Recipe)}
+    if unknown := sorted(set(settings) - known):
+        raise ValueError(f"unknown settings {', '.join(map(str, unknown))}; a recipe has {', '.join(sorted(known))}")
+    try:
+        return dataclasses.replace(RECIPES[str(settings.pop("name", "small-data"))], **settings)
+    except UserError as error:
+        raise ValueError(str(error)) from error
+
+
+class TaskChoice(_Strict):
+    """Which tasks: a collection's path (or `starter`), and names in it; all of its tasks where none is named.
+
+    `order` says whether test rows and labels are drawn by seed or taken in the file's order.
+    """
+
+    collection: str
+    names: tuple[str, ...] = ()
+    order: Literal["seeded", "file"] = "seeded"
+
+
+class Stage(_Strict):
+    """One round of learning: how tasks are told, and how weights are tuned."""
+
+    encoding: Annotated[str, _known(ENCODINGS)]
+    setting: Literal["single-task"] = "single-task"
+    recipe: Annotated[Recipe, BeforeValidator(_recipe)] = RECIPES["small-data"]
+
+
+class Judge(_Strict):
+    """How models are judged: rows set aside, metrics, and the most tokens of an answer.
+
+    `new_tokens: auto` allows one and a half times the longest answer among the validation rows and worked examples.
+    """
+
+    test: Annotated[int, Field(ge=1)] = 100
+    validation: Annotated[int, Field(ge=0)] = 10
+    metrics: Annotated[tuple[Annotated[str, _known(METRICS)], ...], Field(min_length=1)] = ("rouge_l", "exact_match")
+    new_tokens: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+
+
+class StudySpec(_Strict):
+    """One experiment: tasks, model, arms, label budgets, seeds and judging.
+
+    An arm is a chain of stages; the chain has one stage for now. Budgets are labels a task and are nested.
+    """
+
+    study: Annotated[str, Field(min_length=1)]
+    tasks: TaskChoice
+    model: Annotated[str, Field(min_length=1)] = "smollm2-135m"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    arms: Annotated[dict[str, Annotated[tuple[Stage, ...], Field(min_length=1, max_length=1)]], Field(min_length=1)]
+    labels: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (1,)
+    judge: Judge = Judge()
+
+    @field_validator("labels", "seeds")
+    @classmethod
+    def _distinct(cls, values: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(values)) != len(values):
+            raise ValueError(f"{', '.join(map(str, values))}: a number stands twice; each may stand once")
+        return tuple(sorted(values))
+
+
+def read_study(path: Path) -> StudySpec:
+    """Read and check a study's file; a relative collection path is taken from the file's own folder.
+
+    Raises:
+        UserError: the file cannot be read or is no YAML.
+        ProblemsError: unknown keys or wrong values, all of them together.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); give a study's YAML file") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: is no readable YAML ({' '.join(str(error).split())})") from error
+    spec = parse_study(data, path)
+    collection = Path(spec.tasks.collection).expanduser()
+    if spec.tasks.collection == STARTER or collection.is_absolute():
+        return spec
+    absolute = str((path.parent / collection).resolve())
+    return spec.model_copy(update={"tasks": spec.tasks.model_copy(update={"collection": absolute})})
+
+
+def parse_study(data: object, path: Path) -> StudySpec:
+    """Check a study that was read from `path`.
+
+    Raises:
+        ProblemsError: unknown keys or wrong values, all of them together.
+    """
+    if not isinstance(data, dict):
+        raise ProblemsError([Problem("study", "is no mapping", "a study has keys such as study, tasks, arms", path)])
+    try:
+        return StudySpec.model_validate(data)
+    except ValidationError as error:
+        raise ProblemsError(_problem(fault, path) for fault in error.errors()) from error
+
+
+def _problem(fault: Any, path: Path) -> Problem:
+    place = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        return Problem("study-key", f"unknown key {clip(place)}", "remove it or mend its spelling", path)
+    if fault["type"] == "missing":
+        return Problem("study-key", f"{place} is missing", "add it", path)
+    wanted = str(fault["msg"]).removeprefix("Value error, ")
+    return Problem("study-value", f"{clip(place)} is {clip(repr(fault['input']))}", wanted, path)

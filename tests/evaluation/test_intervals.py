@@ -1,0 +1,191 @@
+import math
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tuition.base.errors import UserError
+from tuition.evaluation import intervals
+from tuition.evaluation.intervals import Interval, bootstrap_interval, paired_bootstrap
+
+stats = pytest.importorskip("scipy.stats", reason="scipy is the independent implementation")
+
+
+def sample(seed, n, kind="spread"):
+    draw = np.random.default_rng(seed)
+    return draw.beta(2, 3, n) if kind == "spread" else (draw.random(n) < 0.7).astype(float)
+
+
+@pytest.mark.parametrize("kind", ["spread", "right or wrong"])
+@pytest.mark.parametrize("n", [30, 200, 3000])
+def test_the_interval_agrees_with_scipys_percentile_bootstrap(kind, n):
+    values = sample(1, n, kind)
+    ours = bootstrap_interval(values, resamples=20000, seed=1)
+    peer = stats.bootstrap((values,), np.mean, n_resamples=20000, method="percentile", batch=500, rng=2)
+    width = peer.confidence_interval.high - peer.confidence_interval.low
+    assert ours.low == pytest.approx(peer.confidence_interval.low, abs=0.03 * width)
+    assert ours.high == pytest.approx(peer.confidence_interval.high, abs=0.03 * width)
+    assert ours.mean == values.mean()
+    assert ours.n == n
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9, 0.99])
+def test_for_many_values_the_interval_is_the_normal_one(level):
+    values = sample(2, 4000)
+    error = values.std() / math.sqrt(len(values))
+    reach = NormalDist().inv_cdf((1 + level) / 2) * error
+    ours = bootstrap_interval(values, level=level, resamples=8000, seed=3)
+    assert ours.low == pytest.approx(values.mean() - reach, abs=0.12 * error)
+    assert ours.high == pytest.approx(values.mean() + reach, abs=0.12 * error)
+
+
+@pytest.mark.parametrize("kind", ["spread", "right or wrong"])
+def test_ninety_five_of_a_hundred_intervals_hold_the_true_mean(kind):
+    truth = 0.4 if kind == "spread" else 0.7
+    found = [bootstrap_interval(sample(seed, 100, kind), resamples=500, seed=seed) for seed in range(600)]
+    assert 0.92 <= np.mean([one.low <= truth <= one.high for one in found]) <= 0.975
+
+
+def test_drawing_counts_and_drawing_instances_give_the_same_interval(monkeypatch):
+    values = np.random.default_rng(4).choice([0.0, 0.31, 0.57, 1.0], 400)
+    by_count = bootstrap_interval(values, resamples=20000, seed=5)
+    monkeypatch.setattr(intervals, "_COUNT_COST", 10**9)
+    by_instance = bootstrap_interval(values, resamples=20000, seed=5)
+    assert by_count.low == pytest.approx(by_instance.low, abs=0.003)
+    assert by_count.high == pytest.approx(by_instance.high, abs=0.003)
+    assert by_count != by_instance
+
+
+def test_the_seed_alone_decides_the_draws():
+    values = list(sample(6, 80))
+    assert bootstrap_interval(values, seed=7) == bootstrap_interval(np.array(values), seed=7)
+    assert bootstrap_interval(values, seed=7) != bootstrap_interval(values, seed=8)
+    assert paired_bootstrap(values, values[::-1], seed=7) == paired_bootstrap(values, values[::-1], seed=7)
+
+
+def test_small_blocks_give_every_resample(monkeypatch):
+    values = sample(8, 50)
+    monkeypatch.setattr(intervals, "_BLOCK", 70)
+    small = bootstrap_interval(values, resamples=3001, seed=9)
+    monkeypatch.undo()
+    whole = bootstrap_interval(values, resamples=3001, seed=9)
+    assert small.low == pytest.approx(whole.low, abs=0.01)
+    assert small.high == pytest.approx(whole.high, abs=0.01)
+
+
+@pytest.mark.parametrize("n", [1, 2, 10, 50, 1000])
+@pytest.mark.parametrize("level", [0.9, 0.95])
+@pytest.mark.parametrize("right", [0.0, 1.0])
+def test_all_wrong_and_all_right_get_the_limits_of_clopper_and_pearson(n, level, right):
+    exact = stats.binomtest(int(right * n), n).proportion_ci(level, method="exact")
+    ours = bootstrap_interval([right] * n, level=level, seed=1)
+    assert (ours.mean, ours.n) == (right, n)
+    assert ours.low == pytest.approx(exact.low, abs=1e-12)
+    assert ours.high == pytest.approx(exact.high, abs=1e-12)
+
+
+def test_none_of_fifty_can_be_seven_in_a_hundred():
+    assert bootstrap_interval([0.0] * 50, seed=1).high == pytest.approx(0.0711, abs=1e-4)
+
+
+def test_equal_values_inside_the_bounds_are_widened_both_ways_unless_there_are_no_bounds():
+    ours = bootstrap_interval([0.4] * 20, seed=1)
+    assert 0.0 < ours.low < 0.4 < ours.high < 1.0
+    assert bootstrap_interval([0.5] * 20, seed=1, bounds=None) == Interval(0.5, 0.5, 0.5, 20)
+    assert bootstrap_interval([7.0], seed=1, bounds=None) == Interval(7.0, 7.0, 7.0, 1)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
+def test_the_ends_stand_in_order_within_the_bounds(values):
+    ours = bootstrap_interval(values, resamples=200, seed=1)
+    assert -1e-12 <= ours.low <= ours.high <= 1 + 1e-12
+    assert min(values) - 1e-12 <= ours.mean <= max(values) + 1e-12
+
+
+def test_what_cannot_be_is_refused():
+    with pytest.raises(UserError, match="n = 0"):
+        bootstrap_interval([], seed=1)
+    with pytest.raises(UserError, match="n = 0"):
+        paired_bootstrap([], [], seed=1)
+    with pytest.raises(ValueError, match="value 1 is nan"):
+        bootstrap_interval([0.5, math.nan], seed=1)
+    with pytest.raises(ValueError, match=r"45\.0 is not in 0\.0 to 1\.0"):
+        bootstrap_interval([0.5, 45.0], seed=1)
+    with pytest.raises(ValueError, match="level 95"):
+        bootstrap_interval([0.5, 0.6], level=95, seed=1)
+    with pytest.raises(ValueError, match="0 resamples"):
+        bootstrap_interval([0.5, 0.6], resamples=0, seed=1)
+    with pytest.raises(ValueError, match="shape"):
+        bootstrap_interval([[0.5], [0.6]], seed=1)
+    with pytest.raises(ValueError, match="2 scores against 1"):
+        paired_bootstrap([0.5, 0.6], [0.5], seed=1)
+
+
+def test_other_bounds_serve_other_scales():
+    assert bootstrap_interval([0.0] * 50, seed=1, bounds=(0, 100)).high == pytest.approx(7.11, abs=0.01)
+
+
+def test_the_paired_interval_is_that_of_the_differences():
+    a, b = sample(10, 150), sample(11, 150)
+    ours = paired_bootstrap(a, b, resamples=20000, seed=1)
+    peer = stats.bootstrap((a - b,), np.mean, n_resamples=20000, method="percentile", rng=2).confidence_interval
+    assert ours.difference == pytest.approx(a.mean() - b.mean(), abs=1e-12)
+    assert ours.low == pytest.approx(peer.low, abs=0.002)
+    assert ours.high == pytest.approx(peer.high, abs=0.002)
+
+
+@pytest.mark.parametrize("better", [0.0, 0.02, 0.05])
+def test_for_many_differences_p_is_the_normal_one(better):
+    draw = np.random.default_rng(12)
+    b = draw.uniform(0.2, 0.6, 400)
+    noise = draw.normal(0, 0.2, 400)
+    a = b + better + noise - noise.mean()
+    z = better / (math.sqrt(np.mean((a - b) ** 2)) / 20)
+    ours = paired_bootstrap(a, b, resamples=20000, seed=1, bounds=None)
+    assert ours.p == pytest.approx(2 * (1 - NormalDist().cdf(z)), abs=0.01)
+
+
+@pytest.mark.parametrize("kind", ["spread", "right or wrong"])
+@pytest.mark.parametrize("cost", [0, 10**9])
+def test_p_agrees_with_scipys_permutation_test(monkeypatch, kind, cost):
+    monkeypatch.setattr(intervals, "_COUNT_COST", cost)
+    a, b = sample(13, 60, kind), sample(14, 60, kind)
+    ours = paired_bootstrap(a, b, resamples=20000, seed=1)
+    peer = stats.permutation_test(
+        (a, b), lambda x, y: np.mean(x - y), permutation_type="samples", n_resamples=20000, rng=2
+    )
+    assert ours.p == pytest.approx(peer.pvalue, abs=0.015)
+
+
+@pytest.mark.parametrize(("n", "p"), [(1, 1.0), (2, 0.5), (5, 0.0625), (8, 2 / 256)])
+def test_p_of_a_clean_sweep_is_that_of_the_sign_test(n, p):
+    ours = paired_bootstrap([1.0] * n, [0.0] * n, resamples=50000, seed=1)
+    assert ours.p == pytest.approx(p, abs=0.004)
+    assert (ours.low > 0) == (p < 0.05)
+
+
+def test_equal_scores_differ_by_nothing_but_are_not_certain_to():
+    a = sample(15, 100)
+    ours = paired_bootstrap(a, a, seed=1)
+    assert (ours.difference, ours.p) == (0.0, 1.0)
+    assert ours.low == -ours.high < -0.03
+
+
+def test_swapping_the_sides_turns_the_sign():
+    a, b = sample(16, 90), sample(17, 90)
+    one, other = paired_bootstrap(a, b, resamples=20000, seed=1), paired_bootstrap(b, a, resamples=20000, seed=1)
+    assert one.difference == -other.difference
+    assert one.low == pytest.approx(-other.high, abs=0.003)
+    assert one.p == pytest.approx(other.p, abs=0.01)
+
+
+def test_one_seldom_finds_a_difference_where_there_is_none():
+    draw = np.random.default_rng(18)
+    found = [
+        paired_bootstrap(*(draw.random((2, 40)) < 0.5).astype(float), resamples=400, seed=seed).p < 0.05
+        for seed in range(400)
+    ]
+    assert np.mean(found) < 0.07

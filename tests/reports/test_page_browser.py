@@ -1,0 +1,272 @@
+"""The page as a reader meets it: in a real browser, from a file, with no network."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuition.reports.page import write_report
+from tuition.studies.results import PredictionRow, ScoreRow, StudyResults
+
+pytestmark = pytest.mark.browser
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+HOSTILE = "</script><script>window.hacked=1</script><img src=x onerror='window.hacked=2'><b>b</b>%{x}<a href='http://x.test'>a</a>"
+
+
+@dataclass
+class Opened:
+    """A page that has been opened, with all that it asked for and said."""
+
+    page: Any
+    asked: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+    def count(self, selector: str) -> int:
+        return int(self.page.locator(selector).count())
+
+    def colour(self, selector: str, name: str) -> str:
+        return str(self.page.locator(selector).first.evaluate(f"e => getComputedStyle(e)['{name}']"))
+
+    def marks(self, chart: int, trace: int = 0) -> list[float]:
+        """Return the heights at which a trace's points stand, in pixels."""
+        read = "es => es.map(e => e.getBoundingClientRect().y)"
+        points = self.page.locator(".chart").nth(chart).locator(".scatterlayer .trace").nth(trace).locator("path.point")
+        return [float(y) for y in points.evaluate_all(read)]
+
+
+def found() -> str:
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None and os.environ.get("TUITION_REQUIRE_BROWSER") == "1":
+        pytest.fail(f"none of {', '.join(NAMES)} is installed, and TUITION_REQUIRE_BROWSER=1 asks for one")
+    if path is None:
+        pytest.skip(f"none of {', '.join(NAMES)} is installed")
+    return path
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    executable = found()
+    if os.environ.get("TUITION_REQUIRE_BROWSER") != "1":
+        pytest.importorskip("playwright", reason="playwright is not installed")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def show(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Opened]]:
+    contexts = []
+
+    def open_report(results: StudyResults, **settings: Any) -> Opened:
+        path = tmp_path / "report.html"
+        write_report(results, path)
+        context = chromium.new_context(**{"offline": True, "viewport": {"width": 1280, "height": 900}, **settings})
+        contexts.append(context)
+        opened = Opened(context.new_page())
+        context.on("request", lambda request: opened.asked.append(request.url))
+        opened.page.on("console", lambda message: opened.said.append(message.text))
+        opened.page.on("pageerror", lambda error: opened.said.append(str(error)))
+        opened.page.goto(path.as_uri())
+        opened.page.evaluate(
+            "document.addEventListener('securitypolicyviolation', e => console.error(e.violatedDirective))"
+        )
+        return opened
+
+    yield open_report
+    for context in contexts:
+        context.close()
+
+
+def wait_for_charts(opened: Opened, charts: int) -> None:
+    for chart in opened.page.locator(".chart").all():
+        chart.scroll_into_view_if_needed()
+    opened.page.wait_for_function(f"document.querySelectorAll('.chart .scatterlayer').length === {charts}")
+
+
+def test_each_task_has_a_chart_with_its_arms_and_points(show: Callable[..., Opened], results: StudyResults) -> None:
+    opened = show(results)
+    wait_for_charts(opened, 3)
+    for chart in opened.page.locator(".chart").all():
+        assert chart.locator(".scatterlayer .trace").count() == 2
+        assert chart.locator(".scatterlayer path.point").count() == 2 * 3
+        assert chart.locator(".scatterlayer .errorbar").count() == 2 * 3
+        assert chart.locator(".xtick text").all_text_contents() == ["0", "16", "64"]
+
+
+def test_the_page_asks_for_nothing_and_says_nothing(
+    show: Callable[..., Opened], results: StudyResults, tmp_path: Path
+) -> None:
+    opened = show(results)
+    wait_for_charts(opened, 3)
+    opened.page.get_by_text("exact match", exact=True).first.click()
+    for point in opened.page.locator(".answer-set > summary").all():
+        point.click()
+    assert opened.asked == [(tmp_path / "report.html").as_uri()]
+    assert opened.said == []
+
+
+def test_the_metric_switch_changes_what_is_drawn(show: Callable[..., Opened], results: StudyResults) -> None:
+    opened = show(results)
+    wait_for_charts(opened, 3)
+    before = opened.marks(0)
+    opened.page.get_by_role("radio", name="exact match").focus()
+    opened.page.keyboard.press("Space")
+    opened.page.wait_for_function("document.querySelector('.chart .ytitle').textContent === 'exact match'")
+    assert all(now > then for now, then in zip(opened.marks(0), before, strict=True))  # 5 less: further down
+    assert opened.page.locator(".ytitle").all_text_contents() == ["exact match"] * 3
+    opened.page.get_by_role("radio", name="ROUGE-L").check(force=True)
+    assert opened.marks(0) == pytest.approx(before)
+
+
+def test_an_arm_can_be_hidden_and_shown_again(show: Callable[..., Opened], results: StudyResults) -> None:
+    opened = show(results)
+    wait_for_charts(opened, 3)
+    box = opened.page.get_by_role("checkbox", name="without instruction")
+    box.uncheck(force=True)
+    opened.page.wait_for_function("document.querySelectorAll('.scatterlayer .trace').length === 3")
+    box.check(force=True)
+    opened.page.wait_for_function("document.querySelectorAll('.scatterlayer .trace').length === 6")
+
+
+def test_a_point_tells_its_score_interval_and_n(show: Callable[..., Opened], results: StudyResults) -> None:
+    opened = show(results)
+    wait_for_charts(opened, 3)
+    point = opened.page.locator(".chart").first.locator(".scatterlayer .trace").nth(1).locator("path.point").nth(1)
+    point.scroll_into_view_if_needed()
+    box = point.bounding_box()
+    assert box is not None
+    opened.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    opened.page.wait_for_selector(".hoverlayer .hovertext")
+    told = " ".join(opened.page.locator(".hoverlayer .hovertext tspan").all_text_contents())
+    for part in ("with instruction", "45.0", "(41.0 – 51.0)", "16 labels, n = 50"):
+        assert part in told
+
+
+def test_dark_mode_is_followed_live_by_the_page_and_its_charts(
+    show: Callable[..., Opened], results: StudyResults
+) -> None:
+    opened = show(results, color_scheme="light")
+    wait_for_charts(opened, 3)
+    watched = (("body", "backgroundColor"), (".xtick text", "fill"), (".chart .main-svg", "backgroundColor"))
+    light = [opened.colour(*place) for place in watched]
+    line = opened.colour(".scatterlayer .js-line", "stroke")
+    opened.page.emulate_media(color_scheme="dark")
+    opened.page.wait_for_function(f"getComputedStyle(document.querySelector('.xtick text')).fill !== '{light[1]}'")
+    dark = [opened.colour(*place) for place in watched]
+    assert all(a != b for a, b in zip(light, dark, strict=True))
+    assert opened.colour(".scatterlayer .js-line", "stroke") != line
+
+
+def test_hostile_text_is_inert(show: Callable[..., Opened]) -> None:
+    scores = tuple(ScoreRow(HOSTILE, HOSTILE, labels, 1, HOSTILE, 50.0, 40.0, 60.0, 9) for labels in (0, 16))
+    row = PredictionRow(HOSTILE, HOSTILE, 16, 1, HOSTILE, HOSTILE * 9, HOSTILE, (HOSTILE,), {HOSTILE: 0.5})
+    opened = show(StudyResults(HOSTILE, scores, (row,), {HOSTILE: HOSTILE}, ((HOSTILE, HOSTILE),), (HOSTILE,)))
+    wait_for_charts(opened, 1)
+    opened.page.locator(".answer-set > summary").click()
+    opened.page.locator("path.point").first.scroll_into_view_if_needed()
+    box = opened.page.locator("path.point").first.bounding_box()
+    assert box is not None
+    opened.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    opened.page.wait_for_selector(".hoverlayer .hovertext")
+    assert opened.page.evaluate("window.hacked") is None
+    assert opened.count("img") == opened.count("main a[href^=http]") == opened.count(".hoverlayer a") == 0
+    assert "<img src=x" in opened.page.locator(".hoverlayer .hovertext").first.inner_html().replace("&lt;", "<")
+    assert opened.page.locator("td[data-name=Answer]").inner_text() == HOSTILE
+    assert opened.said == []
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280, 1920])
+def test_the_page_never_scrolls_sideways(
+    show: Callable[..., Opened], make_results: Callable[..., StudyResults], width: int
+) -> None:
+    results = make_results(
+        tasks=("task_with_a_long_name_" * 12, "x" * 300), arms=("a" * 90, "with the instruction " * 6), seeds=(1, 2)
+    )
+    opened = show(results, viewport={"width": width, "height": 900})
+    wait_for_charts(opened, 2)
+    opened.page.evaluate("document.querySelectorAll('details').forEach(e => { e.open = true })")
+    assert opened.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    chart, card = (opened.page.locator(name).first.bounding_box() for name in (".chart .main-svg", ".card"))
+    assert chart["width"] <= card["width"]
+
+
+def test_many_charts_are_drawn_when_they_come_near(
+    show: Callable[..., Opened], make_results: Callable[..., StudyResults]
+) -> None:
+    opened = show(make_results(tasks=tuple(f"task {n}" for n in range(40)), answers=0))
+    opened.page.wait_for_selector(".chart .scatterlayer")
+    assert 0 < opened.count(".chart .scatterlayer") < 40
+    wait_for_charts(opened, 40)
+
+
+def test_printing_draws_every_chart_in_light_colours_and_goes_back(
+    show: Callable[..., Opened], make_results: Callable[..., StudyResults]
+) -> None:
+    opened = show(make_results(tasks=tuple(f"task {n}" for n in range(40)), answers=0), color_scheme="dark")
+    opened.page.wait_for_selector(".chart .scatterlayer")
+    dark = opened.colour(".xtick text", "fill")
+    opened.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert opened.count(".chart .scatterlayer") == 40
+    assert opened.colour(".xtick text", "fill") != dark
+    opened.page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert opened.colour(".xtick text", "fill") == dark
+
+
+def test_without_javascript_the_numbers_and_answers_can_be_read(
+    show: Callable[..., Opened], results: StudyResults, chromium: Any, tmp_path: Path
+) -> None:
+    write_report(results, tmp_path / "report.html")
+    context = chromium.new_context(java_script_enabled=False, offline=True)
+    page = context.new_page()
+    page.goto((tmp_path / "report.html").as_uri())
+    assert page.locator("#curves noscript p").is_visible()
+    assert not page.locator(".chart").first.is_visible()
+    assert not page.locator(".controls").is_visible()
+    assert page.get_by_role("cell", name="45.0", exact=True).first.is_visible()
+    page.locator(".answer-set > summary").first.click()
+    assert page.get_by_text("question", exact=False).first.is_visible()
+    context.close()
+
+
+def test_the_keyboard_reaches_switch_arms_and_answers(show: Callable[..., Opened], results: StudyResults) -> None:
+    opened = show(results)
+    wait_for_charts(opened, 3)
+    reached = set()
+    for _ in range(60):
+        opened.page.keyboard.press("Tab")
+        reached.add(opened.page.evaluate("document.activeElement.name || document.activeElement.tagName"))
+        if {"metric", "arm", "SUMMARY"} <= reached:
+            break
+    assert {"A", "metric", "arm", "SUMMARY"} <= reached
+    opened.page.keyboard.press("Enter")
+    assert opened.page.locator(".answer-set[open] td.mark").first.is_visible()
+
+
+def test_a_missing_library_is_told_instead_of_empty_charts(show: Callable[..., Opened], results: StudyResults) -> None:
+    opened = show(results)
+    page = opened.page
+    broken = Path(page.url.removeprefix("file://"))
+    text = broken.read_text(encoding="utf-8")
+    broken.write_text(text.replace("plotly.js v", "plotly.js V", 1), encoding="utf-8")  # its hash no longer matches
+    page.reload()
+    assert page.locator("#failed").is_visible()
+    assert not page.locator(".chart").first.is_visible()

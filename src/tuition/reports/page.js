@@ -85,28 +85,32 @@
     shapes: axisBreak(colour),
   });
 
-  const drawn = new Set();
   const draw = (index) => {
     const { metric, shown } = chosen();
     const colour = palette();
     const traces = data.charts[index].lines[metric].map((points, arm) => trace(points, arm, colour, shown[arm]));
-    drawn.add(index);
-    return Plotly.react(holders[index], traces, layout(metric, colour), { ...config, toImageButtonOptions: { filename: `chart-${index + 1}`, scale: 3 } });
+    const image = { filename: `chart-${index + 1}`, scale: 3 };
+    Plotly.react(holders[index], traces, layout(metric, colour), { ...config, toImageButtonOptions: image });
   };
-  const redraw = () => drawn.forEach(draw);
 
-  for (const input of document.querySelectorAll("input[name=metric], input[name=arm]")) input.addEventListener("change", redraw);
-  dark.addEventListener("change", redraw);
-
-  // A page may hold a hundred charts: each is drawn when it comes near, all of them before printing, in light colours.
+  // A page may hold a hundred charts: each is drawn, and drawn anew after a change, when it is near the window.
   const near = new IntersectionObserver((entries) => {
     for (const entry of entries.filter((entry) => entry.isIntersecting)) {
       near.unobserve(entry.target);
       draw(holders.indexOf(entry.target));
     }
   }, { rootMargin: "800px" });
-  holders.forEach((holder) => near.observe(holder));
-  addEventListener("beforeprint", () => {
+  const redraw = () => {
+    for (const holder of holders) {
+      near.unobserve(holder);
+      near.observe(holder);
+    }
+  };
+
+  redraw();
+  for (const input of document.querySelectorAll("input[name=metric], input[name=arm]")) input.addEventListener("change", redraw);
+  dark.addEventListener("change", redraw);
+  addEventListener("beforeprint", () => { // paper is light, and takes every chart
     document.documentElement.classList.add("printing");
     holders.forEach((_, index) => draw(index));
   });

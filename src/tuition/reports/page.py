@@ -199,8 +199,8 @@ def _breakable(name: str) -> Markup:
 
 
 def _unbroken(text: str) -> Markup:
-    """Return escaped text in which no line ends inside an interval."""
-    kept = re.sub(r"\(\d+\.\d – \d+\.\d\)", r'<span class="unbroken">\g<0></span>', str(escape(text)))
+    """Return escaped text in which no line ends inside an interval or between "n =" and its number."""
+    kept = re.sub(r"\(\d+\.\d – \d+\.\d\)|\(n = [\d,]+\)", r'<span class="unbroken">\g<0></span>', str(escape(text)))
     return Markup(kept)  # noqa: S704 - escaped above
 
 

@@ -44,8 +44,9 @@ def spread(values: Array) -> Array:
 
 
 def seed_deviation(sizes: Array, values: Array) -> Array:
-    """Return the standard deviation between seeds that is usual at `sizes` and `values`."""
-    return np.exp(SEED_NOISE[0] + SEED_NOISE[1] * np.log(sizes + 8)) * spread(values)
+    """Return the standard deviation between seeds that is usual at `sizes` and `values`; none where nothing is learnt."""
+    usual = np.exp(SEED_NOISE[0] + SEED_NOISE[1] * np.log(sizes + 8)) * spread(values)
+    return np.where(sizes > 0, usual, 0.0)
 
 
 def test_variance(values: Array, n: float) -> Array:

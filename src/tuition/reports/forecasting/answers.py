@@ -1,0 +1,101 @@
+"""The answers of a forecast, as plain records: scores to expect, labels needed, what the next ones are worth."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The score expected at a number of labels: the median, and the 80% and 95% intervals of the expected score.
+
+    A single measured run scatters around the expected score by its own test and seed noise on top.
+    """
+
+    labels: int
+    score: float
+    low80: float
+    high80: float
+    low95: float
+    high95: float
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """The labels needed for `target`; None where they are more than `within`, the most that was looked at.
+
+    `chance` is the probability that the target is reached within `within` labels, `now` that it already is.
+    """
+
+    target: float
+    chance: float
+    now: float
+    within: int
+    labels: int | None
+    low80: int | None
+    high80: int | None
+    low95: int | None
+    high95: int | None
+
+    @property
+    def reached(self) -> bool:
+        """Whether the target is met already, with 90% certainty."""
+        return self.now >= 0.9
+
+    @property
+    def reachable(self) -> bool:
+        """Whether there is at least one chance in ten to reach the target."""
+        return self.chance >= 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """What `labels` more than the largest size known would change: the median gain and its 80% interval."""
+
+    labels: int
+    gain: float
+    low80: float
+    high80: float
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """The forecast as a band to draw, from the last point to eight times its labels: arrays of one length."""
+
+    labels: tuple[float, ...]
+    score: tuple[float, ...]
+    low80: tuple[float, ...]
+    high80: tuple[float, ...]
+    low95: tuple[float, ...]
+    high95: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a curve's points say about more labels; all scores are on the scale of the input, 0 to `top`.
+
+    `labels` and `scores` are the known points. `plateau` is the score expected at 64 times the largest known size, the
+    farthest that the calibration reaches. `advice` is one plain sentence; `warnings` say what not to build on.
+    """
+
+    task: str
+    arm: str
+    metric: str
+    top: float
+    labels: tuple[int, ...]
+    scores: tuple[float, ...]
+    at: tuple[Expected, ...]
+    need: Need | None
+    worth: tuple[Worth, ...]
+    plateau: Expected
+    band: Band
+    advice: str
+    warnings: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the forecast as plain data for `json.dumps`."""
+        plain = asdict(self)
+        if self.need is not None:
+            plain["need"] |= {"reached": self.need.reached, "reachable": self.need.reachable}
+        return plain

@@ -1,0 +1,163 @@
+"""From curves to forecasts: measured noise, the ensemble, and every answer read off its distributions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tuition.reports.forecasting.advice import advise, warn
+from tuition.reports.forecasting.answers import Band, Expected, Forecast, Need, Worth
+from tuition.reports.forecasting.calibration import shipped
+from tuition.reports.forecasting.ensemble import Ensemble, ensembles
+from tuition.reports.forecasting.families import ANCHOR, Array
+from tuition.reports.forecasting.measured import Measured, measure, test_variance
+from tuition.reports.forecasting.source import Points, Run
+
+NEXT = (16, 64, 100)
+"""Numbers of further labels whose worth every forecast states."""
+
+ASSUMED_INSTANCES = 100
+"""Test instances behind a score where their number is not given."""
+
+_LADDER = 2.0 ** (np.arange(13) / 2)
+_BAND = 7
+_BELOW = 5
+_EDGES = (0.5, 0.1, 0.9, 0.025, 0.975)
+_NORMAL95 = 1.959964
+
+
+def measured_points(points: Points) -> Measured:
+    """Return a curve with its noise: from the scores' intervals where there are any, else from n."""
+    sizes = sorted(points.runs)
+    values = [[run.value / points.top for run in points.runs[size]] for size in sizes]
+    counts = [[run.n or ASSUMED_INSTANCES for run in points.runs[size]] for size in sizes]
+    test = [
+        float(np.mean([_test_noise(run, n, points.top) for run, n in zip(points.runs[size], ns, strict=True)]))
+        for size, ns in zip(sizes, counts, strict=True)
+    ]
+    return measure([float(size) for size in sizes], values, float(np.mean(counts[-1])), np.array(test))
+
+
+def _test_noise(run: Run, n: int, top: float) -> float:
+    if run.low is not None and run.high is not None and run.high > run.low:
+        return float(((run.high - run.low) / top / (2 * _NORMAL95)) ** 2)
+    return float(test_variance(np.array(run.value / top), n))
+
+
+def forecast_points(
+    curves: Sequence[Points], *, target: float | None = None, at: Sequence[int] = (), pooled: bool = True
+) -> list[Forecast]:
+    """Return the forecast of each curve, in order.
+
+    Args:
+        curves: Curves of one metric; those of one task or of one arm are each other's kin.
+        target: The score wanted, on the curves' scale, or None.
+        at: Sizes to foresee; two, four and eight times the largest known where empty.
+        pooled: Whether kin may inform one another.
+    """
+    components, calibration = shipped()
+    measured = [measured_points(curve) for curve in curves]
+    kin = [(curve.task, curve.arm) for curve in curves] if pooled and len(curves) > 1 else None
+    made: dict[int, Forecast] = {}
+    for places, ensemble in ensembles(measured, components, calibration, kin):
+        read = _read(ensemble, [curves[i].top for i in places], target, at)
+        for row, place in enumerate(places):
+            made[int(place)] = _assemble(curves[place], measured[place], read, row, target, at)
+    return [made[i] for i in range(len(curves))]
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """Numbers of a chunk: sizes (B, M) with quantiles (5, B, M) and chances (B, M); gains (3, B, 3); wild against usual.
+
+    The sizes are, in order: five from the first known to the last, thirteen from the last on, those asked for.
+    """
+
+    sizes: Array
+    quantiles: Array
+    chances: Array | None
+    gains: Array
+    wild: Array
+    usual: Array
+
+
+def _read(ensemble: Ensemble, tops: Sequence[float], target: float | None, at: Sequence[int]) -> _Read:
+    curves = ensemble.fitted.batch
+    count = len(curves)
+    last = curves.sizes.max(1, where=curves.known, initial=0.0)[:, None]
+    first = curves.sizes.min(1, where=curves.known, initial=np.inf)[:, None]
+    base = np.maximum(last, ANCHOR)
+    below = first + (last - first) * (np.arange(_BELOW) / _BELOW) ** 2
+    asked = np.broadcast_to(np.array(at, float), (count, len(at))) if len(at) else base * np.array([2.0, 4.0, 8.0])
+    ladder = base * _LADDER
+    ladder[:, :1] = last
+    sizes = np.concatenate([below, ladder, np.rint(asked)], axis=1)
+    scores = ensemble.scores(sizes)
+    chances = None
+    if target is not None:
+        goal = np.array([target / top for top in tops])[:, None]
+        ahead = scores.above(np.broadcast_to(goal, sizes.shape))
+        chances = np.where(goal <= 0, 1.0, ahead)
+    gains = ensemble.gains(last + np.array(NEXT, float), last)
+    k = np.clip(np.searchsorted(ensemble.calibration.points, curves.known.sum(1), side="right") - 1, 0, None)
+    return _Read(
+        sizes,
+        np.stack([scores.quantile(edge) for edge in _EDGES]),
+        chances,
+        np.stack([gains.quantile(edge) for edge in _EDGES[:3]]),
+        ensemble.wild,
+        ensemble.calibration.wild[k],
+    )
+
+
+def _assemble(
+    curve: Points, measured: Measured, read: _Read, row: int, target: float | None, at: Sequence[int]
+) -> Forecast:
+    top = curve.top
+    scaled = read.quantiles[:, row] * top
+    sizes = read.sizes[row]
+    end = _BELOW + len(_LADDER)
+    expected = [Expected(round(float(size)), *(float(v) for v in q)) for size, q in zip(sizes, scaled.T, strict=True)]
+    ladder = slice(_BELOW, _BELOW + _BAND)
+    gains = read.gains[:, row] * top
+    worth = tuple(Worth(more, *(float(v) for v in gains[:, i])) for i, more in enumerate(NEXT))
+    need = None
+    if target is not None and read.chances is not None:
+        need = _need(target, sizes[:end], np.maximum.accumulate(read.chances[row, :end]))
+    counted = all(run.n is not None or run.low is not None for runs in curve.runs.values() for run in runs)
+    warnings = warn(
+        measured, float(read.wild[row]), float(read.usual[row]), float(max(at, default=0)), counted, top
+    )
+    return Forecast(
+        curve.task,
+        curve.arm,
+        curve.metric,
+        top,
+        tuple(sorted(curve.runs)),
+        tuple(float(v) for v in measured.values * top),
+        tuple(expected[end:]),
+        need,
+        worth,
+        expected[end - 1],
+        Band(tuple(sizes[ladder].tolist()), *(tuple(line[ladder].tolist()) for line in scaled)),
+        advise(need, worth[1], expected[end - 1], expected[_BELOW], top),
+        warnings,
+    )
+
+
+def _need(target: float, sizes: Array, chances: Array) -> Need:
+    def where(chance: float) -> int | None:
+        if chances[-1] < chance:
+            return None
+        right = int(np.argmax(chances >= chance))
+        if right == 0:
+            return int(sizes[0])
+        low, high = chances[right - 1], chances[right]
+        part = (chance - low) / (high - low)
+        logs = np.log(sizes[right - 1 : right + 1] + 8)
+        return int(np.ceil(np.exp(logs[0] + part * (logs[1] - logs[0])) - 8 - 1e-6))
+
+    labels = [where(chance) for chance in _EDGES]
+    return Need(target, float(chances[-1]), float(chances[_BELOW]), round(float(sizes[-1])), *labels)

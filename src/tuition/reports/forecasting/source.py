@@ -1,0 +1,247 @@
+"""Curves from outside: a table of scores, as rows of text or as arrays, checked row by row."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tuition.base.errors import Problem, ProblemsError, UserError, clip
+
+SCORES = "scores.csv"
+_COLUMNS = ("task", "arm", "labels", "seed", "metric", "value", "low", "high", "n")
+_LISTED = 20
+_MOST = 10**12
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One score at one size: its value, the number of test instances, and its 95% interval, where known."""
+
+    value: float
+    n: int | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(slots=True)
+class Points:
+    """The runs of one curve by number of labels, scores from 0 to `top` (1 or 100)."""
+
+    task: str = ""
+    arm: str = ""
+    metric: str = ""
+    top: float = 100.0
+    runs: dict[int, list[Run]] = field(default_factory=dict)
+
+
+def find_table(source: Path) -> Path:
+    """Return the CSV file that `source` (a file, or a demo's or study's folder) stands for.
+
+    Raises:
+        UserError: there is none.
+    """
+    if source.is_dir():
+        if (source / SCORES).is_file():
+            return source / SCORES
+        raise UserError(f"{source}: the folder has no {SCORES}; give the folder of a demo or a study, or a CSV file")
+    if not source.is_file():
+        raise UserError(f"{source}: there is no such file or folder; give a study's folder or a CSV file with scores")
+    return source
+
+
+def read_points(
+    path: Path, *, metric: str = "rouge_l", task: str | None = None, arm: str | None = None, target: float | None = None
+) -> list[Points]:
+    """Read the curves of a CSV file with columns labels, value and maybe task, arm, seed, metric, low, high, n.
+
+    Args:
+        path: The file.
+        metric: Which metric's rows to take, where the file has a column `metric`.
+        task: Which task's rows to take, or None for all.
+        arm: Which arm's rows to take, or None for all.
+        target: The score asked for; it helps to tell the range 0-1 from 0-100.
+
+    Raises:
+        ProblemsError: rows that cannot be right, with their lines, all together.
+        UserError: the file cannot be read as such a table, or has nothing of the task, arm or metric.
+    """
+    rows = list(_rows(path))
+    header = rows[0][1].keys() if rows else ()
+    if not rows:
+        raise UserError(f"{path}: the table has no rows; it needs at least columns labels and value, and two sizes")
+    for name, wanted in (("metric", metric if "metric" in header else None), ("task", task), ("arm", arm)):
+        rows = _only(path, rows, name, wanted)
+    top = 100.0 if set(_COLUMNS) <= set(header) else None
+    return curves_of((row, Problem("score", "", "", path, line=line)) for line, row in rows).finish(top, target)
+
+
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            first = stream.readline()
+            mark = max(",;\t", key=first.count)
+            names = [name.strip().lower() for name in next(csv.reader([first], delimiter=mark), [])]
+            _check_header(path, names)
+            reader = csv.reader(stream, delimiter=mark)
+            for cells in reader:
+                if any(cell.strip() for cell in cells):
+                    cells += [""] * (len(names) - len(cells))
+                    yield reader.line_num + 1, dict(zip(names, (cell.strip() for cell in cells), strict=False))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path}: this is no UTF-8 table with separated values ({error})") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _check_header(path: Path, names: list[str]) -> None:
+    missing = [name for name in ("labels", "value") if name not in names]
+    if missing:
+        found = ", ".join(clip(name, 40) for name in names) or "nothing"
+        raise UserError(f"{path}:1: no column {' and no column '.join(missing)}; the columns are: {found}")
+    twice = sorted({name for name in names if name and names.count(name) > 1})
+    if twice:
+        raise UserError(f"{path}:1: column {twice[0]} stands there twice; each name may stand once")
+
+
+def _only(
+    path: Path, rows: list[tuple[int, dict[str, str]]], name: str, wanted: str | None
+) -> list[tuple[int, dict[str, str]]]:
+    if wanted is None:
+        return rows
+    kept = [(line, row) for line, row in rows if row.get(name, "") == wanted]
+    if not kept:
+        present = list(dict.fromkeys(row.get(name, "") for _, row in rows))
+        near = difflib.get_close_matches(wanted, present, n=1)
+        hint = f"did you mean {clip(near[0])!r}? " if near else ""
+        listed = ", ".join(clip(p, 60) for p in present[:_LISTED])
+        raise UserError(f"{path}: no row has {name} {clip(wanted)!r}; {hint}There are: {listed or 'none'}")
+    return kept
+
+
+@dataclass(slots=True)
+class Gathered:
+    """Curves on the way in: what was found, and what was wrong."""
+
+    curves: dict[tuple[str, str, str], Points] = field(default_factory=dict)
+    places: list[tuple[float, Problem]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    def finish(self, top: float | None, target: float | None) -> list[Points]:
+        """Return the curves, with the metric's range settled.
+
+        Raises:
+            ProblemsError: rows were wrong, or outside the range.
+            UserError: the target is outside the range.
+        """
+        if top is None:
+            highest = max((value for value, _ in self.places), default=0.0)
+            top = 1.0 if highest <= 1 and (target is None or target <= 1) else 100.0
+        outside = [
+            _wrong(place, "out-of-range", f"value is {value:g}", f"scores go from 0 to {top:g}")
+            for value, place in self.places
+            if not 0 <= value <= top
+        ]
+        if self.problems or outside:
+            raise ProblemsError([*self.problems, *outside])
+        check_target(target, top)
+        for curve in self.curves.values():
+            curve.top = top
+        return list(self.curves.values())
+
+
+def check_target(target: float | None, top: float) -> None:
+    """Refuse a target that no score can reach.
+
+    Raises:
+        UserError: the target is not a number from 0 to `top`.
+    """
+    if target is not None and not 0 <= target <= top:
+        hint = f"; did you mean {target / 100:g}?" if top == 1 and 1 < target <= 100 else ""
+        raise UserError(f"the target is {target:g}, but these scores go from 0 to {top:g}{hint}")
+
+
+def curves_of(rows: Iterable[tuple[Mapping[str, object], Problem]]) -> Gathered:
+    """Gather rows into curves; each comes with a problem that holds its place, for the case that it is wrong."""
+    made = Gathered()
+    seen: dict[tuple[object, ...], float] = {}
+    for row, place in rows:
+        try:
+            labels, run = _labels(row.get("labels")), _run(row)
+        except ValueError as error:
+            found, expected = error.args
+            made.problems.append(_wrong(place, "bad-number", found, expected))
+            continue
+        key = (str(row.get("task", "")), str(row.get("arm", "")), str(row.get("metric", "")))
+        seed = row.get("seed", "")
+        if str(seed) and seen.setdefault((*key, labels, str(seed)), run.value) != run.value:
+            text = f"labels {labels}, seed {clip(str(seed), 40)} stands there twice, with different values"
+            made.problems.append(_wrong(place, "two-values", text, "a curve has one score for a size and seed"))
+            continue
+        curve = made.curves.setdefault(key, Points(*key))
+        curve.runs.setdefault(labels, []).append(run)
+        made.places.append((run.value, place))
+    return made
+
+
+def _wrong(place: Problem, kind: str, found: str, expected: str) -> Problem:
+    return Problem(kind, found, expected, place.file, place.task, place.instance, place.line)
+
+
+def _labels(value: object) -> int:
+    expected = "a number of labels is a whole number from 0 on"
+    number = _number("labels", value, expected)
+    if number < 0 or number > _MOST or number != int(number):
+        raise ValueError(f"labels is {number:g}", expected)
+    return int(number)
+
+
+def _run(row: Mapping[str, object]) -> Run:
+    value = _number("value", row.get("value"), "a score is a number")
+    n = _maybe("n", row.get("n"))
+    if n is not None and (n < 1 or n != int(n)):
+        raise ValueError(f"n is {n:g}", "the number of test instances is a whole number from 1 on, or left out")
+    low, high = _maybe("low", row.get("low")), _maybe("high", row.get("high"))
+    if low is not None and high is not None and not low <= high:
+        raise ValueError(f"low is {low:g} and high {high:g}", "an interval's low end is not above its high end")
+    return Run(value, None if n is None else int(n), low, high)
+
+
+def _maybe(name: str, value: object) -> float | None:
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    return _number(name, value, f"{name} is a number, or left out")
+
+
+def _number(name: str, value: object, expected: str) -> float:
+    text = "" if value is None else str(value)
+    try:
+        number = float(text)
+    except ValueError:
+        raise ValueError(f"{name} is {clip(text, 40)!r}", expected) from None
+    if not math.isfinite(number):
+        raise ValueError(f"{name} is {text}", expected)
+    return number
+
+
+def points_of_arrays(columns: Mapping[str, Sequence[object]], target: float | None, top: float | None) -> list[Points]:
+    """Return the curves of a table given as columns (arrays, lists or a DataFrame's series).
+
+    Raises:
+        ProblemsError: rows that cannot be right, counted from 0.
+        UserError: columns are missing or of different lengths.
+    """
+    missing = [name for name in ("labels", "value") if name not in columns]
+    if missing:
+        raise UserError(f"no column {missing[0]!r} in the curve; it needs labels and value, and may have {_COLUMNS}")
+    known = {name: list(columns[name]) for name in _COLUMNS if name in columns}
+    lengths = {name: len(cells) for name, cells in known.items()}
+    if len(set(lengths.values())) > 1:
+        raise UserError(f"the curve's columns have different lengths: {lengths}; each row needs a cell of each")
+    rows = (dict(zip(known, cells, strict=True)) for cells in zip(*known.values(), strict=True))
+    return curves_of((row, Problem("score", "", "", instance=f"row {i}")) for i, row in enumerate(rows)).finish(
+        top, target
+    )

@@ -132,12 +132,13 @@ def halves(curves: list[Curve]) -> tuple[list[Curve], list[Curve]]:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What a user would have measured of a curve, and what came after: the truth at reaches (NaN where unknown)."""
+    """What a user would have measured of a curve, the truth at its last size, and the truths at reaches (NaN: unknown)."""
 
     curve: int
     seen: Measured
     runs: int
     instances: int
+    now: float
     goals: npt.NDArray[np.float64]
     truths: npt.NDArray[np.float64]
     variances: npt.NDArray[np.float64]
@@ -185,7 +186,7 @@ def trial(rng: np.random.Generator, curve: Curve, index: int, points: int) -> Tr
     if seen is None:
         return None
     spread_of = np.array([0.0 if i is None else variance[i] for i in ahead])
-    return Trial(index, seen, runs, n, goals.astype(float), truths, spread_of)
+    return Trial(index, seen, runs, n, float(truth[rows[-1]]), goals.astype(float), truths, spread_of)
 
 
 def _seen(rng: np.random.Generator, curve: Curve, rows: list[int]) -> tuple[Measured | None, int, int]:
@@ -205,7 +206,7 @@ def _seen(rng: np.random.Generator, curve: Curve, rows: list[int]) -> tuple[Meas
     if any(not row for row in by_seed):
         return None, runs, n
     sizes = [float(curve.sizes[row]) for row in rows]
-    if curve.majority is not None and rng.random() < 0.3:
+    if curve.majority is not None and len(rows) > 1 and rng.random() < 0.3:
         share = curve.majority
         base = _judged(rng, np.full((1, 1), share), n)[0] if n else np.array([share])
         sizes, by_seed = [0.0, *sizes[1:]], [list(base), *by_seed[1:]]

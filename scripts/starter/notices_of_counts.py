@@ -12,7 +12,7 @@ Notice = tuple[str, list[tuple[str, bool]]]
 
 
 def _loans(rng: random.Random) -> Notice:
-    books, weeks = rng.randint(3, 9), rng.randint(2, 5)
+    books, weeks = rng.randint(4, 9), rng.randint(2, 5)
     many = near(rng, books, 2)
     days = near(rng, weeks * 7, 5)
     name, city = rng.choice(NAMES), rng.choice(CITIES)

@@ -26,6 +26,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+WAITS = 400
 HOSTILE = "</script><script>window.hacked=1</script><img src=x onerror='window.hacked=2'><b>b</b>%{x}<a href='http://x.test'>a</a>"
 
 
@@ -42,6 +43,19 @@ class Opened:
 
     def colour(self, selector: str, name: str) -> str:
         return str(self.page.locator(selector).first.evaluate(f"e => getComputedStyle(e)['{name}']"))
+
+    def until(self, read: str, selector: str, expected: object, given: object = None) -> None:
+        """Wait until the script `read` gives `expected` of the first such element; fail with what it gave last."""
+        # Playwright's own wait_for_function evaluates text inside the page, which the page's policy forbids.
+        for _ in range(WAITS):
+            given_back = self.page.locator(selector).first.evaluate(read, given)
+            if given_back == expected:
+                return
+            self.page.wait_for_timeout(50)
+        pytest.fail(f"{selector}: found {given_back!r} and waited in vain for {expected!r}")
+
+    def until_count(self, selector: str, expected: int) -> None:
+        self.until("(e, selector) => e.querySelectorAll(selector).length", "body", expected, selector)
 
     def marks(self, chart: int, trace: int = 0) -> list[float]:
         """Return the heights at which a trace's points stand, in pixels."""
@@ -99,7 +113,7 @@ def show(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Opened]]:
 def wait_for_charts(opened: Opened, charts: int) -> None:
     for chart in opened.page.locator(".chart").all():
         chart.scroll_into_view_if_needed()
-    opened.page.wait_for_function(f"document.querySelectorAll('.chart .scatterlayer').length === {charts}")
+    opened.until_count(".chart .scatterlayer", charts)
 
 
 def test_each_task_has_a_chart_with_its_arms_and_points(show: Callable[..., Opened], results: StudyResults) -> None:
@@ -130,10 +144,12 @@ def test_the_metric_switch_changes_what_is_drawn(show: Callable[..., Opened], re
     before = opened.marks(0)
     opened.page.get_by_role("radio", name="exact match").focus()
     opened.page.keyboard.press("Space")
-    opened.page.wait_for_function("document.querySelector('.chart .ytitle').textContent === 'exact match'")
+    opened.until("e => e.textContent", ".ytitle", "exact match")
+    opened.until("e => e.textContent", ".chart >> nth=2 >> .ytitle", "exact match")
     assert all(now > then for now, then in zip(opened.marks(0), before, strict=True))  # 5 less: further down
     assert opened.page.locator(".ytitle").all_text_contents() == ["exact match"] * 3
     opened.page.get_by_role("radio", name="ROUGE-L").check(force=True)
+    opened.until("e => e.textContent", ".ytitle", "ROUGE-L")
     assert opened.marks(0) == pytest.approx(before)
 
 
@@ -142,9 +158,9 @@ def test_an_arm_can_be_hidden_and_shown_again(show: Callable[..., Opened], resul
     wait_for_charts(opened, 3)
     box = opened.page.get_by_role("checkbox", name="without instruction")
     box.uncheck(force=True)
-    opened.page.wait_for_function("document.querySelectorAll('.scatterlayer .trace').length === 3")
+    opened.until_count(".scatterlayer .trace", 3)
     box.check(force=True)
-    opened.page.wait_for_function("document.querySelectorAll('.scatterlayer .trace').length === 6")
+    opened.until_count(".scatterlayer .trace", 6)
 
 
 def test_a_point_tells_its_score_interval_and_n(show: Callable[..., Opened], results: StudyResults) -> None:
@@ -170,7 +186,7 @@ def test_dark_mode_is_followed_live_by_the_page_and_its_charts(
     light = [opened.colour(*place) for place in watched]
     line = opened.colour(".scatterlayer .js-line", "stroke")
     opened.page.emulate_media(color_scheme="dark")
-    opened.page.wait_for_function(f"getComputedStyle(document.querySelector('.xtick text')).fill !== '{light[1]}'")
+    opened.until("(e, was) => getComputedStyle(e).fill !== was", ".xtick text", True, light[1])
     dark = [opened.colour(*place) for place in watched]
     assert all(a != b for a, b in zip(light, dark, strict=True))
     assert opened.colour(".scatterlayer .js-line", "stroke") != line
@@ -218,6 +234,17 @@ def test_many_charts_are_drawn_when_they_come_near(
     wait_for_charts(opened, 40)
 
 
+def test_a_change_reaches_charts_that_were_far_away(
+    show: Callable[..., Opened], make_results: Callable[..., StudyResults]
+) -> None:
+    opened = show(make_results(tasks=tuple(f"task {n}" for n in range(40)), answers=0))
+    wait_for_charts(opened, 40)
+    opened.page.evaluate("scrollTo(0, 0)")
+    opened.page.get_by_role("radio", name="exact match").check(force=True)
+    opened.page.locator(".chart").last.scroll_into_view_if_needed()
+    opened.until("e => e.textContent", ".chart >> nth=39 >> .ytitle", "exact match")
+
+
 def test_printing_draws_every_chart_in_light_colours_and_goes_back(
     show: Callable[..., Opened], make_results: Callable[..., StudyResults]
 ) -> None:
@@ -228,7 +255,7 @@ def test_printing_draws_every_chart_in_light_colours_and_goes_back(
     assert opened.count(".chart .scatterlayer") == 40
     assert opened.colour(".xtick text", "fill") != dark
     opened.page.evaluate("dispatchEvent(new Event('afterprint'))")
-    assert opened.colour(".xtick text", "fill") == dark
+    opened.until("e => getComputedStyle(e).fill", ".xtick text", dark)
 
 
 def test_without_javascript_the_numbers_and_answers_can_be_read(

@@ -17,8 +17,8 @@ IGNORED = -100
 class PrefixBatch:
     """Prompts that share a prefix of P tokens; B rows, the longest body with its target has L tokens.
 
-    `rows` (B × L) is padded at the left, so that all targets end together and only the last `keep` logits are
-    needed; `mask` (B × L) is 1 on tokens and 0 on padding; `labels` (B × L) holds the ids to learn and `IGNORED`.
+    `rows` (B × L) is padded at the left, so that all targets end together and few columns of logits are needed, or at
+    the right; `mask` (B × L) is 1 on tokens and 0 on padding; `labels` (B × L) holds the ids to learn and `IGNORED`.
     """
 
     prefix: torch.Tensor
@@ -32,28 +32,30 @@ class PrefixBatch:
         return int((self.labels != IGNORED).sum())
 
     @property
-    def keep(self) -> int:
-        """How many of the last positions have logits that matter: the longest target and the position before it."""
-        learnt = (self.labels != IGNORED).any(dim=0).nonzero()
-        return 1 if learnt.numel() == 0 else self.labels.shape[1] - int(learnt[0]) + 1
+    def asking(self) -> torch.Tensor:
+        """The columns whose logits matter: those just before a column in which some row has a token to learn."""
+        return (self.labels != IGNORED).any(dim=0).nonzero()[:, 0] - 1
 
     def to(self, device: torch.device) -> PrefixBatch:
         """Return the batch on `device`."""
         return PrefixBatch(*(part.to(device) for part in (self.prefix, self.rows, self.mask, self.labels)))
 
 
-def collate(prompts: Sequence[TokenizedPrompt], *, with_target: bool = True) -> PrefixBatch:
+def collate(prompts: Sequence[TokenizedPrompt], *, with_target: bool = True, pad_right: bool = False) -> PrefixBatch:
     """Put prompts of one prefix into a batch.
 
     Args:
         prompts: at least one, all with the same prefix.
         with_target: append the targets and label them; without, rows are bodies alone, as generation needs them.
+        pad_right: put the padding behind the rows, not between prefix and row.
 
     Raises:
-        ValueError: the prefixes differ, or there is no prompt.
+        ValueError: the prefixes differ, a body is empty, or there is no prompt.
     """
     if len({prompt.prefix for prompt in prompts}) != 1:
         raise ValueError("a batch needs at least one prompt, and one prefix for all")
+    if not all(prompt.body for prompt in prompts):
+        raise ValueError("every prompt needs a body, from whose last token its answer follows")
     rows = [prompt.body + (prompt.target if with_target else ()) for prompt in prompts]
     learnt = [len(prompt.target) if with_target else 0 for prompt in prompts]
     length = max(len(row) for row in rows)
@@ -61,10 +63,11 @@ def collate(prompts: Sequence[TokenizedPrompt], *, with_target: bool = True) -> 
     mask = torch.zeros_like(ids)
     labels = torch.full_like(ids, IGNORED)
     for i, (row, count) in enumerate(zip(rows, learnt, strict=True)):
-        ids[i, length - len(row) :] = torch.tensor(row, dtype=torch.long)
-        mask[i, length - len(row) :] = 1
-        if count:
-            labels[i, length - count :] = ids[i, length - count :]
+        start = 0 if pad_right else length - len(row)
+        stop = start + len(row)
+        ids[i, start:stop] = torch.tensor(row, dtype=torch.long)
+        mask[i, start:stop] = 1
+        labels[i, stop - count : stop] = ids[i, stop - count : stop]
     return PrefixBatch(torch.tensor(prompts[0].prefix, dtype=torch.long), ids, mask, labels)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch import nn
 from transformers import DynamicCache
 
 from tuition.models.batches import collate, group_by_prefix
-from tuition.models.prefix import expand_cache, prefix_cache, rows_input
+from tuition.models.prefix import counts_padding, expand_cache, prefix_cache, rows_input
 from tuition.models.tokens import TokenizedPrompt
 
 Advance = Callable[[int], None]
@@ -43,14 +44,27 @@ def generate_greedily(
     answers: list[tuple[int, ...]] = [()] * len(prompts)
     for group in group_by_prefix(prompts):
         shared = _run_prefix(model, prompts[group[0]]) if share_prefix and prompts[group[0]].prefix else None
-        ordered = sorted(group, key=lambda position: len(prompts[position].body), reverse=True)
-        for start in range(0, len(ordered), batch_size):
-            positions = ordered[start : start + batch_size]
+        for positions in _batches(prompts, group, batch_size, one_length=counts_padding(model)):
             rows = _answer(model, [prompts[p] for p in positions], shared, end, new_tokens)
             for position, row in zip(positions, rows, strict=True):
                 answers[position] = row
             advance(len(positions))
     return answers
+
+
+def _batches(
+    prompts: Sequence[TokenizedPrompt], group: Sequence[int], size: int, *, one_length: bool
+) -> Iterator[list[int]]:
+    """Yield positions in batches, longest bodies first; with `one_length`, no batch mixes lengths of whole rows."""
+
+    def length(position: int) -> int:
+        return len(prompts[position].body)
+
+    ordered = sorted(group, key=length, reverse=True)
+    runs = [list(run) for _, run in itertools.groupby(ordered, key=length)] if one_length else [ordered]
+    for run in runs:
+        for start in range(0, len(run), size):
+            yield run[start : start + size]
 
 
 def _run_prefix(model: nn.Module, prompt: TokenizedPrompt) -> DynamicCache:

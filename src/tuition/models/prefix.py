@@ -15,7 +15,8 @@ from torch import nn
 from torch.nn import functional
 from transformers import DynamicCache
 
-from tuition.models.batches import IGNORED, PrefixBatch
+from tuition.models.batches import IGNORED, PrefixBatch, collate
+from tuition.models.tokens import TokenizedPrompt
 
 _log = logging.getLogger(__name__)
 
@@ -35,17 +36,16 @@ class TargetLoss(nn.Module):
     def forward(self, batch: PrefixBatch) -> torch.Tensor:
         """Return the sum of cross-entropies (nats, fp32 scalar) over the batch's target tokens."""
         if self.share_prefix and batch.prefix.numel():
-            return _summed_loss(shared_logits(self.model, batch), batch.labels)
+            return _summed_loss(shared_logits(self.model, batch), batch.labels[:, batch.asking + 1])
         return _plain_loss(self.model, batch)
 
 
 def shared_logits(model: nn.Module, batch: PrefixBatch) -> torch.Tensor:
-    """Return the logits (B × keep × V) of the batch's last positions, with its prefix run once."""
+    """Return the logits (B × K × V) of the K columns in `batch.asking`, with the prefix run once."""
     cache = prefix_cache(model, batch.prefix)
     expand_cache(cache, batch.rows.shape[0])
-    # Positions, not a number: a slice is not contiguous, and torch would then copy the output matrix once a row.
-    keep = torch.arange(batch.rows.shape[1] - batch.keep, batch.rows.shape[1], device=batch.rows.device)
-    out: Any = model(**rows_input(batch), past_key_values=cache, use_cache=True, logits_to_keep=keep)
+    # Columns, not a number: a slice is not contiguous, and torch would then copy the output matrix once a row.
+    out: Any = model(**rows_input(batch), past_key_values=cache, use_cache=True, logits_to_keep=batch.asking)
     logits: torch.Tensor = out.logits
     return logits
 
@@ -65,6 +65,17 @@ def expand_cache(cache: DynamicCache, rows: int) -> None:
         layer.values = layer.values.expand(rows, -1, -1, -1)
 
 
+def counts_padding(model: nn.Module) -> bool:
+    """Whether the model's attention reaches back over a number of columns, padding included.
+
+    Sliding windows and chunks are counted in columns. Padding between prefix and row would then hide what a row alone
+    would see, so such models get rows padded at the right, and answer rows of one length together.
+    """
+    config: Any = model.config
+    told = config.get_text_config()
+    return bool(getattr(told, "sliding_window", None) or getattr(told, "attention_chunk_size", None))
+
+
 def rows_input(batch: PrefixBatch) -> dict[str, torch.Tensor]:
     """Return a model's inputs for the rows behind their prefix: ids, the mask over prefix and rows, positions."""
     seen = batch.mask.new_ones(batch.rows.shape[0], batch.prefix.numel())
@@ -76,10 +87,9 @@ def rows_input(batch: PrefixBatch) -> dict[str, torch.Tensor]:
     }
 
 
-def _summed_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    wanted = labels[:, labels.shape[1] - logits.shape[1] + 1 :]
+def _summed_loss(logits: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     learnt = wanted != IGNORED
-    return functional.cross_entropy(logits[:, :-1][learnt].float(), wanted[learnt], reduction="sum")
+    return functional.cross_entropy(logits[learnt].float(), wanted[learnt], reduction="sum")
 
 
 def _plain_loss(model: nn.Module, batch: PrefixBatch) -> torch.Tensor:
@@ -108,12 +118,9 @@ def sharing_is_exact(model: nn.Module, *, tolerance: float = 1e-3) -> bool:
     """
     parameter = next(model.parameters())
     vocabulary = int(model.get_input_embeddings().weight.shape[0])  # type: ignore[operator]
-    ids = (torch.arange(12, device=parameter.device) * 7 + 3) % vocabulary
-    rows = torch.stack([ids[6:11], ids[5:10]])
-    mask = torch.tensor([[0, 0, 1, 1, 1], [1, 1, 1, 1, 1]], device=ids.device)
-    labels = torch.full_like(rows, IGNORED)
-    labels[:, -2:] = rows[:, -2:]
-    batch = PrefixBatch(ids[:5], rows, mask, labels)
+    ids = tuple((7 * i + 3) % vocabulary for i in range(12))
+    prompts = [TokenizedPrompt(ids[:5], ids[6:9], ids[9:11]), TokenizedPrompt(ids[:5], ids[5:6], ids[7:9])]
+    batch = collate(prompts, pad_right=counts_padding(model)).to(parameter.device)
     loose = max(tolerance, 4 * torch.finfo(parameter.dtype).eps)
     was_training = model.training
     model.eval()

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from tuition.base.errors import UserError
-from tuition.prompts.types import Prompt
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+
+class Parts(Protocol):
+    """A prompt's three parts, as `prompts.Prompt` has them; models need know no more of it."""
+
+    @property
+    def prefix(self) -> str:
+        """What all instances of a task share."""
+
+    @property
+    def body(self) -> str:
+        """What this instance adds."""
+
+    @property
+    def target(self) -> str:
+        """What is to be learnt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +74,7 @@ class PromptTokenizer:
         self.start: tuple[int, ...] = _start_tokens(tokenizer)
         self._prefixes: dict[str, tuple[int, ...]] = {}
 
-    def __call__(self, prompts: Sequence[Prompt]) -> list[TokenizedPrompt]:
+    def __call__(self, prompts: Sequence[Parts]) -> list[TokenizedPrompt]:
         """Return the tokens of each prompt, in order."""
         bodies = self.ids([prompt.body for prompt in prompts])
         targets = self.ids([prompt.target for prompt in prompts])

@@ -64,9 +64,9 @@ def gather(plan: Plan, store: Store) -> StudyResults:
             continue
         judged.append((step, kept))
         place: dict[str, Any] = {"task": step.task.name, "arm": step.arm, "labels": step.labels, "seed": step.seed}
-        scores += [
-            ScoreRow(**place, metric=s.metric, value=s.value, low=s.low, high=s.high, n=s.n) for s in kept.scores
-        ]
+        by_metric = {score.metric: score for score in kept.scores}
+        for s in (by_metric[metric] for metric in step.metrics):
+            scores.append(ScoreRow(**place, metric=s.metric, value=s.value, low=s.low, high=s.high, n=s.n))
         for row in store.read_predictions(step.key):
             predictions.append(
                 PredictionRow(

@@ -13,7 +13,7 @@ from torch import nn
 from tuition.base.errors import UserError
 from tuition.base.seeds import derive_seed, named_random
 from tuition.models.batches import collate, group_by_prefix
-from tuition.models.prefix import TargetLoss, sharing_is_exact
+from tuition.models.prefix import TargetLoss, counts_padding, sharing_is_exact
 from tuition.models.recipes import Recipe
 from tuition.models.tokens import TokenizedPrompt
 from tuition.training.masters import MasterAdamW
@@ -112,11 +112,12 @@ def _batches(prompts: Sequence[TokenizedPrompt], size: int, seed: int) -> Iterat
 
 def _backward(loss_of: TargetLoss, batch: Sequence[TokenizedPrompt]) -> float:
     """Accumulate the gradients of a batch's mean loss over target tokens, prefix by prefix; return that loss."""
-    device = next(loss_of.parameters()).device
+    device, pad_right = next(loss_of.parameters()).device, counts_padding(loss_of.model)
     targets = sum(len(prompt.target) for prompt in batch)
     total = 0.0
     for group in group_by_prefix(batch):
-        loss = loss_of(collate([batch[position] for position in group]).to(device)) / targets
+        rows = collate([batch[position] for position in group], pad_right=pad_right)
+        loss = loss_of(rows.to(device)) / targets
         loss.backward()
         total += float(loss.detach())
     return total

@@ -1,0 +1,90 @@
+"""Tiny models and real tasks that many tests share."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+# Tiny models gain nothing from threads, and lose much where cores are shared with other work.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+SHARED = Path(os.environ.get("TUITION_SHARED_DATA", Path(__file__).resolve().parents[1].parent / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def superni() -> Path:
+    """The 119 test tasks of Super-NaturalInstructions."""
+    folder = SHARED / "superni"
+    if not folder.is_dir():
+        pytest.skip("the shared data is not beside the checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random two-layer Llama with a byte-level tokenizer, as the folder that save_pretrained writes."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    folder = tmp_path_factory.mktemp("tiny-llama")
+    tokenizer = byte_tokenizer()
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=2048,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def byte_tokenizer():
+    """A tokenizer of single bytes (GPT-2's byte alphabet) and one end token."""
+    from tokenizers import Tokenizer, decoders, pre_tokenizers
+    from tokenizers.models import BPE
+    from transformers import PreTrainedTokenizerFast
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    core = Tokenizer(BPE(vocab={symbol: number for number, symbol in enumerate(alphabet)}, merges=[]))
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
+    return PreTrainedTokenizerFast(tokenizer_object=core, eos_token="<|end|>", pad_token="<|end|>")
+
+
+@pytest.fixture
+def write_task(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes a small task in Super-NaturalInstructions' format and returns its folder."""
+
+    def write(number: int = 1, rows: int = 40, folder: str = "tasks", definition: str = "Say the colour.") -> Path:
+        place = tmp_path / folder
+        place.mkdir(exist_ok=True)
+        colours = ["red", "green", "blue"]
+        task = {
+            "Contributors": [],
+            "Source": ["made"],
+            "Categories": ["Colour"],
+            "Definition": [definition],
+            "Positive Examples": [
+                {"input": "a red thing", "output": "red", "explanation": "It says red."},
+                {"input": "a blue thing", "output": "blue", "explanation": ""},
+            ],
+            "Negative Examples": [],
+            "Instances": [
+                {"id": f"task{number:03}-{i}", "input": f"thing {i} is {colours[i % 3]}", "output": [colours[i % 3]]}
+                for i in range(rows)
+            ],
+        }
+        (place / f"task{number:03}_colours.json").write_text(json.dumps(task), encoding="utf-8")
+        return place
+
+    return write

@@ -120,11 +120,11 @@ def sharing_is_exact(model: nn.Module, *, tolerance: float = 1e-3) -> bool:
     vocabulary = int(model.get_input_embeddings().weight.shape[0])  # type: ignore[operator]
     ids = tuple((7 * i + 3) % vocabulary for i in range(12))
     prompts = [TokenizedPrompt(ids[:5], ids[6:9], ids[9:11]), TokenizedPrompt(ids[:5], ids[5:6], ids[7:9])]
-    batch = collate(prompts, pad_right=counts_padding(model)).to(parameter.device)
     loose = max(tolerance, 4 * torch.finfo(parameter.dtype).eps)
     was_training = model.training
     model.eval()
     try:
+        batch = collate(prompts, pad_right=counts_padding(model)).to(parameter.device)
         shared = TargetLoss(model, share_prefix=True)(batch)
         plain = TargetLoss(model, share_prefix=False)(batch)
     except (AttributeError, TypeError, ValueError, RuntimeError, IndexError) as error:

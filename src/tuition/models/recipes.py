@@ -49,6 +49,6 @@ class Recipe:
 RECIPES: Registry[Recipe] = Registry("recipe")
 for _recipe in (
     # Small data on a small machine: few, strong steps of LoRA.
-    Recipe(name="small-data", epochs=3, min_steps=12, batch_size=8, learning_rate=2e-3),
+    Recipe(name="small-data", epochs=2, min_steps=8, batch_size=8, learning_rate=2e-3),
 ):
     RECIPES.add(_recipe.name, _recipe)

@@ -12,6 +12,7 @@ from torch import nn
 
 from tuition.base.errors import UserError
 from tuition.base.seeds import derive_seed, named_random
+from tuition.models.attention import attention_for
 from tuition.models.batches import collate, group_by_prefix
 from tuition.models.prefix import TargetLoss, counts_padding, sharing_is_exact
 from tuition.models.recipes import Recipe
@@ -68,16 +69,15 @@ def train(
     steps = recipe.steps(len(prompts))
     losses: list[float] = []
     batches = _batches(prompts, recipe.batch_size, seed)
-    for step in range(steps):
-        batch = next(batches)
-        losses.append(_backward(loss_of, batch))
-        if not math.isfinite(losses[-1]):
-            raise UserError(
-                f"the loss of step {step + 1} of {steps} is {losses[-1]}; lower the learning rate "
-                f"({recipe.learning_rate:g}) or use precision float32"
-            )
-        optimiser.step(recipe.learning_rate * rate_factor(recipe, step, steps), recipe.max_gradient_norm)
-        advance(len(batch))
+    longest = max(len(prompt.body) + len(prompt.target) for prompt in prompts)
+    prefix = max(len(prompt.prefix) for prompt in prompts)
+    with attention_for(tuned, rows=recipe.batch_size, row=longest, prefix=prefix):
+        for step in range(steps):
+            batch = next(batches)
+            losses.append(_backward(loss_of, batch))
+            _refuse_divergence(losses, steps, recipe)
+            optimiser.step(recipe.learning_rate * rate_factor(recipe, step, steps), recipe.max_gradient_norm)
+            advance(len(batch))
     tuned.eval()
     return TrainingLog(
         steps=steps,
@@ -121,6 +121,14 @@ def _backward(loss_of: TargetLoss, batch: Sequence[TokenizedPrompt]) -> float:
         loss.backward()
         total += float(loss.detach())
     return total
+
+
+def _refuse_divergence(losses: Sequence[float], steps: int, recipe: Recipe) -> None:
+    if not math.isfinite(losses[-1]):
+        raise UserError(
+            f"the loss of step {len(losses)} of {steps} is {losses[-1]}; lower the learning rate "
+            f"({recipe.learning_rate:g}) or use precision float32"
+        )
 
 
 def _check_targets(prompts: Sequence[TokenizedPrompt]) -> None:

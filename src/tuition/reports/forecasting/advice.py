@@ -52,7 +52,9 @@ def advise(need: Need | None, worth: Worth, plateau: Expected, last: Expected, t
 
 
 def _buy(worth: Worth, top: float) -> str:
-    gain = f"{score_text(worth.gain, top)} points (80%: {score_text(worth.low80, top)} to {score_text(worth.high80, top)})"
+    gain = (
+        f"{score_text(worth.gain, top)} points (80%: {score_text(worth.low80, top)} to {score_text(worth.high80, top)})"
+    )
     if worth.high80 < 0.01 * top:
         return f"More labels will hardly help: the next {worth.labels} are worth {gain}."
     if worth.low80 < 0:
@@ -73,7 +75,9 @@ def warn(curve: Measured, wild: float, usual: float, farthest: float, counted: b
     """
     found = [*_few(curve), *_shape(curve, top)]
     if len(curve.sizes) > 2 and wild > usual:
-        found.append("the curve is unlike 98 of 100 that the forecaster was calibrated on: its intervals may be too narrow")
+        found.append(
+            "the curve is unlike 98 of 100 that the forecaster was calibrated on: its intervals may be too narrow"
+        )
     last = float(curve.sizes[-1])
     if farthest > 64 * max(last, 16.0):
         found.append(f"{farthest:,.0f} labels are over 64 times your largest size: nothing was calibrated so far out")

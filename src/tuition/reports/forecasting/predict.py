@@ -127,9 +127,7 @@ def _assemble(
     if target is not None and read.chances is not None:
         need = _need(target, sizes[:end], np.maximum.accumulate(read.chances[row, :end]))
     counted = all(run.n is not None or run.low is not None for runs in curve.runs.values() for run in runs)
-    warnings = warn(
-        measured, float(read.wild[row]), float(read.usual[row]), float(max(at, default=0)), counted, top
-    )
+    warnings = warn(measured, float(read.wild[row]), float(read.usual[row]), float(max(at, default=0)), counted, top)
     return Forecast(
         curve.task,
         curve.arm,

@@ -27,7 +27,9 @@ def _parts(forecast: Forecast) -> list[RenderableType]:
     for name in ("labels", "expected score", "80% interval", "95% interval"):
         table.add_column(name, justify="right")
     for expected in forecast.at:
-        table.add_row(f"{expected.labels:,}", score_text(expected.score, forecast.top), *_intervals(expected, forecast.top))
+        table.add_row(
+            f"{expected.labels:,}", score_text(expected.score, forecast.top), *_intervals(expected, forecast.top)
+        )
     table.add_section()
     plateau = forecast.plateau
     table.add_row(

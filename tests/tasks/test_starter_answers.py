@@ -3,7 +3,7 @@
 import calendar
 import re
 from collections import Counter
-from datetime import date, datetime
+from datetime import date
 from math import ceil
 
 import pytest
@@ -118,13 +118,8 @@ def test_notices_tell_day_time_price_and_people_of_the_facts(mark):
         assert f"{place}, {town}" in text
         assert (host is not None) == bool(re.search(r"\b(host|led by|with)\b", text, re.IGNORECASE))
         assert host is None or host in text
-        assert told_time(answer) == (re.findall(r"\b\d\d:\d\d\b", text) or [None])[0]
+        assert re.findall(r" at (\d\d:\d\d)\b", answer) == re.findall(r"\b\d\d:\d\d\b", text)
         assert answer.partition(";")[2] == price_in_words(text)
-
-
-def told_time(sentence):
-    shown = re.search(r" at (\d+(?::\d\d)? [ap]m)", sentence)
-    return shown and datetime.strptime(shown[1], "%I:%M %p" if ":" in shown[1] else "%I %p").strftime("%H:%M")
 
 
 def price_in_words(facts):

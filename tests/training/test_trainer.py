@@ -31,7 +31,8 @@ def test_a_few_instances_are_learnt_by_heart(architecture: str, share: bool) -> 
     tuned = LoRA().attach(build(architecture), seed=1)
     log = train(tuned, lessons(), dataclasses.replace(RECIPE, share_prefix=share), seed=1)
     assert log.shared_prefix is share
-    assert log.losses[-1] < 0.05 < 1 < log.losses[0]
+    # A random output matrix bounds how sure such a model can be; what counts is that every answer comes back.
+    assert log.losses[-1] < 0.75 < 4 < log.losses[0]
     answers = generate_greedily(tuned, lessons(), end=frozenset({END}), new_tokens=8)
     assert answers == [row.target[:-1] for row in lessons()]
 

@@ -1,0 +1,188 @@
+"""LoRA training with an exactly shared prefix, against TRL's SFTTrainer: same model, adapter, rows, order and batches.
+
+Both learn the same token sequences (SFTTrainer is given them as ids with a completion mask) with AdamW at the same
+constant rate, in bfloat16 weights, without dropout, packing or gradient checkpointing. Equality stands beside the speed:
+both courses of the loss in fp32, from the same start.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import logging
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig
+from transformers import TrainerCallback
+from trl import SFTConfig, SFTTrainer
+
+from _real import prompts, tasks
+from _table import Cell, argument_parser, print_table
+from tuition.models.load import load_causal
+from tuition.models.recipes import Recipe
+from tuition.models.tokens import TokenizedPrompt
+from tuition.models.tuners.lora import LoRA
+from tuition.training import train
+
+_TUNER = LoRA(rank=16, alpha=32)
+_RATE = 1e-4
+_BOUND = 2e-3
+"""Relative difference of a loss between the two in fp32 that is rounding's, after a few optimiser steps."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """The loss of each step and the seconds it took."""
+
+    losses: list[float]
+    seconds: list[float]
+
+
+def ours(model: str, rows: Sequence[TokenizedPrompt], batch: int, precision: str) -> Run:
+    """One epoch of ours over `rows`; only the order of rows may differ from one run to another of the same seed."""
+    loaded = load_causal(model, precision=precision)
+    tuned = _TUNER.attach(loaded.model, seed=1)
+    times = [time.perf_counter()]
+    recipe = Recipe(name="benchmark", epochs=1, batch_size=batch, learning_rate=_RATE, schedule="constant", warmup=0.0)
+    log = train(tuned, rows, recipe, seed=1, advance=lambda done: times.append(time.perf_counter()))
+    assert log.shared_prefix
+    return Run(list(log.losses), _gaps(times))
+
+
+def peer(model: str, rows: Sequence[TokenizedPrompt], batch: int, precision: str) -> Run:
+    """One epoch of TRL's SFTTrainer over the same rows in the same order, from the same adapter."""
+    from tuition.training.trainer import _batches
+
+    loaded = load_causal(model, precision=precision)
+    count = -(-len(rows) // batch)
+    stream = _batches(rows, batch, 1)
+    ordered = [row for _ in range(count) for row in next(stream)]
+    data = Dataset.from_dict(
+        {
+            "input_ids": [list(row.ids) for row in ordered],
+            "completion_mask": [[int(learnt) for learnt in row.label_mask] for row in ordered],
+        }
+    )
+    steps = _Steps()
+    with tempfile.TemporaryDirectory() as folder:
+        settings = SFTConfig(
+            output_dir=folder,
+            per_device_train_batch_size=batch,
+            num_train_epochs=1,
+            learning_rate=_RATE,
+            lr_scheduler_type="constant",
+            weight_decay=0.0,
+            max_grad_norm=1.0,
+            bf16=precision == "bfloat16",
+            use_cpu=not torch.cuda.is_available(),
+            gradient_checkpointing=False,
+            completion_only_loss=True,
+            max_length=None,
+            train_sampling_strategy="sequential",
+            logging_steps=1,
+            save_strategy="no",
+            report_to=[],
+            disable_tqdm=True,
+            dataloader_pin_memory=False,
+        )
+        adapter = LoraConfig(
+            r=_TUNER.rank, lora_alpha=_TUNER.alpha, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM"
+        )
+        trainer = SFTTrainer(
+            model=loaded.model,
+            args=settings,
+            train_dataset=data,
+            processing_class=loaded.tokens.tokenizer,
+            peft_config=adapter,
+            callbacks=[steps],
+        )
+        # The same start: the down-projections are drawn, so ours are copied in; up-projections start at zero.
+        reference = _TUNER.attach(load_causal(model, precision=precision).model, seed=1).state_dict()
+        state = trainer.model.state_dict()
+        with torch.no_grad():
+            for name, value in reference.items():
+                if "lora_" in name:
+                    state[name].copy_(value)
+        trainer.train()
+    return Run([float(entry["loss"]) for entry in trainer.state.log_history if "loss" in entry], _gaps(steps.times))
+
+
+class _Steps(TrainerCallback):
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def on_train_begin(self, *arguments: Any, **options: Any) -> None:
+        self.times.append(time.perf_counter())
+
+    def on_step_end(self, *arguments: Any, **options: Any) -> None:
+        self.times.append(time.perf_counter())
+
+
+def _gaps(times: Sequence[float]) -> list[float]:
+    return [later - earlier for earlier, later in itertools.pairwise(times)]
+
+
+def _median_rate(runs: Sequence[Run], batch: int) -> float:
+    """Samples a second, from the median step of all runs without each run's first (its warm-up)."""
+    return batch / statistics.median(second for run in runs for second in run.seconds[1:])
+
+
+def measure(model: str, rows: Sequence[TokenizedPrompt], batch: int, repeats: int) -> dict[str, Cell]:
+    """Return both rates, their ratio, and how far the fp32 losses are apart at most."""
+    sides: dict[str, Callable[..., Run]] = {"tuition": ours, "TRL": peer}
+    runs: dict[str, list[Run]] = {name: [] for name in sides}
+    for _ in range(repeats):
+        for name, side in sides.items():
+            runs[name].append(side(model, rows, batch, "bfloat16"))
+    few = [side(model, rows[:8], 4, "float32").losses for side in sides.values()]
+    apart = max(abs(a - b) / abs(b) for a, b in zip(*few, strict=True))
+    rates = {name: _median_rate(taken, batch) for name, taken in runs.items()}
+    return {
+        "prefix": len(rows[0].prefix),
+        "row, mean": statistics.fmean(len(row.body) + len(row.target) for row in rows),
+        "tuition samples/s": rates["tuition"],
+        "TRL samples/s": rates["TRL"],
+        "ratio": rates["tuition"] / rates["TRL"],
+        "fp32 loss, max rel. diff": apart,
+        "equal": apart <= _BOUND,
+    }
+
+
+def main() -> int:
+    """Measure, print, and return the exit status: 1 where losses differ."""
+    parser = argument_parser(str(__doc__).splitlines()[0])
+    parser.add_argument("--model", default="smollm2-135m")
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--steps", type=int, default=3, help="optimiser steps a run, the first of them a warm-up")
+    parser.add_argument("--repeats", type=int, default=2, help="runs of each side, in turn")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    logging.disable(logging.WARNING)
+    collection, names, source = tasks()
+    loaded = load_causal(options.model)
+    table = []
+    for name in names:
+        rows = prompts(loaded, collection, name, "train", options.batch * options.steps)
+        table.append({"task": name, **measure(options.model, rows, options.batch, options.repeats)})
+    mean = statistics.geometric_mean(float(row["ratio"]) for row in table)
+    facts: dict[str, Cell] = {
+        "geometric mean of ratios": mean,
+        "batch": options.batch,
+        "steps counted a side": (options.steps - 1) * options.repeats,
+        "rows from": source,
+        "model": options.model,
+    }
+    print_table("LoRA training with a shared prefix", table, facts, as_json=options.json)
+    return 0 if all(row["equal"] for row in table) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -112,6 +112,22 @@ def show(
 
 
 @app.command()
+def forecast(
+    source: Annotated[Path, typer.Argument(help="A demo's or study's folder, its scores.csv, or any CSV of scores.")],
+    target: Annotated[float | None, typer.Option(help="The score wanted, on the scores' own scale.")] = None,
+    task: Annotated[str | None, typer.Option(help="Only this task's curves.")] = None,
+    arm: Annotated[str | None, typer.Option(help="Only this arm's curves.")] = None,
+    at: Annotated[str, typer.Option(help="Numbers of labels whose score is asked for.")] = "",
+    metric: Annotated[str, typer.Option(help="The metric, where the file has several.")] = "rouge_l",
+    json: Json = False,
+) -> None:
+    """Say what more labels would buy, from a learning curve's first points."""
+    from tuition.commands.forecast import forecast_and_print
+
+    forecast_and_print(source, target=target, task=task, arm=arm, at=at, metric=metric, as_json=json)
+
+
+@app.command()
 def models(
     fetch: Annotated[str | None, typer.Option(help="Fetch an embedded model into the cache.")] = None,
     json: Json = False,

@@ -63,7 +63,7 @@ def test_a_repeated_run_does_nothing_and_loads_no_model(
     assert listener.ended == []
     assert after.scores == before.scores
     with open_store(tmp_path) as store:
-        assert measure(plan, store).steps == len(plan.steps)
+        assert measure(plan, store).steps == len(plan.work)
 
 
 def test_a_larger_study_reuses_what_a_smaller_one_did(tiny_study: Make, tmp_path: Path) -> None:
@@ -101,7 +101,8 @@ def test_a_failing_step_takes_down_only_what_needs_it_and_is_tried_again(
 def test_every_step_leaves_the_base_model_as_it_was(tiny_study: Make, tmp_path: Path) -> None:
     """The untrained model's score must not depend on what was trained before it in the same process."""
     _, alone, _ = run(tiny_study(labels=[0]), tmp_path / "alone")
-    _, mixed, _ = run(tiny_study(seeds=[5, 6]), tmp_path / "mixed")
+    _, mixed, listener = run(tiny_study(seeds=[5, 6]), tmp_path / "mixed")
+    assert len([step for step in listener.ended if step.labels == 0]) == 2  # one an arm, not one a seed
     for row in alone.scores:
         same = [m.value for m in mixed.scores if (m.arm, m.labels, m.metric) == (row.arm, 0, row.metric)]
         assert same == [row.value] * 2

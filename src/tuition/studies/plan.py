@@ -101,6 +101,14 @@ class Plan:
     tasks: tuple[Task, ...]
 
     @property
+    def work(self) -> tuple[Step, ...]:
+        """Each step once: points that are the same by their keys (an untrained model under several seeds) are one."""
+        first: dict[str, Step] = {}
+        for step in self.steps:
+            first.setdefault(step.key, step)
+        return tuple(first.values())
+
+    @property
     def evaluations(self) -> tuple[EvaluateStep, ...]:
         """The judging steps, in order; one for each point of each curve."""
         return tuple(step for step in self.steps if isinstance(step, EvaluateStep))

@@ -42,14 +42,14 @@ def plan_study(spec: StudySpec, watcher: Watcher) -> Plan:
 def measure(plan: Plan, store: Store) -> Progress:
     """Return how much of a plan the store already holds."""
     finished = store.finished_keys()
-    done = [step for step in plan.steps if step.key in finished]
-    return Progress(len(done), sum(step.cost for step in done), len(plan.steps), sum(step.cost for step in plan.steps))
+    done = [step for step in plan.work if step.key in finished]
+    return Progress(len(done), sum(step.cost for step in done), len(plan.work), sum(step.cost for step in plan.work))
 
 
 def run_plan(plan: Plan, store: Store, watcher: Watcher, *, engine: str = "local") -> list[Failure]:
     """Run the steps that the store lacks; return those that failed."""
     finished = store.finished_keys()
-    pending = [step for step in plan.steps if step.key not in finished]
+    pending = [step for step in plan.work if step.key not in finished]
     return ENGINES[engine]().run(plan, store, watcher, pending) if pending else []
 
 
@@ -90,7 +90,7 @@ def gather(plan: Plan, store: Store) -> StudyResults:
 
 def _facts(plan: Plan, store: Store, judged: Iterable[tuple[EvaluateStep, Finished]]) -> list[tuple[str, str]]:
     spec = plan.spec
-    kept = [finished for step in plan.steps if (finished := store.finished(step.key))]
+    kept = [finished for step in plan.work if (finished := store.finished(step.key))]
     facts = [("Model", f"{spec.model}, computing in {plan.precision}")]
     for arm, stages in spec.arms.items():
         recipe = stages[-1].recipe

@@ -21,16 +21,11 @@ class LocalEngine:
     def run(self, plan: Plan, store: Store, watcher: Watcher, pending: Sequence[Step]) -> list[Failure]:
         """Run the pending steps, keep each when it is finished, and return those that failed."""
         worker = Worker(plan.spec.model, plan.precision, store, watcher.say)
-        done: set[str] = set()
         failed: dict[str, Failure] = {}
         for step in pending:
-            if step.key in done:
-                continue
             lacking = None if isinstance(step, TrainStep) or step.trained is None else failed.get(step.trained)
             failure = Failure(step, "its training failed") if lacking else _attempt(worker, step, watcher)
-            if failure is None:
-                done.add(step.key)
-            else:
+            if failure is not None:
                 failed[step.key] = failure
                 watcher.fail(failure)
         return list(failed.values())

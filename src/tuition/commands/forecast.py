@@ -1,0 +1,44 @@
+"""`tuition forecast`: what more labels would buy."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tuition.base.errors import UserError, clip
+from tuition.commands.console import console, print_json
+from tuition.reports.forecasting import forecast_source, forecast_table
+
+
+def forecast_and_print(
+    source: Path,
+    *,
+    target: float | None,
+    task: str | None,
+    arm: str | None,
+    at: str,
+    metric: str,
+    as_json: bool,
+) -> None:
+    """Print the forecast of every curve in a folder or a CSV of scores.
+
+    Raises:
+        UserError: there is nothing to read there, or rows, sizes or the target cannot be right.
+    """
+    forecasts = forecast_source(source, target=target, task=task, arm=arm, at=sizes(at), metric=metric)
+    if as_json:
+        print_json([forecast.to_json() for forecast in forecasts])
+    else:
+        console().print(forecast_table(forecasts))
+
+
+def sizes(text: str) -> list[int]:
+    """Read numbers of labels divided by commas; none where the text is empty.
+
+    Raises:
+        UserError: one is no count.
+    """
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not all(re.fullmatch(r"\d{1,9}", part) for part in parts):
+        raise UserError(f"--at {clip(text)!r}: give counts divided by commas, such as 200,500,1000")
+    return [int(part) for part in parts]

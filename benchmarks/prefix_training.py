@@ -1,7 +1,7 @@
 """LoRA training with an exactly shared prefix, against TRL's SFTTrainer: same model, adapter, rows, order and batches.
 
 Both learn the same token sequences (SFTTrainer is given them as ids with a completion mask) with AdamW at the same
-constant rate, in bfloat16 weights, without dropout, packing or gradient checkpointing. Equality stands beside the speed:
+constant rate, in bfloat16 weights, without dropout, packing or checkpointing of gradients. Equality stands beside it:
 both courses of the loss in fp32, from the same start.
 """
 

@@ -19,14 +19,14 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-import lcdb_curves
 import numpy as np
 import numpy.typing as npt
 import orjson
-from lcdb_curves import REACHES, Curve, Trial
 from scipy.optimize import minimize
 from scipy.special import logsumexp, ndtr, ndtri
 
+import lcdb_curves
+from lcdb_curves import REACHES, Curve, Trial
 from tuition.reports.forecasting.calibration import LEVELS, Calibration, plain_calibration
 from tuition.reports.forecasting.components import WIGGLES, Components, all_components
 from tuition.reports.forecasting.ensemble import ensembles
@@ -96,32 +96,43 @@ def with_weights(plain: Calibration, weights: Array, sharpness: float) -> Calibr
 
 
 def errors(trials: list[Trial], components: Components, calibration: Calibration) -> tuple[Array, Array]:
-    """Return the normal scores (N, R) of what came after in the raw forecasts, and the share of wild wiggles (N,)."""
-    normal, wild = np.full((len(trials), len(REACHES)), np.nan), np.empty(len(trials))
+    """Return the normal scores (N, R + 1) of what came after in the raw forecasts, and the wildness (N,).
+
+    The last column is that of the gain from the last size to twice that.
+    """
+    normal, wild = np.full((len(trials), len(REACHES) + 1), np.nan), np.empty(len(trials))
     for places, ensemble in ensembles([t.seen for t in trials], components, calibration):
         truth = np.array([trials[i].truths for i in places])
+        gain = truth[:, :1] - np.array([[trials[i].now] for i in places])
         at = np.array([trials[i].goals for i in places])
         above = ensemble.scores(at).above(np.nan_to_num(truth))
-        normal[places] = np.where(np.isnan(truth), np.nan, -ndtri(np.clip(above, 1e-7, 1 - 1e-7)))
+        more = ensemble.gains(at[:, :1], at[:, :1] / 2).above(np.nan_to_num(gain))
+        came, chance = np.concatenate([truth, gain], axis=1), np.concatenate([above, more], axis=1)
+        normal[places] = np.where(np.isnan(came), np.nan, -ndtri(np.clip(chance, 1e-7, 1 - 1e-7)))
         wild[places] = ensemble.wild
     return normal, wild
 
 
-def widths(points: npt.NDArray[np.int64], normal: Array) -> Array:
-    """Return the quantiles (K, R, 7) of the errors by number of points and reach."""
-    made = np.empty((len(POINTS), len(REACHES), len(LEVELS)))
+def widths(points: npt.NDArray[np.int64], sets: npt.NDArray[np.int64], normal: Array) -> Array:
+    """Return the quantiles (K, R + 1, 7) of the errors by number of points and reach.
+
+    They are conformal: with D data sets behind a cell, the quantile at (D + 1) / D times the level holds for a new one.
+    """
+    made = np.empty((len(POINTS), normal.shape[1], len(LEVELS)))
     for i, k in enumerate(POINTS):
-        for j in range(len(REACHES)):
-            # Few curves are both long and known at many sizes: such cells borrow from their neighbours.
-            rows = normal[points == k, j] if j < 4 else normal[np.abs(points - k) <= 2, j]
-            made[i, j] = np.quantile(rows[~np.isnan(rows)], LEVELS)
+        for j in range(normal.shape[1]):
+            # Few curves are both long and known at many sizes: far reaches borrow from neighbouring numbers of points.
+            near = points == k if j < 4 or j == len(REACHES) else np.abs(points - k) <= 2
+            rows = near & ~np.isnan(normal[:, j])
+            away = np.abs(np.array(LEVELS) - 0.5) * (1 + 1 / len(set(sets[rows])))
+            made[i, j] = np.quantile(normal[rows, j], 0.5 + np.sign(np.array(LEVELS) - 0.5) * np.minimum(away, 0.4995))
     return made
 
 
 def choose_kinship(
     curves: list[Curve], components: Components, calibration: Calibration
 ) -> dict[str, dict[str, float]]:
-    """Return the mean absolute errors of short curves, in points, by kind of kin and by how much one of these counts."""
+    """Return the mean absolute errors of short curves, in points, by kind of kin and by what one of these counts."""
     found: dict[str, dict[str, float]] = {}
     for side in ("task_kin", "arm_kin"):
         families = list(lcdb_curves.families(curves, by_data=side == "task_kin", points=(2, 3), seed=3))
@@ -141,6 +152,11 @@ def choose_kinship(
     return found
 
 
+def least_worth(error: dict[str, float]) -> float:
+    """Return the smallest worth whose error is within one percent of the best: no more trust in kin than pays."""
+    return min(float(worth) for worth, gap in error.items() if gap <= 1.01 * min(error.values()))
+
+
 def learn(curves: list[Curve]) -> dict[str, Any]:
     """Return the plain data of `calibration.json`, learnt from `curves`."""
     components = all_components()
@@ -151,7 +167,7 @@ def learn(curves: list[Curve]) -> dict[str, Any]:
     points = np.array([len(t.seen.sizes) for t in trials])
     print(f"{len(curves)} curves, {len(trials)} trials")
     likelihood, density = tables(trials, components)
-    normal, wild = np.empty((len(trials), len(REACHES))), np.empty(len(trials))
+    normal, wild = np.empty((len(trials), len(REACHES) + 1)), np.empty(len(trials))
     for f in range(FOLDS):
         learnt = with_weights(plain, *stack(likelihood[fold != f], density[fold != f]))
         inside = np.flatnonzero(fold == f)
@@ -161,13 +177,15 @@ def learn(curves: list[Curve]) -> dict[str, Any]:
     by_kin = choose_kinship(curves, components, with_weights(plain, weights, sharpness))
     print(f"sharpness {sharpness:.2f}; mean absolute error by kin {by_kin}")
     raw = ndtr(normal)
+    learnt_widths = np.round(widths(points, np.array([curves[t.curve].dataset for t in trials]), normal), 3)
     return {
         "log_weights": [round(float(w), 2) for w in weights],
         "sharpness": round(sharpness, 3),
-        **{side: float(min(error, key=lambda worth: error[worth])) for side, error in by_kin.items()},
+        **{side: least_worth(error) for side, error in by_kin.items()},
         "points": POINTS,
         "reaches": REACHES,
-        "quantiles": np.round(widths(points, normal), 3).tolist(),
+        "quantiles": learnt_widths[:, :-1].tolist(),
+        "gains": learnt_widths[:, -1].tolist(),
         "wild": [round(float(np.quantile(wild[points == k], 0.98)), 3) for k in POINTS],
         "facts": {
             "database": f"LCDB {lcdb_curves.VERSION} (Mohr et al., 2022), test accuracy",

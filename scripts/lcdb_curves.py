@@ -2,7 +2,7 @@
 
 The database's accuracies come inside the source package `lcdb==0.1.0`. It is fetched by pip, unpacked and read; nothing
 of it is kept in this repository. The data sets are split in two halves, with relatives (the same data in another
-version, generated series such as fri_c*) always in the same half: the forecaster learns on one, and is judged on the other.
+version, generated series such as fri_c*) always in the same half: the forecaster learns on one, is judged on the other.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def halves(curves: list[Curve]) -> tuple[list[Curve], list[Curve]]:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What a user would have measured of a curve, the truth at its last size, and the truths at reaches (NaN: unknown)."""
+    """What a user would have measured of a curve, the truth there (`now`), and the truths at reaches (NaN: unknown)."""
 
     curve: int
     seen: Measured

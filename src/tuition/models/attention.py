@@ -27,7 +27,8 @@ def attention_for(model: nn.Module, *, rows: int, row: int, prefix: int) -> Iter
         row: tokens in the longest row.
         prefix: tokens in the longest prefix.
     """
-    inner: Any = model.get_base_model() if hasattr(model, "get_base_model") else model
+    around: Any = model
+    inner: Any = around.get_base_model() if hasattr(around, "get_base_model") else around
     config = getattr(inner, "config", None)
     before = getattr(config, "_attn_implementation", None)
     if before != "sdpa" or next(model.parameters()).device.type != "cpu":

@@ -9,7 +9,8 @@ from typing import Any
 from tuition.base.errors import UserError
 from tuition.reports.forecasting.answers import Forecast
 from tuition.reports.forecasting.predict import forecast_points
-from tuition.reports.forecasting.source import Points, check_target, find_table, points_of_arrays, read_points
+from tuition.reports.forecasting.source import Points, find_table, points_of_arrays, read_points
+from tuition.studies.results import ScoreRow
 
 
 def forecast(
@@ -78,10 +79,17 @@ def forecast_source(
     return [one for one in made if (one.task, one.arm) in wanted]
 
 
-def forecast_curve_points(points: Points, *, target: float | None = None, at: Sequence[int] = ()) -> Forecast:
-    """Return the forecast of one curve that is already gathered. Raises `UserError` for a target outside its range."""
-    check_target(target, points.top)
-    return forecast_points([points], target=target, at=_sizes(at))[0]
+def forecast_rows(
+    rows: Sequence[ScoreRow], *, metric: str = "rouge_l", target: float | None = None, at: Sequence[int] = ()
+) -> list[Forecast]:
+    """Return the forecast of every curve of a study's scores, by task and arm in order of appearance.
+
+    What a figure needs lies in each forecast's `band` (the arrays beyond the last point), `advice` and `warnings`.
+    Raises as `forecast_source` does.
+    """
+    names = ("task", "arm", "labels", "seed", "metric", "value", "low", "high", "n")
+    columns = {name: [getattr(row, name) for row in rows if row.metric == metric] for name in names}
+    return _by_metric(points_of_arrays(columns, target, 100.0), target, at)
 
 
 def _by_metric(curves: list[Points], target: float | None, at: Sequence[int]) -> list[Forecast]:

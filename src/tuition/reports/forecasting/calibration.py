@@ -9,7 +9,9 @@ from importlib.resources import files
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import orjson
+from scipy.special import ndtri
 
 from tuition.reports.forecasting.components import WIGGLES, Components, all_components
 from tuition.reports.forecasting.families import Array
@@ -25,9 +27,11 @@ class Calibration:
     """The learnt part of the forecaster.
 
     `log_weights` (T, J) weigh the components; likelihoods are raised to `sharpness`. The posterior shares of another
-    curve of the same task (or arm) count for `task_kin` (or `arm_kin`) times all that was learnt. `quantiles` (K, R, 7) hold, for `points` known (K,) and `reaches`
-    (R,) as multiples of the last size, the standard normal score that the raw forecast must be read at to be right with
-    the probabilities `LEVELS`. `wild` (K,) is the posterior share of the largest wiggles that one curve in fifty exceeds.
+    curve of the same task (or arm) count for `task_kin` (or `arm_kin`) times all that was learnt. `quantiles` (K, R, 7)
+    hold, for `points` known (K,) and `reaches` (R,) as multiples of the last size, the standard normal score that the
+    raw forecast must be read at to be right with the probabilities `LEVELS`; `gains` (K, 7) hold the same for the gain
+    from the last size to twice that. `wild` (K,) is the posterior share of the largest wiggles that one curve in fifty
+    exceeds.
     """
 
     log_weights: Array
@@ -37,34 +41,49 @@ class Calibration:
     points: Array
     reaches: Array
     quantiles: Array
+    gains: Array
     wild: Array
     facts: Mapping[str, Any]
 
-    def raw_scores(self, points: Array, reach: Array, normal: Array) -> tuple[Array, Array]:
-        """Return the map from nominal to raw normal scores for each pair of `points` and `reach` (both of one shape).
+    def row(self, points: Array) -> npt.NDArray[np.int64]:
+        """Return the place in `points` of what was learnt on as many points, or on the next smaller number."""
+        return np.clip(np.searchsorted(self.points, points, side="right") - 1, 0, len(self.points) - 1)
 
-        The map is given by its nodes, (…, 7 + 2) each: nominal ones (the same for all) and raw ones. Between the
-        reaches learnt it is interpolated in the logarithm; outside, the nearest holds.
+    def score_map(self, points: Array, reach: Array) -> Array:
+        """Return the raw normal scores (…, 7) for `points` and `reach` of one shape.
+
+        Between the reaches learnt they are interpolated in the logarithm; outside, the nearest holds.
         """
-        k = np.clip(np.searchsorted(self.points, points, side="right") - 1, 0, len(self.points) - 1)
+        k = self.row(points)
         place = np.interp(np.log(np.maximum(reach, 1.0)), np.log(self.reaches), np.arange(len(self.reaches)))
         below = np.floor(place).astype(int)
         above = np.minimum(below + 1, len(self.reaches) - 1)
         part = (place - below)[..., None]
-        raw = (1 - part) * self.quantiles[k, below] + part * self.quantiles[k, above]
-        low = raw[..., :1] + (-_RANGE - normal[0]) * np.maximum(raw[..., :1] / normal[0], 1.0)
-        high = raw[..., -1:] + (_RANGE - normal[-1]) * np.maximum(raw[..., -1:] / normal[-1], 1.0)
-        return np.concatenate([[-_RANGE], normal, [_RANGE]]), np.concatenate([low, raw, high], axis=-1)
+        return np.asarray((1 - part) * self.quantiles[k, below] + part * self.quantiles[k, above])
+
+    def gain_map(self, points: Array) -> Array:
+        """Return the raw normal scores (…, 7) for gains."""
+        return np.asarray(self.gains[self.row(points)])
+
+
+NORMAL = ndtri(LEVELS)
+
+
+def with_tails(raw: Array) -> tuple[Array, Array]:
+    """Return nominal (9,) and raw (…, 9) normal scores: those of `LEVELS`, and far tails that widen as the ends do."""
+    low = raw[..., :1] + (-_RANGE - NORMAL[0]) * np.maximum(raw[..., :1] / NORMAL[0], 1.0)
+    high = raw[..., -1:] + (_RANGE - NORMAL[-1]) * np.maximum(raw[..., -1:] / NORMAL[-1], 1.0)
+    return np.concatenate([[-_RANGE], NORMAL, [_RANGE]]), np.concatenate([low, raw, high], axis=-1)
 
 
 def plain_calibration(components: Components) -> Calibration:
     """Return the calibration before anything was learnt: equal weights, widths as they come."""
-    from scipy.special import ndtri
-
     shape = (len(WIGGLES), len(components))
     quantiles = np.broadcast_to(ndtri(LEVELS), (1, 1, len(LEVELS)))
     one = np.ones(1)
-    return Calibration(np.full(shape, -np.log(np.prod(shape))), 1.0, 0.0, 0.0, one, one * 2, quantiles, one, {})
+    return Calibration(
+        np.full(shape, -np.log(np.prod(shape))), 1.0, 0.0, 0.0, one, one * 2, quantiles, quantiles[0], one, {}
+    )
 
 
 @cache
@@ -86,6 +105,7 @@ def from_plain(raw: Mapping[str, Any]) -> tuple[Components, Calibration]:
         np.array(raw["points"], float),
         np.array(raw["reaches"], float),
         np.array(raw["quantiles"], float),
+        np.array(raw["gains"], float),
         np.array(raw["wild"], float),
         raw["facts"],
     )

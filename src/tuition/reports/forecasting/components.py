@@ -26,7 +26,7 @@ _FIXED = 1e-6
 class Components:
     """Arrays over the J pairs of (shape, belief); every pair is met at each of the T sizes of wiggles.
 
-    `mean` (J, 2) and `root` (J, 2, 2) are the Gaussian belief about (level, gain), mean and lower root of the covariance;
+    `mean` (J, 2) and `root` (J, 2, 2) are the Gaussian belief on (level, gain): mean, and lower root of the covariance;
     `sign` is +1 where the gain must be positive, -1 where negative, 0 where it is not free; `capped` says whether the
     level must stay within the range.
     """

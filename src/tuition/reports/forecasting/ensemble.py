@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import logsumexp, ndtr, ndtri
 
-from tuition.reports.forecasting.calibration import LEVELS, Calibration
+from tuition.reports.forecasting.calibration import Calibration, with_tails
 from tuition.reports.forecasting.components import Components
 from tuition.reports.forecasting.families import Array
 from tuition.reports.forecasting.fit import Fitted, batch, fit, foresee
@@ -19,7 +19,6 @@ KEPT = 96
 """Components kept for each curve, the heaviest ones."""
 
 _NODES = np.sinh(np.linspace(-3.2, 3.2, 41)) / np.sinh(3.2) * 9
-_NORMAL = ndtri(LEVELS)
 _CHUNK = 64
 
 Kin = tuple[Hashable, Hashable]
@@ -78,14 +77,18 @@ class Ensemble:
     def scores(self, at: Array) -> Distribution:
         """Return the distributions of the expected scores at sizes `at` (B, M)."""
         mean, variance = foresee(self.fitted, self.components, self.index, at)
-        return self._mixture(mean, variance, at, 0.0)
+        curves = self.fitted.batch
+        known = np.broadcast_to(curves.known.sum(1)[:, None], at.shape)
+        reach = at / np.maximum(curves.sizes.max(1, where=curves.known, initial=0.0), 1.0)[:, None]
+        return self._mixture(mean, variance, self.calibration.score_map(known, reach), 0.0)
 
     def gains(self, at: Array, since: Array) -> Distribution:
         """Return the distributions of the gains from sizes `since` (B, 1) to `at` (B, M)."""
         mean, variance = foresee(self.fitted, self.components, self.index, at, since)
-        return self._mixture(mean, variance, at, -1.0)
+        known = np.broadcast_to(self.fitted.batch.known.sum(1)[:, None], at.shape)
+        return self._mixture(mean, variance, self.calibration.gain_map(known), -1.0)
 
-    def _mixture(self, mean: Array, variance: Array, at: Array, low: float) -> Distribution:
+    def _mixture(self, mean: Array, variance: Array, learnt: Array, low: float) -> Distribution:
         weight = self.weight[:, :, None]
         middle = (weight * mean).sum(1)
         deviation = np.sqrt((weight * (variance + (mean - middle[:, None]) ** 2)).sum(1))
@@ -93,11 +96,7 @@ class Ensemble:
         standard = (nodes[:, None] - mean[..., None]) / np.sqrt(variance)[..., None]
         below = (weight[..., None] * ndtr(standard)).sum(1)
         z = np.maximum.accumulate(ndtri(np.clip(below, 1e-12, 1 - 1e-12)), axis=-1)
-        curves = self.fitted.batch
-        known = np.broadcast_to(curves.known.sum(1)[:, None], at.shape)
-        reach = at / np.maximum(curves.sizes.max(1, where=curves.known, initial=0.0), 1.0)[:, None]
-        nominal, raw = self.calibration.raw_scores(known, reach, _NORMAL)
-        return Distribution(nodes, z, nominal, raw, low, 1.0)
+        return Distribution(nodes, z, *with_tails(learnt), low, 1.0)
 
 
 def ensembles(
@@ -138,7 +137,7 @@ def _keep(fitted: Fitted, share: Array, components: Components, calibration: Cal
 
 @dataclass(frozen=True, slots=True)
 class _Shared:
-    """For tasks and for arms: the summed posterior shares of each group (G, T*J), each curve's group, one curve's worth."""
+    """For tasks and for arms: summed posterior shares of each group (G, T*J), each curve's group, one curve's worth."""
 
     sides: tuple[tuple[Array, npt.NDArray[np.int64], float], ...]
 
@@ -162,6 +161,8 @@ def _shared(
     for side, worth in enumerate((calibration.task_kin, calibration.arm_kin)):
         names = {name: i for i, name in enumerate(dict.fromkeys(one[side] for one in kin))}
         group = np.array([names[one[side]] for one in kin])
+        if worth == 0 or len(names) == len(kin):
+            continue
         sides.append((np.zeros((len(names), prior.shape[1])), group, worth))
     for places in chunks:
         fitted = fit(batch([curves[i] for i in places]), components)

@@ -40,39 +40,40 @@ class Family:
 
 
 def _power(n: Array, exponent: float, offset: float) -> Array:
-    return ((n + offset) / (ANCHOR + offset)) ** -exponent
+    return np.asarray(((n + offset) / (ANCHOR + offset)) ** -exponent)
 
 
 def _exponential(n: Array, scale: float) -> Array:
-    return np.exp(-(n - ANCHOR) / scale).clip(max=1e3)
+    return np.asarray(np.minimum(np.exp(-(n - ANCHOR) / scale), _MOST))
 
 
 def _mmf(n: Array, scale: float, exponent: float) -> Array:
-    return (1 + (ANCHOR / scale) ** exponent) / (1 + (n / scale) ** exponent)
+    return np.asarray((1 + (ANCHOR / scale) ** exponent) / (1 + (n / scale) ** exponent))
 
 
 def _weibull(n: Array, scale: float, exponent: float) -> Array:
-    return np.exp((ANCHOR / scale) ** exponent - (n / scale) ** exponent).clip(max=1e3)
+    return np.asarray(np.minimum(np.exp((ANCHOR / scale) ** exponent - (n / scale) ** exponent), _MOST))
 
 
 def _logistic(n: Array, scale: float, exponent: float) -> Array:
     # Not anchored: level and gain are one number here, and the curve is level * (1 - shape).
-    return 1 / (1 + (n / scale) ** exponent)
+    return np.asarray(1 / (1 + (n / scale) ** exponent))
 
 
 def _log_linear(n: Array, offset: float) -> Array:
     # The gain is what the labels from 16 to 16,000 are worth.
-    return 1 - np.log((n + offset) / (ANCHOR + offset)) / np.log(1000.0)
+    return np.asarray(1 - np.log((n + offset) / (ANCHOR + offset)) / np.log(1000.0))
 
 
 def _inverse_log(n: Array, offset: float) -> Array:
-    return np.log(ANCHOR + offset) / np.log(n + offset)
+    return np.asarray(np.log(ANCHOR + offset) / np.log(n + offset))
 
 
 def _constant(n: Array) -> Array:
     return np.zeros_like(n)
 
 
+_MOST = 1e3
 _SCALES = (10.0, 30.0, 100.0, 300.0, 1e3, 3e3, 1e4, 1e5)
 
 FAMILIES: tuple[Family, ...] = (

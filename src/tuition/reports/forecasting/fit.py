@@ -50,7 +50,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """What the components make of a batch: log likelihoods (B, T, J), and (level, gain) afterwards: means and covariances.
+    """What the components make of a batch: log likelihoods (B, T, J), and means and covariances of level and gain.
 
     `solve` (B, T, k, k) is the inverse of the covariance of wiggles and noise.
     """
@@ -86,7 +86,7 @@ def batch(curves: Sequence[Measured]) -> Batch:
 
 def _affinity(a: Array, b: Array) -> Array:
     distance = np.abs(np.log(a + ZERO_SHIFT)[..., :, None] - np.log(b + ZERO_SHIFT)[..., None, :])
-    return np.exp(-distance / WIGGLE_LENGTH)
+    return np.asarray(np.exp(-distance / WIGGLE_LENGTH))
 
 
 def fit(curves: Batch, components: Components) -> Fitted:

@@ -16,7 +16,7 @@ All sizes are judged on the same test instances, most of which are right or wron
 """
 
 SEED_NOISE = (-1.9, -0.28)
-"""Intercept and slope, in log(n + 8), of the log standard deviation between seeds at a score in the middle of the range."""
+"""Log standard deviation between seeds at a score in the middle of the range: intercept, and slope in log(n + 8)."""
 
 _SEED_WEIGHT = 4.0
 """How many seeds the learnt deviation between seeds counts for, beside those measured."""
@@ -44,7 +44,7 @@ def spread(values: Array) -> Array:
 
 
 def seed_deviation(sizes: Array, values: Array) -> Array:
-    """Return the standard deviation between seeds that is usual at `sizes` and `values`; none where nothing is learnt."""
+    """Return the standard deviation between seeds that is usual at `sizes` and `values`; 0 without any labels."""
     usual = np.exp(SEED_NOISE[0] + SEED_NOISE[1] * np.log(sizes + 8)) * spread(values)
     return np.where(sizes > 0, usual, 0.0)
 

@@ -70,7 +70,7 @@ def forecast_points(
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """Numbers of a chunk: sizes (B, M) with quantiles (5, B, M) and chances (B, M); gains (3, B, 3); wild against usual.
+    """Numbers of a chunk: sizes (B, M) with quantiles (5, B, M) and chances (B, M), gains (3, B, 3), wildness (B,).
 
     The sizes are, in order: five from the first known to the last, thirteen from the last on, those asked for.
     """
@@ -101,14 +101,13 @@ def _read(ensemble: Ensemble, tops: Sequence[float], target: float | None, at: S
         ahead = scores.above(np.broadcast_to(goal, sizes.shape))
         chances = np.where(goal <= 0, 1.0, ahead)
     gains = ensemble.gains(last + np.array(NEXT, float), last)
-    k = np.clip(np.searchsorted(ensemble.calibration.points, curves.known.sum(1), side="right") - 1, 0, None)
     return _Read(
         sizes,
         np.stack([scores.quantile(edge) for edge in _EDGES]),
         chances,
         np.stack([gains.quantile(edge) for edge in _EDGES[:3]]),
         ensemble.wild,
-        ensemble.calibration.wild[k],
+        ensemble.calibration.wild[ensemble.calibration.row(curves.known.sum(1))],
     )
 
 

@@ -7,6 +7,7 @@ import difflib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 from pathlib import Path
 
 from tuition.base.errors import Problem, ProblemsError, UserError, clip
@@ -89,8 +90,8 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
             reader = csv.reader(stream, delimiter=mark)
             for cells in reader:
                 if any(cell.strip() for cell in cells):
-                    cells += [""] * (len(names) - len(cells))
-                    yield reader.line_num + 1, dict(zip(names, (cell.strip() for cell in cells), strict=False))
+                    filled = (cell.strip() for cell in chain(cells, repeat("")))
+                    yield reader.line_num + 1, dict(zip(names, filled, strict=False))
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: this is no UTF-8 table with separated values ({error})") from error
     except OSError as error:

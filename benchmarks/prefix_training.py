@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from datasets import Dataset
 from peft import LoraConfig
-from transformers import TrainerCallback
+from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from _real import prompts, tasks
@@ -104,6 +104,7 @@ def peer(model: str, rows: Sequence[TokenizedPrompt], batch: int, precision: str
             peft_config=adapter,
             callbacks=[steps],
         )
+        trainer.remove_callback(PrinterCallback)  # it prints to standard output, where the table or the JSON goes
         # The same start: the down-projections are drawn, so ours are copied in; up-projections start at zero.
         reference = _TUNER.attach(load_causal(model, precision=precision).model, seed=1).state_dict()
         state = trainer.model.state_dict()

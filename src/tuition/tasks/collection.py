@@ -47,13 +47,17 @@ class TaskSplit:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """Tasks by name, each read when it is asked for; `splits` holds the lists that its source ships."""
+    """Tasks by name, each read when it is asked for; `splits` holds the lists that its source ships.
+
+    `related` says which other categories go where a category goes (FLAN holds entailment out together with paraphrase).
+    """
 
     path: Path
     names: tuple[str, ...]
     read_task: Callable[[str], Task] = field(repr=False, compare=False)
     splits: Mapping[str, TaskSplit] = field(default_factory=dict)
     fingerprint_of: Callable[[], str] | None = field(default=None, repr=False, compare=False)
+    related: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """The number of tasks."""

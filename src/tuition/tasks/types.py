@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from tuition.base.fingerprints import fingerprint
+
+RowSplit = Literal["", "train", "validation", "test"]
+"""The set that a row's source puts it in; empty where the source does not divide its rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +26,37 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
+class Template:
+    """One way to tell a dataset's rows: two Jinja patterns over their named fields, as FLAN and PromptSource have it.
+
+    `answer_choices` is a pattern too, whose rendered text is split at `|||`; it is empty where answers are free text.
+    `original_task` is false for a template that turns the task round (generate the premise, say).
+    """
+
+    name: str
+    input: str
+    target: str
+    answer_choices: str = ""
+    original_task: bool = True
+    choices_in_prompt: bool | None = None
+    metrics: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Instance:
-    """One labelled row: an input with one or more accepted outputs, the main one first."""
+    """One labelled row: an input with one or more accepted outputs, the main one first.
+
+    `fields` holds the row's named columns where its source has any: templates are told from these. `rationale` is the
+    reasoning that leads to the output, where the source has it.
+    """
 
     id: str
     input: str
     outputs: tuple[str, ...]
+    rationale: str = ""
+    fields: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    split: RowSplit = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +64,8 @@ class Task:
     """A task told in words, in the schema of Super-NaturalInstructions and its forerunner.
 
     Text is kept exactly as its source has it; an element that is absent is empty. Instances are read anew by
-    each call of `instances`, so that a task costs no memory for rows that nobody asked for.
+    each call of `instances`, so that a task costs no memory for rows that nobody asked for. `extra` keeps, by the
+    source's own key, what its file says besides (contributors, a licence), so that it can be written back.
     """
 
     name: str
@@ -54,6 +84,8 @@ class Task:
     output_languages: tuple[str, ...] = ()
     instruction_languages: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
+    templates: tuple[Template, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def definition(self) -> str:

@@ -23,12 +23,12 @@ Answers = list[tuple[int, ...]]
 
 def ours(loaded: LoadedModel, rows: Sequence[TokenizedPrompt], batch: int, new_tokens: int) -> Answers:
     """Each task's prefix once, rows sorted by length, ended rows leave their batch."""
-    return generate_greedily(loaded.model, rows, end=end_tokens(loaded), new_tokens=new_tokens, batch_size=batch)
+    return generate_greedily(loaded.model, rows, end=end_tokens(loaded, loaded.tokens), new_tokens=new_tokens, batch_size=batch)
 
 
 def peer(loaded: LoadedModel, rows: Sequence[TokenizedPrompt], batch: int, new_tokens: int) -> Answers:
     """Transformers' generate, whole prompts padded at the left, sorted by length too."""
-    end = end_tokens(loaded)
+    end = end_tokens(loaded, loaded.tokens)
     answers: Answers = [()] * len(rows)
     order = sorted(range(len(rows)), key=lambda at: len(rows[at].body), reverse=True)
     for start in range(0, len(order), batch):

@@ -92,7 +92,10 @@ def check(
 def show(
     path: Annotated[Path, typer.Argument(help="A collection: a folder, a checkout or one file.")],
     task: Annotated[str, typer.Argument(help="The task's name or unique beginning.")],
-    encoding: Annotated[str, typer.Option("--encoding", "-e", help="How the task is told.")] = "definition+2-positive",
+    encoding: Annotated[
+        str, typer.Option("--encoding", "-e", help="How the task is told: a name, or your own .jinja or .yaml file.")
+    ] = "definition+2-positive",
+    chat: Annotated[bool, typer.Option("--chat", help="Put it into the model's chat template.")] = False,
     instance: Annotated[int, typer.Option(help="Which instance of the split, from 0.", min=0)] = 0,
     model: Annotated[str, typer.Option(help="Whose tokens are counted.")] = "smollm2-135m",
     split: Annotated[str, typer.Option(help="test, validation, train or all.")] = "all",
@@ -106,9 +109,9 @@ def show(
 
     rows = SplitChoice(path, task, split, order, test, validation)
     if json:
-        print_prompts_as_json(rows, encoding)
+        print_prompts_as_json(rows, encoding, chat=chat)
     else:
-        show_prompt(rows, encoding, instance, model)
+        show_prompt(rows, encoding, instance, model, chat=chat)
 
 
 @app.command()

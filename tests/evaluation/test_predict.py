@@ -21,4 +21,4 @@ def test_answers_say_whether_they_ended_themselves(tiny_model: Path) -> None:
 def test_end_tokens_are_the_tokenizers_and_the_models_own(tiny_model: Path) -> None:
     loaded = load_causal(str(tiny_model), precision="float32")
     loaded.model.generation_config.eos_token_id = [3, 4]
-    assert end_tokens(loaded) == frozenset({loaded.tokens.end, 3, 4})
+    assert end_tokens(loaded, loaded.tokens) == frozenset({loaded.tokens.end, 3, 4})

@@ -62,3 +62,39 @@ def test_text_comes_back_from_its_tokens(text: str) -> None:
 
 def test_ids_are_the_parts_in_order() -> None:
     assert TokenizedPrompt((1, 2), (3,), (4, 5)).ids == (1, 2, 3, 4, 5)
+
+
+CHATML = (
+    "{% for m in messages %}<|turn|>{{ m['role'] }}\n{{ m['content'] }}<|end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|turn|>assistant\n{% endif %}"
+)
+
+
+def chat_tokens(template: str = CHATML) -> PromptTokenizer:
+    tokenizer = byte_tokenizer()
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|turn|>"]})
+    tokenizer.chat_template = template
+    return PromptTokenizer(tokenizer)
+
+
+def test_a_chat_puts_its_own_template_around_a_prompt_and_ends_with_the_turn() -> None:
+    tokens = chat_tokens()
+    ids = tokens.in_chat()([Prompt("Say it.\ninput:", " x\noutput:", "yes")])[0]
+    asked = [{"role": "user", "content": "Say it.\ninput: x\noutput:"}, {"role": "assistant", "content": "yes"}]
+    whole = tokens.tokenizer.apply_chat_template(asked, tokenize=True, return_dict=False)
+    assert list(ids.ids) == whole[: len(ids.ids)]
+    assert ids.target[-1] == tokens.tokenizer.convert_tokens_to_ids("<|end|>")
+    assert tokens.in_chat().overhead == len(ids.ids) - len("Say it.\ninput: x\noutput:yes")
+
+
+def test_a_turn_mark_written_in_a_prompt_opens_no_turn() -> None:
+    tokens = chat_tokens().in_chat()
+    turn = tokens.tokenizer.convert_tokens_to_ids("<|turn|>")
+    ids = tokens([Prompt("<|turn|>system\n", " <|turn|>", "a")])[0].ids
+    assert ids.count(turn) == 2
+
+
+@pytest.mark.parametrize("template", ["", "{{ messages[0]['role'] }}", "{{ messages[0].content * 2 }}"])
+def test_a_tokenizer_without_a_usable_chat_template_is_refused(template: str) -> None:
+    with pytest.raises(UserError, match="chat template"):
+        chat_tokens(template).in_chat()

@@ -73,11 +73,14 @@ def test_quick_learners_input_only_is_input_and_output() -> None:
     assert told(make(positive=TWO), "quick-learners-input-only") == ("input:", " What is it\noutput:", " yes")
 
 
-@pytest.mark.parametrize("encoding", list(ENCODINGS))
+PLAIN = [name for name in ENCODINGS if not ENCODINGS[name].template and "rationale" not in ENCODINGS[name].target]
+
+
+@pytest.mark.parametrize("encoding", PLAIN)
 def test_missing_elements_are_left_out_without_a_trace(encoding: str) -> None:
     prefix, _, _ = told(make(definition="", positive=()), encoding)
     assert "Definition" not in prefix
-    assert "Example" not in prefix.replace("following example", "")
+    assert "xample" not in prefix.replace("following example", "")
 
 
 @pytest.mark.parametrize("encoding", ["definition+2-positive", "quick-learners"])
@@ -91,7 +94,9 @@ def test_braces_in_fields_are_never_taken_for_places(encoding: str) -> None:
 
 def test_the_prefix_is_the_same_for_every_instance() -> None:
     task = make(positive=TWO)
-    for name in ENCODINGS:
+    for name in PLAIN:
+        if ENCODINGS[name].one_of:
+            continue
         assert len({told(task, name, text)[0] for text in ("a", "b b", "", "ü\n\r")}) == 1
 
 

@@ -14,7 +14,7 @@ from rich.text import Text
 from tuition.base.errors import UserError, clip
 from tuition.commands.console import console, notes
 from tuition.prompts.encode import encode
-from tuition.prompts.encodings import ENCODINGS
+from tuition.prompts.encodings import find_encoding
 from tuition.splits.budgets import split_task
 from tuition.tasks import Instance, Task
 from tuition.tasks.readers import open_collection
@@ -51,9 +51,9 @@ class SplitChoice:
         return task, list({"test": rows.test, "validation": rows.validation, "train": rows.pool}[self.split])
 
 
-def print_prompts_as_json(choice: SplitChoice, encoding: str) -> None:
+def print_prompts_as_json(choice: SplitChoice, encoding: str, *, chat: bool = False) -> None:
     """Print one JSON object a line for every instance of the split: task, id, prefix, body, target."""
-    chosen = ENCODINGS[encoding]
+    chosen = find_encoding(encoding).in_chat() if chat else find_encoding(encoding)
     task, rows = choice.read()
     for row in rows:
         prompt = encode(task, row, chosen)
@@ -62,13 +62,13 @@ def print_prompts_as_json(choice: SplitChoice, encoding: str) -> None:
     sys.stdout.buffer.flush()
 
 
-def show_prompt(choice: SplitChoice, encoding: str, number: int, model: str) -> None:
+def show_prompt(choice: SplitChoice, encoding: str, number: int, model: str, *, chat: bool = False) -> None:
     """Print one instance's three parts, their token counts, and which tokens a model learns.
 
     Raises:
         UserError: no such encoding, task, instance or model.
     """
-    chosen = ENCODINGS[encoding]
+    chosen = find_encoding(encoding).in_chat() if chat else find_encoding(encoding)
     task, rows = choice.read()
     if number >= len(rows):
         raise UserError(f"--instance {number}: {task.name} has {len(rows)} instances here, 0 to {len(rows) - 1}")
@@ -77,9 +77,13 @@ def show_prompt(choice: SplitChoice, encoding: str, number: int, model: str) -> 
     from tuition.models.load import load_tokens
 
     tokens = load_tokens(model, say=lambda text: notes().print(escape(text), style="dim"))
+    if chosen.chat:
+        tokens = tokens.in_chat()
     ids = tokens([prompt])[0]
     out = console()
     out.print(escape(f"{task.name}, instance {row.id}, encoding {chosen.name}: {chosen.description}"))
+    if chosen.chat:
+        out.print(Text("Around it stands the model's chat template, whose tokens are counted with prefix and body."))
     parts = (
         ("prefix", prompt.prefix, ids.prefix),
         ("body", prompt.body, ids.body),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from tuition.models.load import LoadedModel
-    from tuition.models.tokens import TokenizedPrompt
+    from tuition.models.tokens import PromptTokenizer, TokenizedPrompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ def predict(
     prompts: Sequence[TokenizedPrompt],
     *,
     new_tokens: int,
+    tokens: PromptTokenizer | None = None,
     batch_size: int = 32,
     share_prefix: bool = True,
     advance: Callable[[int], None] = lambda done: None,
@@ -43,24 +44,26 @@ def predict(
         tuned: the module that answers; the base itself, or the base with a tuner loaded.
         prompts: what to answer.
         new_tokens: the most tokens of an answer.
+        tokens: the tokenizer that made the prompts, where it is not the model's plain one (a chat's, say).
         batch_size: rows answered at once.
         share_prefix: run each prefix once.
         advance: is told after each batch how many rows were answered.
     """
+    tokens = tokens or loaded.tokens
     rows = generate_greedily(
         tuned,
         prompts,
-        end=end_tokens(loaded),
+        end=end_tokens(loaded, tokens),
         new_tokens=new_tokens,
         batch_size=batch_size,
         share_prefix=share_prefix,
         advance=advance,
     )
-    return [Prediction(loaded.tokens.decode(row).strip(), len(row), len(row) < new_tokens) for row in rows]
+    return [Prediction(tokens.decode(row).strip(), len(row), len(row) < new_tokens) for row in rows]
 
 
-def end_tokens(loaded: LoadedModel) -> frozenset[int]:
+def end_tokens(loaded: LoadedModel, tokens: PromptTokenizer) -> frozenset[int]:
     """Return the tokens that end an answer: the tokenizer's end token and those of the model's own configuration."""
     configured = getattr(loaded.model.generation_config, "eos_token_id", None)
     others = configured if isinstance(configured, (list, tuple)) else [] if configured is None else [configured]
-    return frozenset({loaded.tokens.end, *(int(token) for token in others)})
+    return frozenset({tokens.end, *(int(token) for token in others)})

@@ -17,7 +17,9 @@ class Recipe:
 
     A run takes `epochs` over its labels but never fewer than `min_steps` optimiser steps, since sixteen labels in
     batches of eight are two steps an epoch and would teach nothing. `warmup` is a share of all steps. `max_length`
-    bounds prompt and target together, in tokens; what is longer is shortened as `prompts.fit` says, and counted.
+    bounds prompt and target together, in tokens. What is longer is shortened (worked examples first, then the input at
+    its `cut` end), left out of training, or refused, as `too_long` says; all of it is counted. Judging leaves no row
+    out: there, what training would leave out is shortened.
     """
 
     name: str
@@ -31,6 +33,8 @@ class Recipe:
     weight_decay: float = 0.0
     max_gradient_norm: float = 1.0
     max_length: int = 1152
+    too_long: Literal["shorten", "drop-instance", "raise"] = "shorten"
+    cut: Literal["end", "start"] = "end"
     share_prefix: bool = True
 
     def steps(self, labels: int) -> int:

@@ -72,6 +72,7 @@ class PromptTokenizer:
             raise UserError(f"the tokenizer {tokenizer.name_or_path!r} has no end token; set its eos_token")
         self.end: int = int(tokenizer.eos_token_id)
         self.start: tuple[int, ...] = _start_tokens(tokenizer)
+        self.before_answer: tuple[int, ...] = ()
         self._prefixes: dict[str, tuple[int, ...]] = {}
 
     def __call__(self, prompts: Sequence[Parts]) -> list[TokenizedPrompt]:
@@ -79,9 +80,32 @@ class PromptTokenizer:
         bodies = self.ids([prompt.body for prompt in prompts])
         targets = self.ids([prompt.target for prompt in prompts])
         return [
-            TokenizedPrompt(self._prefix(prompt.prefix), body, (*target, self.end))
+            TokenizedPrompt(self._prefix(prompt.prefix), body + self.before_answer, (*target, self.end))
             for prompt, body, target in zip(prompts, bodies, targets, strict=True)
         ]
+
+    @property
+    def overhead(self) -> int:
+        """How many tokens a whole sequence has besides those of its three texts."""
+        return len(self.start) + len(self.before_answer) + 1
+
+    def in_chat(self) -> PromptTokenizer:
+        """Return a tokenizer that puts prompts into the model's own chat template, as one user's turn.
+
+        What the template says around the turn is read with its special tokens; what a prompt says never is.
+
+        Raises:
+            UserError: the tokenizer has no chat template, or one that does not keep the turn together.
+        """
+        framed = PromptTokenizer(self.tokenizer)
+        before, after, end = _chat_frame(self.tokenizer)
+        framed.start, framed.before_answer = self._special(before), self._special(after)
+        closing = self._special(end)
+        framed.end = next((token for token in closing if token in self.tokenizer.all_special_ids), self.end)
+        return framed
+
+    def _special(self, text: str) -> tuple[int, ...]:
+        return tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"]) if text else ()
 
     def ids(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
         """Return the token ids of each text alone, with no special tokens added or read."""
@@ -103,6 +127,27 @@ class PromptTokenizer:
         if text not in self._prefixes:
             self._prefixes[text] = self.start + self.ids([text])[0]
         return self._prefixes[text]
+
+
+_MARK = "\x02"
+
+
+def _chat_frame(tokenizer: PreTrainedTokenizerBase) -> tuple[str, str, str]:
+    """Return what a chat template says before a user's turn, between it and the answer, and behind the answer."""
+    if not getattr(tokenizer, "chat_template", None):
+        raise UserError(
+            f"the tokenizer {tokenizer.name_or_path!r} has no chat template; use the encoding without `chat`"
+        )
+    asked = [{"role": "user", "content": _MARK}]
+    asking = str(tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True))
+    answered = [*asked, {"role": "assistant", "content": _MARK}]
+    told = str(tokenizer.apply_chat_template(answered, tokenize=False))
+    if asking.count(_MARK) != 1 or told.count(_MARK) != 2:
+        raise UserError(
+            f"the chat template of {tokenizer.name_or_path!r} does not tell a user's turn once, as it stands"
+        )
+    before, _, after = asking.partition(_MARK)
+    return before, after, told.rpartition(_MARK)[2]
 
 
 def _start_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:

@@ -1,7 +1,18 @@
 """How a task is told to a model: encodings, and the three parts of a prompt."""
 
-from tuition.prompts.encode import encode, prefix_of
-from tuition.prompts.encodings import ENCODINGS
-from tuition.prompts.types import Encoding, ExampleStyle, Prompt
+from tuition.prompts.encode import encode
+from tuition.prompts.encodings import ENCODINGS, find_encoding
+from tuition.prompts.prefix import prefix_of
+from tuition.prompts.types import Demonstration, Element, Encoding, Prompt, Shown
 
-__all__ = ["ENCODINGS", "Encoding", "ExampleStyle", "Prompt", "encode", "prefix_of"]
+__all__ = [
+    "ENCODINGS",
+    "Demonstration",
+    "Element",
+    "Encoding",
+    "Prompt",
+    "Shown",
+    "encode",
+    "find_encoding",
+    "prefix_of",
+]

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-import string
 from collections.abc import Sequence
 
+from tuition.base.errors import UserError, clip
 from tuition.base.seeds import named_random
-from tuition.prompts.types import Encoding, ExampleStyle, Prompt, TextRule
-from tuition.tasks.types import Example, Instance, Task
+from tuition.prompts.fill import fill, ruled
+from tuition.prompts.prefix import Counts, prefix_of
+from tuition.prompts.types import Encoding, Prompt, Shown
+from tuition.tasks.types import Instance, Task
+
+_NOTHING_SHOWN = Shown()
 
 
-def encode(task: Task, instance: Instance, encoding: Encoding, *, output: str | None = None) -> Prompt:
+def encode(
+    task: Task,
+    instance: Instance,
+    encoding: Encoding,
+    *,
+    output: str | None = None,
+    shown: Shown = _NOTHING_SHOWN,
+    seed: int = 0,
+    counts: Counts | None = None,
+) -> Prompt:
     """Tell one instance of `task`: the prefix that all its instances share, the instance's body, and the target.
 
     Args:
@@ -18,35 +31,78 @@ def encode(task: Task, instance: Instance, encoding: Encoding, *, output: str | 
         instance: the row to tell.
         encoding: which elements are told, and how.
         output: the target's text; the instance's main output where it is not given.
+        shown: exemplars and demonstrations, for an encoding that tells any.
+        seed: decides which encoding or template an instance gets, where one is drawn for each.
+        counts: at most so many examples of a kind, where fewer than all are wanted.
+
+    Raises:
+        UserError: the task has no template that this instance can be told in, or no rationale to learn.
     """
+    chosen = variant(task, instance, encoding, seed)
+    if chosen.template or chosen.jinja:
+        from tuition.prompts.templated import encode_by_template
+
+        return encode_by_template(task, instance, chosen, output=output, seed=seed)
     answer = instance.outputs[0] if output is None else output
     return Prompt(
-        prefix=prefix_of(task, encoding),
-        body=body_of(instance.input, encoding),
-        target=encoding.space + answer,
+        prefix=prefix_of(task, chosen, shown, counts=counts),
+        body=body_of(task, instance.input, chosen),
+        target=target_of(task, instance, answer, chosen),
     )
 
 
-def prefix_of(task: Task, encoding: Encoding, *, positive: int | None = None, negative: int | None = None) -> str:
-    """Return the part of the prompt that is the same for every instance of `task`.
+def variant(task: Task, instance: Instance, encoding: Encoding, seed: int = 0) -> Encoding:
+    """Return the encoding that this instance is told in: itself, or the one drawn by a named seed from several.
 
-    Args:
-        task: where the instruction comes from.
-        encoding: which elements are told, and how.
-        positive: at most so many positive examples, instead of the encoding's own number.
-        negative: likewise for negative examples.
+    Tk-Instruct's mixed model draws one of five for each instance (Wang et al. 2022, Table 4's last row).
     """
-    parts: list[str] = []
-    if encoding.definition and task.definition:
-        parts.append(_fill(encoding.definition, encoding.text_rule, definition=task.definition))
-    parts += _examples(task.positive_examples, encoding.positive, positive, encoding.text_rule)
-    parts += _examples(task.negative_examples, encoding.negative, negative, encoding.text_rule)
-    return "".join(parts) + encoding.before_input
+    if not encoding.one_of:
+        return encoding
+    return named_random("encoding", encoding.name, task.name, instance.id, seed).choice(encoding.one_of)
 
 
-def body_of(text: str, encoding: Encoding) -> str:
-    """Return the part of the prompt that tells one instance's input."""
-    return encoding.space + _ruled(text, encoding.text_rule) + encoding.after_input
+def body_of(task: Task, text: str, encoding: Encoding) -> str:
+    """Return the part of the prompt that tells one instance's input, and the task's options where these are told."""
+    options = options_text(task.options, encoding) if "{options}" in encoding.body else ""
+    return fill(encoding.body, {"input": ruled(text, encoding.text_rule), "options": options})
+
+
+def options_text(options: Sequence[str], encoding: Encoding) -> str:
+    """Return answer options as the encoding tells them; nothing for free answers."""
+    style = encoding.options
+    if not options or not style.each:
+        return ""
+    return style.before + "".join(fill(style.each, {"option": option}) for option in options)
+
+
+def answers(
+    task: Task, instance: Instance, encoding: Encoding, *, seed: int = 0
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what counts as right for an instance, and its closed set of options (empty for free answers).
+
+    These are the row's accepted outputs and the task's options, or, where a template tells the row, the template's
+    words for them.
+    """
+    chosen = variant(task, instance, encoding, seed)
+    if chosen.template:
+        from tuition.prompts.templated import answers_by_template
+
+        return answers_by_template(task, instance, chosen, seed)
+    return instance.outputs, task.options
+
+
+def target_of(task: Task, instance: Instance, answer: str, encoding: Encoding) -> str:
+    """Return what is to be learnt: the answer, behind its rationale where the encoding asks for one.
+
+    Raises:
+        UserError: the encoding tells rationales and the instance has none.
+    """
+    if "{rationale}" in encoding.target and not instance.rationale.strip():
+        raise UserError(
+            f"task {clip(task.name)}, instance {clip(instance.id)}: the encoding {encoding.name!r} learns rationales "
+            "and this instance has none; use an encoding without, or tasks with rationales"
+        )
+    return fill(encoding.target, {"output": answer, "rationale": instance.rationale.strip()})
 
 
 def training_output(task: Task, instance: Instance, seed: int) -> str:
@@ -56,35 +112,13 @@ def training_output(task: Task, instance: Instance, seed: int) -> str:
     return named_random("training output", task.name, instance.id, seed).choice(instance.outputs)
 
 
-def _examples(examples: Sequence[Example], style: ExampleStyle | None, limit: int | None, rule: TextRule) -> list[str]:
-    if style is None:
-        return []
-    count = style.count if limit is None else min(limit, style.count)
-    return [_example(example, number, style, rule) for number, example in enumerate(examples[:count], start=1)]
+def read_answer(text: str, encoding: Encoding) -> str:
+    """Return a model's answer: what follows the last marker, for an encoding that puts a rationale before it.
 
-
-def _example(example: Example, number: int, style: ExampleStyle, rule: TextRule) -> str:
-    text = style.text.replace("{number}", str(number))
-    told = _fill(text, rule, input=example.input, output=example.output)
-    if style.explanation and example.explanation.strip():
-        told += _fill(style.explanation, rule, explanation=example.explanation)
-    return told + style.end
-
-
-def _fill(pattern: str, rule: TextRule, **fields: str) -> str:
-    """Put each field into its place at once, so that braces inside one field are never taken for another's place."""
-    pieces: list[str] = []
-    places = sorted((pattern.index(f"{{{name}}}"), name) for name in fields)
-    start = 0
-    for position, name in places:
-        pieces += [pattern[start:position], _ruled(fields[name], rule)]
-        start = position + len(name) + 2
-    return "".join(pieces) + pattern[start:]
-
-
-def _ruled(text: str, rule: TextRule) -> str:
-    if rule == "verbatim":
+    A text without the marker is its own answer, so that a model that left the form is judged by what it wrote.
+    """
+    if not encoding.answer_after or encoding.answer_after not in text:
         return text
-    stripped = text.strip()
-    # Tk-Instruct looks at the last character written so far, so an empty field gets its full stop too.
-    return stripped if stripped and stripped[-1] in string.punctuation else f"{stripped}."
+    answer = text.rpartition(encoding.answer_after)[2].strip()
+    closing = fill(encoding.target, {"output": "", "rationale": ""}).rpartition(encoding.answer_after)[2].strip()
+    return answer.removesuffix(closing).strip() if closing else answer

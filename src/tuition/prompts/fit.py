@@ -1,46 +1,77 @@
-"""What gives way when a prompt is too long: examples from the last, then the instance's input at its end. All counted.
+"""What gives way when a prompt is too long: examples from the last, then the instance's text at one end. All counted.
 
 The definition and the target are never cut. Nothing here knows a tokenizer: the caller hands over a counting function.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from tuition.base.errors import UserError, clip
-from tuition.prompts.encode import body_of, encode, prefix_of
-from tuition.prompts.types import Encoding, Prompt
+from tuition.prompts.encode import encode, variant
+from tuition.prompts.prefix import example_counts
+from tuition.prompts.types import EXAMPLES, Encoding, Prompt, Shown, Told
 from tuition.tasks.types import Instance, Task
 
 Count = Callable[[str], int]
+TooLong = Literal["shorten", "drop-instance", "raise"]
+"""What becomes of an instance that does not fit whole: it is shortened, left out, or refused."""
+End = Literal["end", "start"]
+_NOTHING_SHOWN = Shown()
+
+
+@dataclass(frozen=True, slots=True)
+class LengthPolicy:
+    """How many tokens a prompt may have, and what gives way where it has more.
+
+    `room` tokens are kept free for special tokens or for an answer yet to be generated. Under `shorten`, worked
+    examples give way first, from the last; then the instance's text is cut at its `cut` end.
+    """
+
+    limit: int
+    too_long: TooLong = "shorten"
+    cut: End = "end"
+    room: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A prompt that fits, and what was given up for it."""
+    """A prompt that fits, and what was given up for it; `prompt` is None where the whole instance was."""
 
-    prompt: Prompt
+    prompt: Prompt | None
     dropped_examples: int = 0
     cut_tokens: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing was given up."""
+        return self.prompt is not None and not self.dropped_examples and not self.cut_tokens
 
 
 @dataclass(frozen=True, slots=True)
 class FitLedger:
-    """How many prompts of one task were shortened, and how much they lost."""
+    """How many prompts of one task were shortened or left out, and how much they lost."""
 
     prompts: int
     with_dropped_examples: int
     with_cut_input: int
     cut_tokens: int
+    dropped_examples: int = 0
+    dropped_instances: int = 0
 
     def __str__(self) -> str:
         """A sentence for people; empty where nothing was lost."""
         parts = []
+        if self.dropped_instances:
+            were = "was" if self.dropped_instances == 1 else "were"
+            parts.append(f"{self.dropped_instances} of {self.prompts} instances {were} too long and left out")
         if self.with_dropped_examples:
             parts.append(f"{self.with_dropped_examples} of {self.prompts} prompts lost examples")
         if self.with_cut_input:
-            parts.append(f"{self.with_cut_input} of {self.prompts} inputs lost {self.cut_tokens} tokens at their end")
+            parts.append(f"{self.with_cut_input} of {self.prompts} inputs lost {self.cut_tokens} tokens")
         return "; ".join(parts)
 
 
@@ -52,65 +83,133 @@ def ledger(fitted: Iterable[Fitted]) -> FitLedger:
         with_dropped_examples=sum(row.dropped_examples > 0 for row in rows),
         with_cut_input=sum(row.cut_tokens > 0 for row in rows),
         cut_tokens=sum(row.cut_tokens for row in rows),
+        dropped_examples=sum(row.dropped_examples for row in rows),
+        dropped_instances=sum(row.prompt is None for row in rows),
     )
 
 
 def fit(
-    task: Task, instance: Instance, encoding: Encoding, *, limit: int, count: Count, room: int = 0, output: str = ""
+    task: Task,
+    instance: Instance,
+    encoding: Encoding,
+    policy: LengthPolicy,
+    count: Count,
+    *,
+    output: str = "",
+    shown: Shown = _NOTHING_SHOWN,
+    seed: int = 0,
 ) -> Fitted:
-    """Tell an instance within `limit` tokens, giving up as little as need be.
+    """Tell an instance within the policy's limit, giving up as little as need be.
 
     Args:
         task: where the instruction comes from.
         instance: the row to tell.
         encoding: which elements are told, and how.
-        limit: the most tokens that prefix, body, target and `room` may have together.
+        policy: the limit of prefix, body, target and room together, and what gives way.
         count: the number of tokens of a text alone.
-        room: tokens kept free for special tokens, or for an answer yet to be generated.
         output: the target; where empty, the instance's main output is told but takes no room.
+        shown: exemplars and demonstrations, for an encoding that tells any.
+        seed: decides which encoding or template an instance gets, where one is drawn.
 
     Raises:
-        UserError: definition and target alone do not fit.
+        UserError: definition and target alone do not fit; or anything does not, under the policy `raise`.
     """
-    whole = encode(task, instance, encoding, output=output or None)
-    taken = room + (count(whole.target) if output else 0)
-    if taken + count(whole.prefix) + count(whole.body) <= limit:
+    telling = _Telling(task, instance, variant(task, instance, encoding, seed), output or None, shown, seed)
+    whole = telling.prompt()
+    # What is to be generated takes no room of its own: `room` is kept for it.
+    taken = policy.room + (count(whole.target) if output else 0)
+    length = taken + count(whole.prefix) + count(whole.body)
+    if length <= policy.limit:
         return Fitted(whole)
-    prefix, dropped = _fewer_examples(task, encoding, limit - taken - count(whole.body), count)
-    left = limit - taken - count(prefix)
-    body, lost = _shorter_body(instance, encoding, left, count)
-    if left < count(body_of("", encoding)):
+    if policy.too_long == "drop-instance":
+        return Fitted(None)
+    if policy.too_long == "raise":
         raise UserError(
-            f"task {clip(task.name)}, instance {clip(instance.id)}: the instruction without examples "
-            f"({count(prefix)} tokens) and the target with its room ({taken}) leave nothing for the input "
-            f"within {limit} tokens; raise max_length to what the model can hold, or use an encoding that tells less"
+            f"task {clip(task.name)}, instance {clip(instance.id)}: {length} tokens with its target, and "
+            f"{policy.limit} are allowed; raise max_length, or choose `too_long: shorten` or `drop-instance`"
         )
-    return Fitted(Prompt(prefix, body, whole.target), dropped, lost)
+    room = policy.limit - taken
+    counts, dropped = _fewer_examples(telling, room, count)
+    return _shorter_text(telling, counts, dropped, room, policy, count)
 
 
-def _fewer_examples(task: Task, encoding: Encoding, room: int, count: Count) -> tuple[str, int]:
-    """Drop examples from the last, negative before positive, until the prefix has room; else drop them all."""
-    positive = min(len(task.positive_examples), encoding.positive.count if encoding.positive else 0)
-    negative = min(len(task.negative_examples), encoding.negative.count if encoding.negative else 0)
-    told = positive + negative
-    for kept in range(told, -1, -1):
-        prefix = prefix_of(task, encoding, positive=min(kept, positive), negative=max(0, kept - positive))
-        if kept == 0 or count(prefix) <= room:
-            return prefix, told - kept
-    raise AssertionError("unreachable: the loop ends at no examples")
+@dataclass(frozen=True, slots=True)
+class _Telling:
+    """One instance and all that decides how it is told."""
+
+    task: Task
+    instance: Instance
+    encoding: Encoding
+    output: str | None
+    shown: Shown
+    seed: int
+
+    def prompt(self, counts: dict[Told, int] | None = None, instance: Instance | None = None) -> Prompt:
+        row = self.instance if instance is None else instance
+        return encode(
+            self.task, row, self.encoding, output=self.output, shown=self.shown, seed=self.seed, counts=counts
+        )
 
 
-def _shorter_body(instance: Instance, encoding: Encoding, room: int, count: Count) -> tuple[str, int]:
-    """Keep the longest beginning of the input with which the body has room; return the body and the tokens lost."""
-    whole = body_of(instance.input, encoding)
-    if count(whole) <= room:
-        return whole, 0
-    low, high = 0, len(instance.input)
+def _fewer_examples(telling: _Telling, room: int, count: Count) -> tuple[dict[Told, int], int]:
+    """Drop examples from the last, kind by kind, until prefix and body have room; else drop them all."""
+    counts = example_counts(telling.task, telling.encoding, telling.shown)
+    dropped = 0
+    for kind in EXAMPLES:
+        while counts.get(kind):
+            counts[kind] -= 1
+            dropped += 1
+            shorter = telling.prompt(counts)
+            if count(shorter.prefix) + count(shorter.body) <= room:
+                return counts, dropped
+    return counts, dropped
+
+
+def _shorter_text(
+    telling: _Telling, counts: dict[Told, int], dropped: int, room: int, policy: LengthPolicy, count: Count
+) -> Fitted:
+    """Keep as much of the instance's text as there is room for, cutting its longest field first."""
+    whole = telling.prompt(counts)
+
+    def kept(characters: int) -> Prompt:
+        # A template may tell the target from a field that is cut for the input's sake: the target stays whole.
+        shorter = telling.prompt(counts, _cut(telling.instance, characters, policy.cut))
+        return dataclasses.replace(shorter, target=whole.target)
+
+    def tokens(prompt: Prompt) -> int:
+        return count(prompt.prefix) + count(prompt.body)
+
+    if tokens(whole) <= room:
+        return Fitted(whole, dropped)
+    low, high = 0, _longest(telling.instance)
+    if tokens(kept(0)) > room:
+        raise UserError(
+            f"task {clip(telling.task.name)}, instance {clip(telling.instance.id)}: the instruction without examples "
+            f"({count(whole.prefix)} tokens) and the target with its room ({policy.limit - room}) leave nothing for "
+            f"the input within {policy.limit} tokens; raise max_length to what the model can hold, or use an "
+            "encoding that tells less"
+        )
     while low < high:
         middle = (low + high + 1) // 2
-        if count(body_of(instance.input[:middle], encoding)) <= room:
+        if tokens(kept(middle)) <= room:
             low = middle
         else:
             high = middle - 1
-    body = body_of(instance.input[:low], encoding)
-    return body, count(whole) - count(body)
+    prompt = kept(low)
+    return Fitted(prompt, dropped, tokens(whole) - tokens(prompt))
+
+
+def _longest(instance: Instance) -> int:
+    return max([len(instance.input), *(len(value) for value in instance.fields.values() if isinstance(value, str))])
+
+
+def _cut(instance: Instance, characters: int, end: End) -> Instance:
+    """Return the instance with its input, and every text among its fields, no longer than so many characters."""
+
+    def cut(text: str) -> str:
+        if len(text) <= characters:
+            return text
+        return text[:characters] if end == "end" else text[len(text) - characters :]
+
+    fields = {name: cut(value) if isinstance(value, str) else value for name, value in instance.fields.items()}
+    return dataclasses.replace(instance, input=cut(instance.input), fields=fields)

@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-TextRule = Literal["verbatim", "punctuated"]
-"""How a field's text enters a prompt: as it stands, or stripped and closed by a full stop where it has no end mark."""
+from tuition.tasks.types import Instance
+
+TextRule = Literal["verbatim", "stripped", "punctuated"]
+"""How a field's text enters a prompt: as it stands; stripped; or stripped and closed by a full stop if it has no end
+mark."""
+
+Told = Literal[
+    "text",
+    "name",
+    "title",
+    "definition",
+    "prompt",
+    "things_to_avoid",
+    "emphasis",
+    "category",
+    "source",
+    "language",
+    "positive",
+    "negative",
+    "exemplars",
+    "demonstrations",
+]
+"""What an element of a prefix tells. `exemplars` are labelled instances of the task itself (k-shot), `demonstrations`
+are worked examples of other tasks, the same for every task (in-context instruction learning)."""
+
+EXAMPLES: tuple[Told, ...] = ("negative", "demonstrations", "exemplars", "positive")
+"""The elements that are lists of examples, in the order in which they give way when a prompt is too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,38 +57,91 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
-class ExampleStyle:
-    """How worked examples are told: at most `count` of them, each as `text` with {number}, {input} and {output}.
+class Element:
+    """One element of a prefix: what it tells, and the pattern that it is told in.
 
-    Where `explanation` is not empty and the example has one, it follows, with {explanation}; `end` closes each.
+    A pattern of a field has {value}; one of examples has {number}, {input}, {output} and, for demonstrations,
+    {definition}. At most `count` examples are told. Behind an example come `explanation` and `suggestion` (patterns
+    with {value}) where it has such, and `end`. `fill` tells exemplars where the task has fewer examples than `count`.
     """
 
-    count: int
+    tell: Told
     text: str
+    count: int = 0
     explanation: str = ""
+    suggestion: str = ""
     end: str = ""
+    fill: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OptionsStyle:
+    """How a task's answer options are told: `before`, then each option in `each` with {option}."""
+
+    before: str = ""
+    each: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
     """Which elements of a task are told, in which order and wording: data, not code.
 
-    The prefix is definition, positive examples, negative examples and `before_input`; the body is `space`, the
-    instance's input and `after_input`; the target is `space` and the output. `definition` has {definition}; an empty
-    pattern leaves the element out, and so does a task that lacks it.
+    The prefix is its elements; an element that the task lacks is left out without a trace, and `separator` stands
+    between two told fields. The body is `body` with {input} and {options}; the target is `target` with {output} and
+    {rationale}. A model's answer is what follows the last `answer_after`, where that is not empty.
+
+    Other forms: `one_of` draws one of several encodings for each instance; `template` tells the instance in one of the
+    task's own templates (`drawn` for each instance, `first`, or the name of one); `jinja` is a user's own template of
+    the whole prompt. `chat` puts the prompt into the model's own chat template.
     """
 
     name: str
     description: str
-    before_input: str
-    after_input: str
+    prefix: tuple[Element, ...] = ()
+    body: str = " {input}"
+    target: str = " {output}"
     text_rule: TextRule = "verbatim"
-    definition: str = ""
-    positive: ExampleStyle | None = None
-    negative: ExampleStyle | None = None
-    space: str = " "
+    separator: str = ""
+    options: OptionsStyle = OptionsStyle()
+    answer_after: str = ""
+    one_of: tuple[Encoding, ...] = ()
+    template: str = ""
+    jinja: str = ""
+    chat: bool = False
 
     @property
     def tells_instruction(self) -> bool:
         """Whether a model learns anything about the task beyond the instance itself."""
-        return bool(self.definition or self.positive or self.negative)
+        own = any(element.tell not in ("text", "name", "exemplars") for element in self.prefix)
+        return own or bool(self.template or self.jinja) or any(other.tells_instruction for other in self.one_of)
+
+    @property
+    def exemplars(self) -> int:
+        """How many labelled instances of the task a prompt shows (k of k-shot); these are labels that are paid for."""
+        return max((e.count for e in self.prefix if e.tell == "exemplars" or e.fill), default=0)
+
+    @property
+    def demonstrations(self) -> int:
+        """How many worked examples of other tasks a prompt shows."""
+        return max((element.count for element in self.prefix if element.tell == "demonstrations"), default=0)
+
+    def in_chat(self) -> Encoding:
+        """Return this encoding inside the model's chat template, whose answers begin without a space."""
+        return replace(self, name=f"{self.name} in chat", target=self.target.lstrip(), chat=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstration:
+    """A worked example of another task, with that task's definition."""
+
+    definition: str
+    input: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a prompt shows beyond the task's instruction: its labelled exemplars, and other tasks' demonstrations."""
+
+    exemplars: tuple[Instance, ...] = ()
+    demonstrations: tuple[Demonstration, ...] = ()

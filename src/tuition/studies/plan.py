@@ -11,8 +11,7 @@ from tuition.base.errors import ProblemsError, UserError
 from tuition.base.fingerprints import fingerprint
 from tuition.base.seeds import named_random
 from tuition.models.recipes import Recipe
-from tuition.prompts.encode import encode, training_output
-from tuition.prompts.encodings import ENCODINGS
+from tuition.prompts.encode import answers, encode, training_output
 from tuition.prompts.types import Encoding
 from tuition.splits.budgets import TaskLabels, split_task
 from tuition.studies.spec import STARTER, Stage, StudySpec
@@ -47,7 +46,7 @@ class TrainStep:
     @property
     def cost(self) -> float:
         """A rough estimate of the work, in tokens run forward."""
-        prompts = [encode(self.task, row, self.encoding, output=out) for row, out in self.rows()]
+        prompts = [encode(self.task, row, self.encoding, output=out, seed=self.seed) for row, out in self.rows()]
         rows = sum(len(prompt.body) + len(prompt.target) for prompt in prompts) / len(prompts)
         batch = len(prompts[0].prefix) + min(self.recipe.batch_size, len(prompts)) * rows
         return _LEARN_COST * self.recipe.steps(self.labels) * batch / _CHARACTERS_A_TOKEN
@@ -174,7 +173,7 @@ def _curve(
     spec: StudySpec, task: Task, rows: TaskLabels, arm: str, stage: Stage, seed: int, base: tuple[str, str]
 ) -> list[Step]:
     """Return the steps of one learning curve: for each budget a training step, where there is one, and its judging."""
-    encoding = ENCODINGS[stage.encoding]
+    encoding = stage.told()
     pool = _drawn(rows, seed) if spec.tasks.order == "seeded" else rows
     steps: list[Step] = []
     for budget in spec.labels:
@@ -203,7 +202,7 @@ def _train_step(
     base: tuple[str, str],
 ) -> TrainStep:
     outputs = tuple(training_output(task, row, seed) for row in instances)
-    prompts = [encode(task, row, encoding, output=out) for row, out in zip(instances, outputs, strict=True)]
+    prompts = [encode(task, row, encoding, output=out, seed=seed) for row, out in zip(instances, outputs, strict=True)]
     decides = ("train", _TRAIN_VERSION, base, prompts, encoding, dataclasses.asdict(recipe), seed)
     return TrainStep(fingerprint(decides), task, instances, outputs, encoding, recipe, arm, seed)
 
@@ -223,7 +222,10 @@ def _evaluate_step(
     typical = tuple(out for row in rows.validation for out in row.outputs)
     typical += tuple(example.output for example in task.positive_examples)
     new_tokens = None if spec.judge.new_tokens == "auto" else spec.judge.new_tokens
-    prompts = [(encode(task, row, encoding), row.id, row.outputs) for row in rows.test]
+    prompts = [
+        (encode(task, row, encoding, seed=seed), row.id, answers(task, row, encoding, seed=seed)[0])
+        for row in rows.test
+    ]
     decides = (
         ("evaluate", _EVALUATE_VERSION, base, trained.key if trained else None, prompts, encoding),
         (recipe.max_length, recipe.share_prefix, recipe.tuner, spec.judge.metrics, new_tokens, typical),

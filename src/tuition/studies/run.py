@@ -94,7 +94,7 @@ def _facts(plan: Plan, store: Store, judged: Iterable[tuple[EvaluateStep, Finish
     facts = [("Model", f"{spec.model}, computing in {plan.precision}")]
     for arm, stages in spec.arms.items():
         recipe = stages[-1].recipe
-        facts.append((f"Arm “{arm}”", f"encoding {stages[-1].encoding}, recipe {recipe.name} ({recipe.tuner})"))
+        facts.append((f"Arm “{arm}”", f"encoding {stages[-1].told().name}, recipe {recipe.name} ({recipe.tuner})"))
     limits = sorted({finished.details["new_tokens"] for _, finished in judged})
     facts += [
         ("Judged on", f"{spec.judge.test} test instances a task, the same for every point of its curves"),

@@ -7,12 +7,23 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from tuition.base.errors import Problem, ProblemsError, UserError, clip
 from tuition.evaluation.metrics import METRICS
 from tuition.models.recipes import RECIPES, Recipe
-from tuition.prompts.encodings import ENCODINGS
+from tuition.prompts.encodings import find_encoding, is_file_name
+from tuition.prompts.types import Encoding
 
 STARTER = "starter"
 """The name that stands for the collection inside the package, where a path could stand."""
@@ -50,6 +61,18 @@ def _recipe(value: object) -> object:
         raise ValueError(str(error)) from error
 
 
+def _encoding(name: str, info: ValidationInfo) -> str:
+    """Return the name of an encoding that exists; a file's path as seen from the study's own folder."""
+    folder = (info.context or {}).get("folder")
+    if folder is not None and is_file_name(name):
+        name = str(Path(folder, Path(name).expanduser()))
+    try:
+        find_encoding(name)
+    except UserError as error:
+        raise ValueError(str(error)) from error
+    return name
+
+
 class TaskChoice(_Strict):
     """Which tasks: a collection's path (or `starter`), and names in it; all of its tasks where none is named.
 
@@ -62,11 +85,40 @@ class TaskChoice(_Strict):
 
 
 class Stage(_Strict):
-    """One round of learning: how tasks are told, and how weights are tuned."""
+    """One round of learning: how tasks are told, and how weights are tuned.
 
-    encoding: Annotated[str, _known(ENCODINGS)]
+    `encoding` is a name or the path of a user's own file; `chat` puts prompts into the model's chat template, and
+    `template` says which of a task's templates is told, for an encoding that tells them.
+    """
+
+    encoding: Annotated[str, AfterValidator(_encoding)]
+    chat: bool = False
+    template: str = ""
     setting: Literal["single-task"] = "single-task"
     recipe: Annotated[Recipe, BeforeValidator(_recipe)] = RECIPES["small-data"]
+
+    @model_validator(mode="after")
+    def _usable(self) -> Stage:
+        try:
+            self.told()
+        except UserError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    def told(self) -> Encoding:
+        """Return the encoding that prompts of this stage are told in.
+
+        Raises:
+            UserError: it is not known, its file cannot be used, or it tells no templates and one is named.
+        """
+        encoding = find_encoding(self.encoding)
+        if self.template:
+            if not encoding.template:
+                raise UserError(
+                    f"the encoding {encoding.name!r} tells no templates, so `template` has nothing to choose"
+                )
+            encoding = dataclasses.replace(encoding, name=f"{encoding.name}: {self.template}", template=self.template)
+        return encoding.in_chat() if self.chat else encoding
 
 
 class Judge(_Strict):
@@ -134,7 +186,7 @@ def parse_study(data: object, path: Path) -> StudySpec:
     if not isinstance(data, dict):
         raise ProblemsError([Problem("study", "is no mapping", "a study has keys such as study, tasks, arms", path)])
     try:
-        return StudySpec.model_validate(data)
+        return StudySpec.model_validate(data, context={"folder": path.parent.resolve()})
     except ValidationError as error:
         raise ProblemsError(_problem(fault, path) for fault in error.errors()) from error
 

@@ -30,7 +30,9 @@ class Template:
     """One way to tell a dataset's rows: two Jinja patterns over their named fields, as FLAN and PromptSource have it.
 
     `answer_choices` is a pattern too, whose rendered text is split at `|||`; it is empty where answers are free text.
-    `original_task` is false for a template that turns the task round (generate the premise, say).
+    `original_task` is false for a template that turns the task round (generate the premise, say). Where it is `joined`,
+    as PromptSource's are, `input` is one pattern for both, parted at the `|||` in what it renders to, and `target` is
+    empty. `tuition.tasks.templating.render_template` tells a row by either kind.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Template:
     choices_in_prompt: bool | None = None
     metrics: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
+    joined: bool = False
 
 
 @dataclass(frozen=True, slots=True)

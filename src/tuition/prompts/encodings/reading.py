@@ -1,0 +1,184 @@
+"""Encodings from text: YAML descriptions, users' Jinja templates, and the JSON that is kept with a trained model."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+
+from tuition.base.errors import Problem, ProblemsError, UserError, clip
+from tuition.prompts.fill import places
+from tuition.prompts.types import Element, Encoding, OptionsStyle, TextRule, Told
+
+_KEYS = {field.name for field in dataclasses.fields(Encoding)}
+_ELEMENT_KEYS = {"count", "explanation", "suggestion", "end", "fill"}
+_PLACES: Mapping[str, set[str]] = {"body": {"input", "options"}, "target": {"output", "rationale"}}
+_EXAMPLE_PLACES = {"number", "input", "output", "definition"}
+
+
+def read_encodings(text: str, path: Path, known: Mapping[str, Encoding] | Any) -> list[Encoding]:
+    """Return the encodings that a YAML text describes: a mapping of names, each with its description.
+
+    An encoding may begin as another, named by `like`, and differ in what follows.
+
+    Args:
+        text: the YAML.
+        path: where it stands, for messages.
+        known: encodings by name, which `like` and `one_of` may name besides those of this text.
+
+    Raises:
+        ProblemsError: what is wrong in the descriptions, all of it together.
+        UserError: the text is no YAML mapping.
+    """
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: is no readable YAML ({' '.join(str(error).split())})") from error
+    if not isinstance(data, dict):
+        raise UserError(f"{path}: an encoding's file maps names to descriptions")
+    made: dict[str, Encoding] = {}
+    problems: list[Problem] = []
+    for name, described in data.items():
+        reader = _Reader(str(name), path, made, known, problems)
+        if (encoding := reader.read(described)) is not None:
+            made[encoding.name] = encoding
+    if problems:
+        raise ProblemsError(problems)
+    return list(made.values())
+
+
+def encoding_from_jinja(text: str, path: Path) -> Encoding:
+    """Return an encoding that tells the whole prompt in a user's own Jinja template.
+
+    Raises:
+        UserError: the template cannot be used; it must tell the instance's `input` or its `fields`.
+    """
+    from tuition.tasks.templating import compile_pattern
+
+    names = compile_pattern(text, what=str(path)).names
+    if not {"input", "fields"} & set(names):
+        raise UserError(
+            f"{path}: the template tells no instance; put {{{{ input }}}} where the instance's text belongs"
+        )
+    return Encoding(name=path.stem, description=f"the template {path.name}", jinja=text)
+
+
+def encoding_to_json(encoding: Encoding) -> dict[str, Any]:
+    """Return an encoding as plain data, as it is kept with a trained model."""
+    return dataclasses.asdict(encoding)
+
+
+def encoding_from_json(data: Mapping[str, Any]) -> Encoding:
+    """Return the encoding that `encoding_to_json` wrote.
+
+    Raises:
+        UserError: the data is not such an encoding.
+    """
+    try:
+        parts = dict(data)
+        parts["prefix"] = tuple(Element(**element) for element in parts["prefix"])
+        parts["options"] = OptionsStyle(**parts["options"])
+        parts["one_of"] = tuple(encoding_from_json(other) for other in parts["one_of"])
+        return Encoding(**parts)
+    except (KeyError, TypeError) as error:
+        raise UserError(f"this is no stored encoding ({error}); it may come from another version") from error
+
+
+class _Reader:
+    """Reads one description, gathering what is wrong with it."""
+
+    def __init__(self, name: str, path: Path, made: dict[str, Encoding], known: Any, problems: list[Problem]) -> None:
+        self.name, self.path, self.made, self.known, self.problems = name, path, made, known, problems
+
+    def read(self, described: object) -> Encoding | None:
+        before = len(self.problems)
+        if not isinstance(described, dict):
+            self.wrong(f"is {clip(repr(described))}", "describe an encoding by keys such as prefix, body, target")
+            return None
+        settings = dict(described)
+        start = self.named(settings.pop("like")) if "like" in settings else Encoding(self.name, "")
+        if unknown := sorted(map(str, settings.keys() - (_KEYS - {"name"}))):
+            self.wrong(
+                f"has unknown keys: {', '.join(map(clip, unknown))}", f"an encoding has {', '.join(sorted(_KEYS))}"
+            )
+            return None
+        changes = {key: self.setting(key, value) for key, value in settings.items()}
+        if len(self.problems) > before or start is None:
+            return None
+        return dataclasses.replace(start, **{"name": self.name, **changes})
+
+    def setting(self, key: str, value: object) -> Any:
+        if key == "prefix":
+            return tuple(e for item in self.listed(key, value) if (e := self.element(item)) is not None)
+        if key == "one_of":
+            return tuple(other for item in self.listed(key, value) if (other := self.named(item)) is not None)
+        if key == "options":
+            return self.options(value)
+        if key == "chat":
+            if not isinstance(value, bool):
+                self.wrong(f"{key} is {clip(repr(value))}", "write true or false")
+            return value
+        if not isinstance(value, str):
+            self.wrong(f"{key} is {clip(repr(value))}", "write text in double quotes")
+        elif key in _PLACES:
+            self.check_places(key, value, _PLACES[key])
+        elif key == "text_rule" and value not in get_args(TextRule):
+            self.wrong(f"text_rule is {clip(value)!r}", f"it is {', '.join(get_args(TextRule))}")
+        return value
+
+    def element(self, item: object) -> Element | None:
+        tells = [key for key in item if key not in _ELEMENT_KEYS] if isinstance(item, dict) else []
+        if not isinstance(item, dict) or len(tells) != 1 or tells[0] not in get_args(Told):
+            self.wrong(f"prefix holds {clip(repr(item))}", f"an element tells one of {', '.join(get_args(Told))}")
+            return None
+        tell, more = tells[0], {key: value for key, value in item.items() if key in _ELEMENT_KEYS}
+        text = item[tell]
+        kinds = {"count": int, "fill": bool}
+        bad = [key for key, value in {"text": text, **more}.items() if not isinstance(value, kinds.get(key, str))]
+        if bad:
+            self.wrong(f"the element {tell} has no usable {', '.join(bad)}", "patterns are text, count is a number")
+            return None
+        if tell == "text":
+            return Element("text", text)
+        listed = tell in ("positive", "negative", "exemplars", "demonstrations")
+        self.check_places(tell, text, _EXAMPLE_PLACES if listed else {"value"})
+        for key in ("explanation", "suggestion"):
+            self.check_places(key, more.get(key, ""), {"value", "number"})
+        if listed and more.get("count", 0) < 1:
+            self.wrong(f"the element {tell} has no count", "say how many examples are told at most")
+        return Element(tell, text, **more)
+
+    def options(self, value: object) -> OptionsStyle:
+        if not isinstance(value, dict) or not value.keys() <= {"before", "each"}:
+            self.wrong(f"options is {clip(repr(value))}", "it has the keys before and each")
+            return OptionsStyle()
+        if not all(isinstance(text, str) for text in value.values()):
+            self.wrong(f"options is {clip(repr(value))}", "before and each are text")
+            return OptionsStyle()
+        return OptionsStyle(**value)
+
+    def named(self, name: object) -> Encoding | None:
+        if isinstance(name, str) and name in self.made:
+            return self.made[name]
+        try:
+            found: Encoding = self.known[str(name)]
+        except UserError as error:
+            self.wrong(str(error), "name an encoding that stands above, or one of the package's")
+            return None
+        return found
+
+    def listed(self, key: str, value: object) -> list[object]:
+        if isinstance(value, list):
+            return value
+        self.wrong(f"{key} is {clip(repr(value))}", "it is a list")
+        return []
+
+    def check_places(self, key: str, pattern: str, allowed: set[str]) -> None:
+        if odd := sorted(places(pattern) - allowed):
+            self.wrong(f"{key} has the places {', '.join(odd)}", f"it may have {', '.join(sorted(allowed))}")
+
+    def wrong(self, found: str, expected: str) -> None:
+        self.problems.append(Problem("encoding", f"encoding {clip(self.name)!r}: {found}", expected, self.path))

@@ -123,6 +123,7 @@ def test_every_element_has_its_place(task_file: Write, superni_task: Make) -> No
         input_languages=("English",),
         output_languages=("English",),
         instruction_languages=("English",),
+        extra={"Contributors": ["Nobody"], "Reasoning": [], "Instance License": ["Unknown"]},
     )
     assert list(task.instances()) == [Instance(f"t-{n}", f"in {n}", (f"out {n}",)) for n in range(3)]
 
@@ -177,6 +178,84 @@ def test_the_task_is_read_without_its_instances(task_file: Write, superni_task: 
     assert task.positive_examples[0].output == "attain"
     with pytest.raises(ProblemsError, match="broken JSON"):
         list(task.instances())
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [{"input": '}], "x": [{', "output": "}]}"}],
+        [{"input": "a", "output": "b", "more": [{"x": [{}]}], "last": 1}],
+        [{"input": "a", "output": "b", "more": [{"x": 1}]}] * 9,
+        [{"input": '\\"}], "Source": ["no"]}', "output": "b"}],
+    ],
+)
+def test_keys_behind_the_instances_are_found_whatever_the_rows_hold(
+    rows: list[dict[str, Any]], task_file: Write, superni_task: Make
+) -> None:
+    behind = {"Instances": rows, "Positive Examples": [{"input": "i", "output": "o"}], "URL": ["u"], "Tail": [{"a": 1}]}
+    told = {**superni_task(**{"Instances": ..., "Positive Examples": ...}), **behind}
+    for indent in (None, 1):
+        task = only(task_file(json.dumps(told, indent=indent)))
+        assert [example.output for example in task.positive_examples] == ["o"]
+        kept = {"Contributors": ["Nobody"], "Reasoning": [], "Instance License": ["Unknown"]}
+        assert task.extra == {**kept, "URL": ["u"], "Tail": [{"a": 1}]}
+        assert len(list(task.instances())) == len(rows)
+
+
+def test_what_a_row_has_besides_is_kept_in_its_fields(task_file: Write, superni_task: Make) -> None:
+    rows = [{"id": "1", "input": "a", "output": "b", "weight": 0.5, "tags": ["x"]}, {"input": "c", "output": "d"}]
+    read = list(only(task_file(superni_task(Instances=rows))).instances())
+    assert [row.fields for row in read] == [{"weight": 0.5, "tags": ["x"]}, {}]
+
+
+def test_all_that_a_file_says_besides_can_be_written_back(task_file: Write, superni_task: Make) -> None:
+    besides = {"URL": ["http://x"], "Input language variants": {"en": ["US", None]}, "1": 2.5, "": True}
+    task = only(task_file({**besides, **superni_task()}))
+    assert {key: task.extra[key] for key in besides} == besides
+    assert task_fingerprint(task) != task_fingerprint(only(task_file(superni_task())))
+
+
+@pytest.mark.parametrize(("value", "kind"), [("\ud800", "lone-surrogate"), ({"a\0": 1}, "nul-character")])
+def test_what_cannot_be_written_back_is_refused(value: object, kind: str, task_file: Write, superni_task: Make) -> None:
+    with pytest.raises(ProblemsError) as caught:
+        only(task_file(superni_task(Note={"deep": [value]})))
+    assert [problem.kind for problem in caught.value.problems] == [kind]
+
+
+@pytest.mark.parametrize("number", [0, -(2**63), 2**64 - 1, 1e300, 0.1, -1e-300])
+def test_numbers_are_kept_to_the_last_digit(number: float, task_file: Write, superni_task: Make) -> None:
+    task = only(task_file(superni_task(Note=[number])))
+    assert task.extra["Note"] == [number]
+    assert task_fingerprint(task)
+
+
+@pytest.mark.parametrize("digits", ["1" + "0" * 20, "-9223372036854775809", "1e999", "9" * 400, "9" * 5000])
+def test_numbers_that_cannot_be_kept_are_refused(digits: str, task_file: Write, superni_task: Make) -> None:
+    text = json.dumps(superni_task(Note=["here"])).replace('"here"', digits)
+    with pytest.raises(ProblemsError, match=r"Note\[0\] is a number .*; write it as text to keep it as it is"):
+        only(task_file(text))
+
+
+def test_values_nested_too_deep_to_be_written_back_are_refused(task_file: Write, superni_task: Make) -> None:
+    deep: Any = 1
+    for _ in range(300):
+        deep = [deep]
+    with pytest.raises(ProblemsError, match=r"Note.* nests more than 50 deep"):
+        only(task_file(superni_task(Note=deep)))
+
+
+def test_both_official_splits_are_brought(task_file: Write, superni_task: Make, tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        task_file(superni_task(Input_language=["German"]), f"tasks/task{number}_x.json")
+    for split, (train, test) in {"default": ("task1_x", "task2_x"), "xlingual": ("task1_x", "task3_x")}.items():
+        task_file(train, f"splits/{split}/train_tasks.txt")
+        task_file(test, f"splits/{split}/test_tasks.txt")
+    opened = open_collection(tmp_path)
+    assert opened.splits == {
+        "default": TaskSplit(("task1_x",), ("task2_x",)),
+        "xlingual": TaskSplit(("task1_x",), ("task3_x",)),
+    }
+    assert opened["task3_x"].input_languages == ("German",)
 
 
 def test_the_first_rows_are_read_without_the_others(task_file: Write, superni_task: Make) -> None:
@@ -343,6 +422,7 @@ def test_the_119_real_tasks_are_what_plain_json_says() -> None:
         assert list(task.definitions) == told["Definition"]
         assert list(task.categories) == told["Categories"]
         assert list(task.sources) == told["Source"]
+        assert task.extra == {key: told[key] for key in ("Contributors", "URL", "Reasoning", "Instance License")}
         examples = [
             {"input": e.input, "output": e.output, "explanation": e.explanation} for e in task.positive_examples
         ]

@@ -22,13 +22,15 @@ from jinja2.exceptions import SecurityError, TemplateError, TemplateSyntaxError
 from tuition.base.errors import UserError, clip
 from tuition.base.fingerprints import fingerprint
 from tuition.base.seeds import named_random
-from tuition.tasks.guard import guarded
-from tuition.tasks.sandbox import ALLOWANCE, SOURCE_LIMIT, Allowance, Sandbox, require_length
+from tuition.tasks.sandbox.allowance import ALLOWANCE, Allowance, require_length
+from tuition.tasks.sandbox.environment import Sandbox
+from tuition.tasks.sandbox.guard import guarded
 from tuition.tasks.types import Template
 
 SEPARATOR = "|||"
 """What parts input from target, and one answer choice from the next, in PromptSource's patterns."""
 
+_SOURCE_LIMIT = 50_000  # characters; some ten times the longest of PromptSource's
 _OPTIONS = "0options"  # no pattern can write such a name
 _SANDBOX = Sandbox()
 _FILE = "<template>"  # what Jinja calls a pattern that came from no file
@@ -108,8 +110,8 @@ def compile_pattern(source: str, *, what: str) -> Pattern:
 
 @lru_cache(maxsize=4096)
 def _compiled(source: str) -> tuple[str, frozenset[str], jinja2.Template]:
-    if len(source) > SOURCE_LIMIT:
-        raise UserError(f"the pattern has {len(source):,} characters; it may have {SOURCE_LIMIT:,}")
+    if len(source) > _SOURCE_LIMIT:
+        raise UserError(f"the pattern has {len(source):,} characters; it may have {_SOURCE_LIMIT:,}")
     try:
         tree = _SANDBOX.parse(source)
         leading_text = _leading_text(tree)
@@ -224,11 +226,11 @@ def from_flan(pattern: str, *, what: str, names: Mapping[str, str] | None = None
     Raises:
         UserError: a brace is not closed, a slot is no plain name, or the pattern was meant as Jinja.
     """
-    if re.search(r"\{%|\{\{\s*\w+\s*\}\}", pattern):
+    if re.search(r"\{%|(?<!\{)\{\{\s*\w+\s*\}\}(?!\})", pattern):
         raise UserError(
             f"{what}: it looks like Jinja; write {{name}} in single braces, or give it under the key 'jinja'"
         )
-    made = []
+    made: list[str] = []
     try:
         for text, name, spec, conversion in string.Formatter().parse(pattern):
             made.append(_TAG.sub("{{ '{' }}", text))
@@ -285,7 +287,7 @@ def _texts(fields: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _leading_text(tree: nodes.Template) -> str:
-    made = []
+    made: list[str] = []
     for node in tree.body:
         if not isinstance(node, nodes.Output):
             break

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tuition.base.fingerprints import fingerprint
+from tuition.tasks.rows import PlainRows, Rows
 
 RowSplit = Literal["", "train", "validation", "test"]
 """The set that a row's source puts it in; empty where the source does not divide its rows."""
@@ -89,6 +90,7 @@ class Task:
     options: tuple[str, ...] = ()
     templates: tuple[Template, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    row_access: Rows | None = field(default=None, repr=False, compare=False)
 
     @property
     def definition(self) -> str:
@@ -103,8 +105,14 @@ class Task:
         """
         return self.read_instances()
 
+    @property
+    def rows(self) -> Rows:
+        """The instances by their places: quick where the collection has an index, else read as `instances` does."""
+        return self.row_access or PlainRows(self.name, self.read_instances)
+
 
 def task_fingerprint(task: Task) -> str:
     """Return a hash of everything a task says and of all its instances, in order."""
-    told = {name: getattr(task, name) for name in Task.__dataclass_fields__ if name != "read_instances"}
+    ways = ("read_instances", "row_access")
+    told = {name: getattr(task, name) for name in Task.__dataclass_fields__ if name not in ways}
     return fingerprint({**told, "instances": list(task.instances())})

@@ -10,32 +10,47 @@ from tuition.base.registry import Registry
 from tuition.tasks.collection import Collection
 from tuition.tasks.readers.findings import Finding
 from tuition.tasks.readers.reader import Reader
+from tuition.tasks.readers.sniff import description
 
 READERS: Registry[Reader] = Registry("format")
 READERS.add("superni", "tuition.tasks.readers.superni:READER")
+READERS.add("ni_v1", "tuition.tasks.readers.ni_v1:READER")
+READERS.add("instruction_induction", "tuition.tasks.readers.instruction_induction:READER")
+READERS.add("seed_tasks", "tuition.tasks.readers.seed_tasks:READER")
+READERS.add("prompted", "tuition.tasks.readers.prompted:READER")
+READERS.add("jsonl", "tuition.tasks.readers.tuition_jsonl:READER")
+READERS.add("flan", "tuition.tasks.readers.flan:READER")
+READERS.add("promptsource", "tuition.tasks.readers.promptsource:READER")
+
+_GENERAL = "table"
 
 
 def find_reader(path: Path, format: str | None = None) -> Reader:  # noqa: A002 - the word that users know
-    """Return the reader of that format, or the first that recognises `path` by its names.
+    """Return the reader of that format, or the one that recognises `path`.
+
+    The reader of tables, which takes any file with columns, is asked only where no other claims the path.
 
     Raises:
-        ProblemsError: there is nothing at `path`, or nothing that a reader knows.
+        ProblemsError: there is nothing at `path`, or nothing that a reader knows, or what several readers know.
         UserError: no format has that name.
     """
     _require_something(path)
     if format is not None:
         return READERS[format]
-    readers = [READERS[name] for name in READERS]
     try:
-        for reader in readers:
-            if reader.recognises(path):
-                return reader
+        claims = [name for name in READERS if name != _GENERAL and READERS[name].recognises(path)]
+        if not claims and _GENERAL in READERS and READERS[_GENERAL].recognises(path):
+            return READERS[_GENERAL]
     except OSError as error:
-        raise _refusal(
-            path, "unreadable-folder", f"it cannot be listed ({error.strerror})", "check its rights"
-        ) from error
-    expected = "; ".join(f"{reader.expects} ({reader.name})" for reader in readers)
-    raise _refusal(path, "no-tasks", "there are no tasks in it", f"expected {expected}")
+        raise _refusal(path, "unreadable-path", f"it cannot be read ({error.strerror})", "check its rights") from error
+    if len(claims) == 1:
+        return READERS[claims[0]]
+    if claims:
+        found = f"it could be of {len(claims)} formats: {', '.join(claims)}"
+        raise _refusal(path, "ambiguous-format", found, f"say which, such as --format {claims[0]}")
+    expected = "; ".join(f"{READERS[name].expects} ({name})" for name in READERS)
+    found = "there are no tasks in it" if path.is_dir() else f"there are no tasks in it: it is {description(path)}"
+    raise _refusal(path, "no-tasks", found, f"expected {expected}; --format overrules what a path looks like")
 
 
 def open_collection(path: Path, format: str | None = None) -> Collection:  # noqa: A002
@@ -43,7 +58,7 @@ def open_collection(path: Path, format: str | None = None) -> Collection:  # noq
 
     Args:
         path: a file or folder in one of the formats of `READERS`.
-        format: the format's name; by default it is told from the names at `path`.
+        format: the format's name; by default it is told from the names at `path` and the beginning of one file.
 
     Raises:
         ProblemsError: there is nothing at `path`, it has no tasks, or its names or lists of splits cannot be used.

@@ -28,8 +28,8 @@ class Finding(Problem):
 class Findings:
     """The findings of one file, each stamped with the place that is being read.
 
-    `index`, `id` and `position` (a character offset into the text) are set by whoever walks the file; they are turned
-    into words only when something is wrong, so that a sound row costs nothing.
+    `index`, `id` and `position` (a character offset into the text) or `line` are set by whoever walks the file; they
+    are turned into words only when something is wrong, so that a sound row costs nothing.
     """
 
     def __init__(self, file: Path, task: str | None = None) -> None:
@@ -39,6 +39,7 @@ class Findings:
         self.index: int | None = None
         self.id: object = None
         self.position: int | None = None
+        self.line: int | None = None
         self.line_at: Callable[[int], int] | None = None
         self.failed = False
         self._listed: list[Finding] = []
@@ -83,6 +84,7 @@ class Findings:
         self._counts[kind, severity] += 1
         if self._counts[kind, severity] > LISTED_PER_KIND:
             return
+        line = self.line if line is None else line
         if line is None and self.position is not None and self.line_at is not None:
             line = self.line_at(self.position)
         self._listed.append(

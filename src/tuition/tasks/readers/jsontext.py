@@ -12,6 +12,11 @@ from tuition.base.errors import clip
 from tuition.tasks.readers.findings import Findings
 
 _SPACE = re.compile(r"[ \t\n\r]*")
+# The end of a list of objects or of lists, by what its elements open with, where that list is an object's member. The
+# pattern begins with one plain sign, since such a one is sought ten times faster than a choice of two.
+_MEMBER_ENDS = r"[ \t\n\r]*\](?=[ \t\n\r]*(?:,[ \t\n\r]*\"|\}[ \t\n\r]*\Z))"
+_LIST_END = {"{": re.compile(r"\}" + _MEMBER_ENDS), "[": re.compile(r"\]" + _MEMBER_ENDS)}
+_TRIES = 4
 _AFTER = re.compile(r"[ \t\n\r]*(.?)[ \t\n\r]*", re.DOTALL)
 
 
@@ -28,7 +33,7 @@ class Cursor:
         self.at = _skip(text, 0)
         self.start = self.at
         self.oddities: list[tuple[str, str]] = []
-        self._decode = _decoder(self.oddities)
+        self._decode = decoder(self.oddities)
         self._counted = (0, 1)
 
     def opens(self, bracket: str) -> bool:
@@ -74,6 +79,39 @@ class Cursor:
             if self._delimiter(",", "]") == "]":
                 return
 
+    def jumps_list(self) -> bool:
+        """Move behind the list here without decoding it, if its end can be told for certain.
+
+        It must be a member of the text's outermost object, and hold objects alone or lists alone. Its end is the first
+        `}]` (or `]]`) from which the rest of the text parses as further members up to that object's end: within a
+        nested list the brackets would not come out even at the end of the text, and within a string the quotes would
+        not. What the list holds is not looked at: other elements, and faults, are for those to tell who read it.
+        """
+        first = _skip(self.text, self.at + 1)
+        pattern = _LIST_END.get(self.text[first : first + 1]) if self.opens("[") else None
+        for tried, match in enumerate(pattern.finditer(self.text, first) if pattern else ()):
+            if tried == _TRIES:  # the rows themselves hold such lists: decoding is the cheaper way
+                return False
+            if self._ends_from(match.end()):
+                self.start, self.at = self.at, match.end()
+                return True
+        return False
+
+    def _ends_from(self, at: int) -> bool:
+        rest = Cursor(self.text)
+        rest.at = at
+        try:
+            while rest._delimiter(",", "}") == ",":
+                if not rest.opens('"'):
+                    return False
+                rest.value()
+                rest._delimiter(":", ":")
+                rest.value()
+            rest.end()
+        except (json.JSONDecodeError, RecursionError):
+            return False
+        return True
+
     def end(self) -> None:
         """Make sure that nothing but white space follows.
 
@@ -101,6 +139,13 @@ class Cursor:
         return sign
 
 
+def note_oddities(oddities: list[tuple[str, str]], found: Findings) -> None:
+    """Note what the standard decoder would have let pass, and empty the list."""
+    for kind, what in oddities:
+        found.error(kind, what, "keep one of them" if kind == "duplicate-key" else "write text, a number or null")
+    oddities.clear()
+
+
 def note_fault(cursor: Cursor, fault: json.JSONDecodeError | RecursionError, found: Findings) -> None:
     """Note the fault that ended the walk: broken or truncated JSON, or nesting too deep to be meant."""
     if isinstance(fault, RecursionError):
@@ -123,7 +168,9 @@ def _skip(text: str, at: int) -> int:
     return match.end() if match else at
 
 
-def _decoder(oddities: list[tuple[str, str]]) -> Callable[[str, int], tuple[Any, int]]:
+def decoder(oddities: list[tuple[str, str]]) -> Callable[[str, int], tuple[Any, int]]:
+    """Return a function from a text and an offset to the value there and its end; it puts what is odd in `oddities`."""
+
     # The hooks close over the list alone: a cycle through the cursor would keep whole files alive until the
     # garbage collector runs.
     def to_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -135,15 +182,14 @@ def _decoder(oddities: list[tuple[str, str]]) -> Callable[[str, int], tuple[Any,
 
     def to_constant(name: str) -> float:
         oddities.append(("not-json", f"{name} is not JSON"))
-        return float(name)
+        return float("nan")  # noted here, and not to be noted again as too large
 
-    decoder = json.JSONDecoder(object_pairs_hook=to_object, parse_constant=to_constant, parse_int=_integer)
-    return decoder.raw_decode
+    return json.JSONDecoder(object_pairs_hook=to_object, parse_constant=to_constant, parse_int=_integer).raw_decode
 
 
 def _integer(digits: str) -> int | float:
-    # int() refuses beyond 4,300 digits with an error of its own; such a number is wrong by its type anyway.
-    return int(digits) if len(digits) < 20 else float(digits)
+    # int() refuses beyond 4,300 digits with an error of its own; float() makes infinity of these, which rules refuse.
+    return int(digits) if len(digits) <= 310 else float(digits)
 
 
 def _twice(key: str) -> tuple[str, str]:

@@ -24,8 +24,10 @@ class Reader:
     """A format that collections come in.
 
     `expects` says in words what such a collection looks like, for the message when nothing fits. `recognises` looks
-    at names only; `open` raises ProblemsError for what cannot be opened; `audit` reads everything, one file at a time,
-    by the same rules as `open` and its tasks do, and never raises for what the files hold.
+    at names and, where these do not tell, at the beginning of one file (see `sniff`), never at all of it; it may raise
+    OSError, and a format that the user names overrules it. `open` raises ProblemsError for what cannot be opened;
+    `audit` reads everything, one file at a time, by the same rules as `open` and its tasks do, and never raises for
+    what the files hold.
     """
 
     name: str

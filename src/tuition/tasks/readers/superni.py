@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-from tuition.base.errors import ProblemsError, clip
+from tuition.base.errors import clip
 from tuition.tasks.collection import Collection, TaskSplit, name_fault
+from tuition.tasks.index.source import with_index
+from tuition.tasks.readers import filetasks
 from tuition.tasks.readers.findings import Findings
+from tuition.tasks.readers.jsontask import TaskFile, audit_task, read_task
 from tuition.tasks.readers.reader import Audit, Reader
-from tuition.tasks.readers.superni_task import TaskFile, audit_task, read_task
-from tuition.tasks.readers.textfile import read_bytes, read_text
-from tuition.tasks.types import Task
+from tuition.tasks.readers.sniff import keys_at
+from tuition.tasks.readers.superni_task import SUPERNI
+from tuition.tasks.readers.textfile import read_text
 
 _TASK_FILE = re.compile(r"task([0-9]+)(_.*)?\.json", re.DOTALL)
+_TELLING = {"Definition", "Instances", "Positive Examples"}
 _EXPECTED = "a folder of taskNNN_*.json, a checkout with tasks/ and splits/, or one task's .json file"
-_SAFE_NAME = "use letters, digits, '_' and '-'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,27 +34,22 @@ class _Layout:
 
 def _recognises(path: Path) -> bool:
     if path.is_file():
-        return path.suffix == ".json"
-    return (path / "tasks").is_dir() or any(_TASK_FILE.fullmatch(entry.name) for entry in os.scandir(path))
+        if path.suffix != ".json":
+            return False
+        keys = keys_at(path, ".json")
+        if {"Title", "Prompt"} <= keys or "instructions" in keys:  # those of other formats
+            return False
+        return len(keys & _TELLING) > 1 or _TASK_FILE.fullmatch(path.name) is not None
+    if (path / "tasks").is_dir():
+        return True
+    return any(_TASK_FILE.fullmatch(entry.name) for entry in os.scandir(path))
 
 
 def _open(path: Path) -> Collection:
     found = Findings(path)
     layout = _lay_out(path, found)
-    if found.failed:
-        raise ProblemsError(found.errors())
-    files = layout.files
-    return Collection(
-        path,
-        tuple(files),
-        read_task=partial(_read_named, files),
-        splits=layout.splits,
-        fingerprint_of=partial(_fingerprint, files),
-    )
-
-
-def _read_named(files: Mapping[str, TaskFile], name: str) -> Task:
-    return read_task(files[name])
+    opened = filetasks.collection(path, layout.files, read_task, found, splits=layout.splits)
+    return with_index(opened, layout.files, READER.name)
 
 
 def _audit(path: Path) -> Iterator[Audit]:
@@ -68,25 +64,20 @@ READER = Reader("superni", _EXPECTED, _recognises, _open, _audit)
 
 def _lay_out(path: Path, found: Findings) -> _Layout:
     if path.is_file():
-        files = {path.stem: TaskFile(path, path.stem, path)}
+        files = {path.stem: TaskFile(path, path.stem, path, SUPERNI)}
         splits: dict[str, TaskSplit] = {}
     else:
         folder = path / "tasks" if (path / "tasks").is_dir() else path
         files = _list_tasks(folder, path, found)
         splits = _list_splits(path, files, found) if folder is not path else {}
-    for name in list(files):
-        if fault := name_fault(name):
-            found.error("unsafe-name", f"the task name {clip(name)!r} {fault}", _SAFE_NAME)
-            del files[name]
+    filetasks.drop_unsafe(files, found)
     return _Layout(files, splits)
 
 
 def _list_tasks(folder: Path, root: Path, found: Findings) -> dict[str, TaskFile]:
     """Return the tasks in the order of their numbers; everything comes from the folder's own listing."""
-    try:
-        names = sorted(entry.name for entry in os.scandir(folder))
-    except OSError as error:
-        found.error("unreadable-folder", f"{folder} cannot be listed ({error.strerror})", "check its rights")
+    names = filetasks.list_names(folder, found)
+    if names is None:
         return {}
     numbered = sorted((int(match[1]), name) for name in names if (match := _TASK_FILE.fullmatch(name)))
     others = [name for name in names if name.endswith(".json") and not _TASK_FILE.fullmatch(name)]
@@ -96,12 +87,9 @@ def _list_tasks(folder: Path, root: Path, found: Findings) -> dict[str, TaskFile
         return {}
     for name in others:
         found.warning("not-a-task-file", f"{clip(name)!r} is left out", "a task's file is named taskNNN_*.json")
-    folded: dict[str, str] = {}
-    for _, name in numbered:
-        if (first := folded.setdefault(name.casefold(), name)) != name:
-            both = f"{clip(first)!r} and {clip(name)!r} are one name but for upper and lower case"
-            found.error("duplicate-name", both, "rename one: many file systems can hold only one of them")
-    return {name[: -len(".json")]: TaskFile(folder / name, name[: -len(".json")], root) for _, name in numbered}
+    filetasks.note_same_names((name for _, name in numbered), found)
+    stems = [(name, name[: -len(".json")]) for _, name in numbered]
+    return {stem: TaskFile(folder / name, stem, root, SUPERNI) for name, stem in stems}
 
 
 def _list_splits(root: Path, files: Mapping[str, TaskFile], found: Findings) -> dict[str, TaskSplit]:
@@ -118,7 +106,7 @@ def _list_splits(root: Path, files: Mapping[str, TaskFile], found: Findings) -> 
         if not any(os.path.lexists(file) for file in lists):
             continue
         if fault := name_fault(folder.name):
-            found.error("unsafe-name", f"the split name {clip(folder.name)!r} {fault}", _SAFE_NAME)
+            found.error("unsafe-name", f"the split name {clip(folder.name)!r} {fault}", filetasks.SAFE_NAME)
             continue
         train, test = (_split_list(file, root, files, found) for file in lists)
         if both := [name for name in train if name in set(test)]:
@@ -142,7 +130,7 @@ def _split_list(file: Path, root: Path, files: Mapping[str, TaskFile], found: Fi
             place.warning("listed-twice", message, "once is enough", line=line)
         elif name and (fault := name_fault(name)):
             message = f"the name {clip(name)!r} {fault}; it is left out"
-            place.warning("unsafe-name", message, _SAFE_NAME, line=line)
+            place.warning("unsafe-name", message, filetasks.SAFE_NAME, line=line)
         elif name and name not in files:
             message = f"there is no file of the task {clip(name)!r}; it is left out"
             place.warning("unknown-task", message, _nearest(name, files), line=line)
@@ -156,14 +144,3 @@ def _nearest(name: str, files: Mapping[str, TaskFile]) -> str:
     word = name.split("_")[0]
     same = next((other for other in files if other.split("_")[0] == word), None)
     return f"is {same!r} meant?" if same else "add its file, or take the line out"
-
-
-def _fingerprint(files: Mapping[str, TaskFile]) -> str:
-    digest = hashlib.sha256()
-    for file in files.values():
-        found = file.findings()
-        data = read_bytes(file.path, file.root, found)
-        if data is None:
-            raise ProblemsError(found.errors())
-        digest.update(f"{file.name}\0{hashlib.sha256(data).hexdigest()}\0".encode())
-    return digest.hexdigest()

@@ -9,23 +9,38 @@ from pathlib import Path
 from tuition.base.errors import clip
 from tuition.tasks.readers.findings import Findings
 
-_UTF8_HELP = "save the file as UTF-8"
+UTF8_HELP = "save the file as UTF-8"
 
 
 def read_bytes(file: Path, root: Path, found: Findings) -> bytes | None:
     """Return the bytes of a file within `root` (or `root` itself); None, with the reason in `found`, if it has none."""
     try:
-        if not file.resolve(strict=True).is_relative_to(root.resolve()):
-            found.error("outside-link", "it is a link that leads out of the collection", "put the file itself there")
-            return None
-        if not stat.S_ISREG(file.stat().st_mode):  # opening a pipe would wait for ever
-            found.error("unreadable-file", "it is not a plain file", "put a file with text in its place")
-            return None
-        return file.read_bytes()
-    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13
-        reason = error.strerror if isinstance(error, OSError) else "its links go in a circle"
-        found.error("unreadable-file", f"it cannot be read ({reason})", "check that it exists, and its rights")
+        return file.read_bytes() if is_inside(file, root, found) else None
+    except (OSError, RuntimeError) as error:
+        note_unreadable(error, found)
         return None
+
+
+def is_inside(file: Path, root: Path, found: Findings) -> bool:
+    """Whether `file` is a plain file within `root`, or `root` itself; if not, `found` hears why.
+
+    Raises:
+        OSError: it cannot be looked at.
+        RuntimeError: its links go in a circle (before Python 3.13).
+    """
+    if not file.resolve(strict=True).is_relative_to(root.resolve()):
+        found.error("outside-link", "it is a link that leads out of the collection", "put the file itself there")
+        return False
+    if not stat.S_ISREG(file.stat().st_mode):  # opening a pipe would wait for ever
+        found.error("unreadable-file", "it is not a plain file", "put a file with text in its place")
+        return False
+    return True
+
+
+def note_unreadable(error: OSError | RuntimeError, found: Findings) -> None:
+    """Note that the system refused to open or read a file, and its reason."""
+    reason = error.strerror if isinstance(error, OSError) else "its links go in a circle"
+    found.error("unreadable-file", f"it cannot be read ({reason})", "check that it exists, and its rights")
 
 
 def read_text(file: Path, root: Path, found: Findings) -> str | None:
@@ -37,7 +52,7 @@ def read_text(file: Path, root: Path, found: Findings) -> str | None:
     if data is None:
         return None
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        found.error("not-utf8", "the file is in UTF-16", _UTF8_HELP, line=1)
+        found.error("not-utf8", "the file is in UTF-16", UTF8_HELP, line=1)
         return None
     if data.startswith(codecs.BOM_UTF8):
         found.error("byte-order-mark", "it starts with a byte order mark", "save the file as UTF-8 without", line=1)
@@ -45,7 +60,7 @@ def read_text(file: Path, root: Path, found: Findings) -> str | None:
         data = b"   " + data[len(codecs.BOM_UTF8) :]
     if (offset := data.find(0)) >= 0:
         line = data.count(b"\n", 0, offset) + 1
-        found.error("nul-byte", f"a NUL byte at offset {offset}: this is no text file", _UTF8_HELP, line=line)
+        found.error("nul-byte", f"a NUL byte at offset {offset}: this is no text file", UTF8_HELP, line=line)
         return None
     try:
         return data.decode("utf-8")
@@ -60,7 +75,11 @@ def _note_bad_bytes(data: bytes, found: Findings) -> None:
         try:
             line.decode("utf-8")
         except UnicodeDecodeError as error:
-            byte = line[error.start]
-            message = f"byte 0x{byte:02X} at offset {offset + error.start} is not UTF-8"
-            found.error("not-utf8", f"{message} (in Latin-1: {clip(chr(byte))!r})", _UTF8_HELP, line=number)
+            note_bad_byte(line[error.start], offset + error.start, number, found)
         offset += len(line) + 1
+
+
+def note_bad_byte(byte: int, offset: int, line: int, found: Findings) -> None:
+    """Note a byte that is not UTF-8, at its offset in the file, and what it would be in Latin-1."""
+    message = f"byte 0x{byte:02X} at offset {offset} is not UTF-8"
+    found.error("not-utf8", f"{message} (in Latin-1: {clip(chr(byte))!r})", UTF8_HELP, line=line)

@@ -8,7 +8,8 @@ from jinja2 import nodes
 from jinja2.exceptions import SecurityError
 from jinja2.visitor import NodeTransformer
 
-from tuition.tasks.sandbox import FILTER_NAMES, FUNCTIONS, METHODS, TEST_NAMES
+from tuition.tasks.sandbox.environment import METHODS
+from tuition.tasks.sandbox.filters import FILTER_NAMES, FUNCTIONS, TESTS
 
 _DEPTH_LIMIT = 60
 _METHOD_NAMES = frozenset().union(*METHODS.values(), {"cycle"})
@@ -62,7 +63,8 @@ def _fault(node: nodes.Node) -> str | None:
     """Say what makes a node unfit for a pattern, apart from its children; None if nothing does."""
     kind = type(node)
     if kind not in _NODES:
-        return f"{_REFUSED.get(kind, f'has a {kind.__name__}')}; a pattern can print, choose (if), loop (for) and set names"
+        what = _REFUSED.get(kind, f"has a {kind.__name__}")
+        return f"{what}; a pattern can print, choose (if), loop (for) and set names"
     if isinstance(node, nodes.Name) and node.name == "self":
         return "reaches for itself (self)"
     if isinstance(node, nodes.Getattr) and node.attr.startswith("_"):
@@ -73,8 +75,8 @@ def _fault(node: nodes.Node) -> str | None:
         return _call_fault(node.node)
     if isinstance(node, nodes.Filter) and (node.node is None or node.name not in FILTER_NAMES):
         return f"uses the filter {node.name!r}; there are {', '.join(FILTER_NAMES)}"
-    if isinstance(node, nodes.Test) and node.name not in TEST_NAMES:
-        return f"uses the test {node.name!r}; there are {', '.join(TEST_NAMES)}"
+    if isinstance(node, nodes.Test) and node.name not in TESTS:
+        return f"uses the test {node.name!r}; there are {', '.join(TESTS)}"
     return "has a loop that calls itself" if isinstance(node, nodes.For) and node.recursive else None
 
 
@@ -123,10 +125,10 @@ class _Guard(NodeTransformer):
         return node
 
 
-def _filtered(node: nodes.Expr, name: str, *args: nodes.Node) -> nodes.Filter:
+def _filtered(node: nodes.Node, name: str, *args: nodes.Node) -> nodes.Filter:
     plain = [arg for arg in args if not isinstance(arg, nodes.Keyword)]
     named = [arg for arg in args if isinstance(arg, nodes.Keyword)]
-    made = nodes.Filter(node, name, plain, named, None, None, lineno=node.lineno)
+    made = nodes.Filter(cast("nodes.Expr", node), name, plain, named, None, None, lineno=node.lineno)
     for arg in plain:
         arg.set_lineno(node.lineno)
     return made

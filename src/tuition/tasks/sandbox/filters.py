@@ -1,0 +1,213 @@
+"""The filters and tests of the sandbox: Jinja's harmless ones and safe forms of others, each paying for its work."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+
+from jinja2 import Undefined, pass_context
+from jinja2.exceptions import SecurityError
+from jinja2.filters import FILTERS as _JINJA_FILTERS
+from jinja2.runtime import Context
+from jinja2.tests import TESTS as _JINJA_TESTS
+
+from tuition.tasks.sandbox.allowance import allowance_of, is_many, kind_of, length_of, require_length
+
+FUNCTIONS = ("range", "zip", "choice", "most_frequent")
+"""What a pattern may call by name."""
+
+_RANGE_LIMIT = 100_000
+_WORD_LIMIT = 1_000  # characters to look for, to strip, or to put between
+
+# Jinja's own, whose result is no larger than what goes in, and whose cost grows with it.
+_PLAIN_FILTERS = (
+    "abs capitalize count d default dictsort first float int items last length list lower map max min reject "
+    "rejectattr reverse select selectattr sort string title truncate unique upper wordcount"
+)
+_PLAIN_TESTS = (
+    "!= < <= == > >= boolean defined divisibleby eq equalto even false float ge greaterthan gt in integer iterable le "
+    "lessthan lower lt mapping ne none number odd sequence string true undefined upper"
+)
+
+
+def require_words(*values: Any) -> None:
+    """Make sure that no text to look for in another is long: that is the one search whose cost multiplies.
+
+    Raises:
+        SecurityError: one is longer than 1,000 characters.
+    """
+    for value in values:
+        if isinstance(value, str) and len(value) > _WORD_LIMIT:
+            raise SecurityError(f"looks for a text of more than {_WORD_LIMIT:,} characters in another")
+
+
+@pass_context
+def _weighed(context: Context, value: Any) -> Any:
+    return allowance_of(context).weigh(value)
+
+
+@pass_context
+def _rounds(context: Context, value: Any, cost: int) -> Any:
+    """What a loop runs over, as a list, after paying for all its rounds."""
+    if isinstance(value, Undefined):
+        return value
+    if not is_many(value):
+        raise SecurityError(f"loops over {kind_of(value)}; only lists, texts and mappings can be looped over")
+    allowance_of(context).pay(length_of(value) * cost)
+    return list(value)
+
+
+@pass_context
+def concat(context: Context, *parts: Any) -> str:
+    """Put parts together as one text."""
+    allowance = allowance_of(context)
+    texts = [str(allowance.weigh(part)) for part in parts]
+    require_length(sum(map(len, texts)))
+    return cast("str", allowance.weigh("".join(texts)))
+
+
+@pass_context
+def _slice(context: Context, value: Any, *ends: Any) -> Any:
+    if not isinstance(value, (str, list, tuple)):
+        raise SecurityError(f"takes a slice of {kind_of(value)}; only texts and lists have them")
+    return allowance_of(context).weigh(value[slice(*ends)])
+
+
+@pass_context
+def join(context: Context, value: Any, d: Any = "", attribute: Any = None) -> str:
+    """Put a list's elements, or an attribute of each, together with `d` between them."""
+    if not is_many(value):
+        raise SecurityError(f"joins {kind_of(value)}; only a list can be joined")
+    allowance = allowance_of(context)
+    allowance.weigh(value)
+    allowance.weigh(d)
+    items = [item if attribute is None else context.environment.getitem(item, attribute) for item in value]
+    texts = [str(item) for item in items]
+    require_length(sum(map(len, texts)) + len(str(d)) * len(texts))
+    return cast("str", allowance.weigh(str(d).join(texts)))
+
+
+@pass_context
+def replace(context: Context, s: Any, old: Any, new: Any, count: int = -1) -> str:
+    """Put `new` in the place of `old`, everywhere or the first `count` times."""
+    allowance = allowance_of(context)
+    text, old, new = (str(allowance.weigh(part)) for part in (s, old, new))
+    require_words(old)
+    times = text.count(old) if count is None or count < 0 else min(count, text.count(old))
+    require_length(len(text) + times * (len(new) - len(old)))
+    return cast("str", allowance.weigh(text.replace(old, new, times)))
+
+
+@pass_context
+def _trim(context: Context, value: Any, chars: str | None = None) -> str:
+    require_words(chars)
+    return str(allowance_of(context).weigh(value)).strip(chars)
+
+
+@pass_context
+def _round(context: Context, value: float, precision: int = 0) -> float:
+    if not isinstance(precision, int) or not -20 <= precision <= 20:
+        raise SecurityError("rounds to a precision that is no whole number from -20 to 20")
+    return round(float(value), precision)
+
+
+@pass_context
+def _sum(context: Context, value: Any) -> float:
+    numbers = cast("list[float]", allowance_of(context).weigh(value))
+    return sum(float(item) if isinstance(item, float) else int(item) for item in numbers)
+
+
+@pass_context
+def _range(context: Context, ends: list[int]) -> range:
+    made = range(*ends)
+    if length_of(made) > _RANGE_LIMIT:
+        raise SecurityError(f"has a range of more than {_RANGE_LIMIT:,} numbers")
+    return made
+
+
+@pass_context
+def _zip(context: Context, columns: list[Any]) -> list[tuple[Any, ...]]:
+    allowance_of(context).weigh(columns)
+    return list(zip(*columns, strict=False))
+
+
+@pass_context
+def _choice(context: Context, value: Any) -> Any:
+    if not is_many(value) or not len(value):
+        raise SecurityError(f"chooses from {kind_of(value)} without elements; choice takes a list of at least one")
+    return allowance_of(context).random.choice(value)
+
+
+@pass_context
+def _most_frequent(context: Context, value: Any) -> list[Any] | None:
+    """The elements that are most frequent, in order of appearance; None for an empty list, as PromptSource has it."""
+    counts = Counter(allowance_of(context).weigh(value)).most_common()
+    return [item for item, count in counts if count == counts[0][1]] or None
+
+
+def _called(function: Callable[..., Any]) -> Callable[..., Any]:
+    @pass_context
+    def run(context: Context, args: list[Any]) -> Any:
+        return function(context, *args)
+
+    return run
+
+
+def _weighed_filter(name: str) -> Callable[..., Any]:
+    function = cast("Callable[..., Any]", _JINJA_FILTERS[name])
+    passes = getattr(getattr(function, "jinja_pass_arg", None), "name", "")
+
+    @pass_context
+    def run(context: Context, value: Any, *args: Any, **kwargs: Any) -> Any:
+        allowance = allowance_of(context)
+        for part in (value, *args, *kwargs.values()):
+            allowance.weigh(part)
+        given = {"context": context, "eval_context": context.eval_ctx, "environment": context.environment}
+        made = function(*([given[passes]] if passes else []), value, *args, **kwargs)
+        if isinstance(made, Iterable) and not hasattr(made, "__len__") and not isinstance(made, Undefined):
+            made = list(made)  # each step within pays for itself
+        return allowance.weigh(made)
+
+    return run
+
+
+def _weighed_test(name: str) -> Callable[..., Any]:
+    function = cast("Callable[..., Any]", _JINJA_TESTS[name])
+
+    @pass_context
+    def run(context: Context, value: Any, *args: Any) -> bool:
+        for part in (value, *args):
+            allowance_of(context).weigh(part)
+        return bool(function(value, *args))
+
+    return run
+
+
+_OWN: dict[str, Callable[..., Any]] = {
+    "choice": _choice,
+    "join": join,
+    "most_frequent": _most_frequent,
+    "replace": replace,
+    "round": _round,
+    "sum": _sum,
+    "trim": _trim,
+    "0choice": _called(_choice),
+    "0concat": concat,
+    "0most_frequent": _called(_most_frequent),
+    "0range": _range,
+    "0rounds": _rounds,
+    "0slice": _slice,
+    "0weighed": _weighed,
+    "0zip": _zip,
+}
+_PLAIN = {name: _weighed_filter(name) for name in _PLAIN_FILTERS.split()}
+
+FILTERS: dict[str, Callable[..., Any]] = {**_PLAIN, **_OWN}
+"""All filters; those whose names begin with 0 are put in by `tuition.tasks.sandbox.guard` alone."""
+
+FILTER_NAMES = tuple(sorted(name for name in FILTERS if not name.startswith("0")))
+"""The filters that a pattern may name."""
+
+TESTS: dict[str, Callable[..., Any]] = {name: _weighed_test(name) for name in _PLAIN_TESTS.split()}
+"""The tests that a pattern may name."""

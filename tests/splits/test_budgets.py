@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import itertools
 import os
 from collections import Counter
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +11,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from tests.splits.made import made_task
 from tuition.base.errors import UserError
 from tuition.splits import content_key, possible_sizes, split_task
 from tuition.splits.budgets import Order, TaskLabels
 from tuition.tasks.readers import open_collection
-from tuition.tasks.types import Instance, Task
+from tuition.tasks.types import Instance, RowSplit, Task
 
 SHARED = Path(os.environ.get("TUITION_SHARED_DATA", Path(__file__).resolve().parents[2].parent / "shared" / "data"))
 REAL = SHARED / "superni"
@@ -224,6 +227,162 @@ def test_a_budget_beyond_the_pool_is_refused_with_what_there_is(n: int) -> None:
         split.labels(n)
 
 
+# ---- budgets that say what they really were
+
+
+def test_a_budget_is_a_count_a_share_of_the_pool_or_all() -> None:
+    split = split_task(distinct(210), order="file")
+    for asked, got in ((0, 0), (16, 16), ("16", 16), ("6%", 6), ("5.91%", 6), ("0.1%", 1), ("all", 100), ("100%", 100)):
+        budget = split.budget(asked)
+        assert (budget.task, budget.got, budget.pool, budget.short) == ("task1_x", got, 100, False)
+    assert str(split.budget("6%")) == "6 labels"
+
+
+def test_a_budget_beyond_the_pool_is_refused_or_capped_and_told() -> None:
+    split = split_task(distinct(204), order="file")
+    with pytest.raises(UserError, match="100 labels were asked for and its pool has 94"):
+        split.budget(100)
+    capped = split.budget(100, over="capped")
+    assert (capped.got, capped.short, str(capped)) == (94, True, "94 labels of the 100 asked for")
+    with pytest.raises(UserError, match="over is 'loose'; it is 'strict' or 'capped'"):
+        split.budget(100, over="loose")  # type: ignore[arg-type]
+
+
+@given(rows, orders, st.integers(0, 3), st.lists(st.integers(0, 10_000), min_size=2, max_size=5), st.booleans())
+def test_percentages_counts_and_all_are_nested(
+    inputs: list[str], order: Order, seed: int, parts: list[int], stratified: bool
+) -> None:
+    try:
+        split = split_task(task(inputs), test=2, validation=1, order=order, seed=seed)
+    except UserError:
+        assume(False)
+        raise
+    split = split.stratified() if stratified else split
+    asked = [f"{part / 100:.2f}%" for part in parts] + [str(part) for part in parts] + ["all"]
+    taken = sorted((split.labels(split.budget(one, over="capped").got) for one in asked), key=len)
+    for fewer, more in itertools.pairwise(taken):
+        assert more[: len(fewer)] == fewer
+    assert taken[-1] == split.pool
+
+
+def test_capped_dividing_takes_the_labels_there_are() -> None:
+    split = split_task(distinct(114), order="file", labels=100, over="capped")
+    assert str(split.sizes) == "100 test + 10 validation + 4 labels"
+    assert split.shortfall == (
+        "task1_x: 100 test + 10 validation + 100 labels asked for, 100 test + 10 validation + 4 labels got"
+    )
+    assert split_task(distinct(300), order="file", labels=100, over="capped").shortfall is None
+
+
+def test_capped_dividing_shrinks_test_and_validation_where_there_is_no_other_way() -> None:
+    split = split_task(distinct(84), labels=16, over="capped")
+    assert split.sizes == possible_sizes(distinct(84), labels=16)
+    assert split.shortfall is not None
+    with pytest.raises(UserError, match="has nothing to give"):
+        split_task(distinct(0), over="capped")
+
+
+@given(rows, st.integers(1, 60), st.integers(0, 12), st.integers(0, 30), orders)
+def test_capped_dividing_refuses_empty_tasks_only(
+    inputs: list[str], test: int, validation: int, labels: int, order: Order
+) -> None:
+    wanted: dict[str, Any] = {"test": test, "validation": validation, "labels": labels, "order": order}
+    if not inputs:
+        with pytest.raises(UserError, match="nothing to give"):
+            split_task(task(inputs), over="capped", **wanted)
+        return
+    split = split_task(task(inputs), over="capped", **wanted)
+    told = (split.sizes.test, split.sizes.validation, min(split.sizes.labels, labels))
+    assert (split.shortfall is None) == (told == (test, validation, labels))
+    contents = [{content_key(row.input) for row in rows} for rows in (split.test, split.validation, split.pool)]
+    assert sum(map(len, contents)) == len(set().union(*contents))
+
+
+# ---- balanced pools
+
+
+def test_a_stratified_pool_has_the_same_rows_and_balanced_beginnings() -> None:
+    answers = ["yes" if n % 5 else "no" for n in range(300)]
+    told = made_task("task1_x", [f"input {n}" for n in range(300)], outputs=answers)
+    plain = split_task(told, test=50)
+    even = plain.stratified()
+    assert (plain.test, plain.validation) == (even.test, even.validation)
+    assert set(plain.pool) == set(even.pool)
+    share = Fraction(sum(1 for row in even.pool if row.outputs == ("no",)), len(even.pool))
+    for n in range(len(even.pool) + 1):
+        assert abs(sum(1 for row in even.labels(n) if row.outputs == ("no",)) - n * share) <= Fraction(1, 2)
+
+
+# ---- the source's own sets
+
+
+SOURCE: list[RowSplit] = ["train"] * 30 + ["validation"] * 10 + ["test"] * 20
+
+
+def from_source(splits: list[RowSplit], inputs: list[str] | None = None) -> Task:
+    return made_task("task1_x", inputs or [f"input {n}" for n in range(len(splits))], splits=splits)
+
+
+@pytest.mark.parametrize("order", ["file", "seeded"])
+def test_rows_keep_to_the_set_that_their_source_puts_them_in(order: Order) -> None:
+    split = split_task(from_source(SOURCE), test=8, validation=4, order=order)
+    assert {row.split for row in split.test} == {"test"}
+    assert {row.split for row in split.validation} == {"validation"}
+    assert {row.split for row in split.pool} == {"train"}
+    assert (len(split.pool), split.dropped, split.unused) == (30, 0, 18)
+    if order == "file":
+        assert ids(split.test) == [str(n) for n in range(40, 48)]
+        assert ids(split.validation) == [str(n) for n in range(30, 34)]
+
+
+def test_where_the_source_has_no_validation_rows_they_come_from_train() -> None:
+    split = split_task(from_source([*SOURCE[:30], *SOURCE[40:]]), test=20, validation=5, order="file")
+    assert ids(split.validation) == ["0", "1", "2", "3", "4"]
+    assert len(split.pool) == 25
+
+
+def test_contents_of_test_are_kept_out_of_train_even_if_the_source_does_not() -> None:
+    split = split_task(
+        from_source(["train", "train", "test", "validation"], ["A", "b", "a ", "c"]), test=1, validation=1
+    )
+    assert ids(split.pool) == ["1"]
+    assert (split.dropped, split.unused) == (1, 0)
+
+
+def test_the_sources_sets_can_be_set_aside() -> None:
+    split = split_task(from_source(SOURCE), test=40, validation=4, order="file", source_splits=False)
+    assert ids(split.test) == [str(n) for n in range(40)]
+
+
+def test_a_source_with_too_few_test_rows_is_told_with_what_could_be_had() -> None:
+    with pytest.raises(UserError) as caught:
+        split_task(from_source(SOURCE), labels=16)
+    assert str(caught.value) == (
+        "task1_x has 60 instances, which its source divides (20 for test, 30 to train on, 10 for validation);"
+        " 100 test + 10 validation + 16 labels do not fit; it could give e.g. 20 test + 10 validation + 30 labels"
+    )
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abcdefgh"), st.sampled_from(["", "train", "validation", "test"])), max_size=30),
+    st.integers(1, 4),
+    st.integers(0, 3),
+    orders,
+)
+def test_divided_sources_lose_no_row_unaccounted(
+    made: list[tuple[str, RowSplit]], test: int, validation: int, order: Order
+) -> None:
+    told = from_source([split for _, split in made], [text for text, _ in made])
+    sizes = possible_sizes(told, test=test, validation=validation, order=order)
+    assert (sizes is None) == (not made)
+    if sizes is None:
+        return
+    split = split_task(told, test=sizes.test, validation=sizes.validation, labels=sizes.labels, order=order)
+    assert sum((split.sizes.test, split.sizes.validation, split.sizes.labels, split.dropped, split.unused)) == len(made)
+    contents = [{content_key(row.input) for row in rows} for rows in (split.test, split.validation, split.pool)]
+    assert sum(map(len, contents)) == len(set().union(*contents))
+
+
 # ---- the real tasks
 
 
@@ -251,3 +410,23 @@ def test_task1152_has_94_labels_beside_its_held_out_rows() -> None:
     assert len(split.labels(94)) == 94
     with pytest.raises(UserError, match="100 labels were asked for and its pool has 94; a budget may be 0 to 94"):
         split.labels(100)
+
+
+@real
+def test_capped_dividing_gives_every_real_task_something_and_says_where_it_fell_short() -> None:
+    short = {}
+    for told in open_collection(REAL):
+        split = split_task(told, order="file", labels=100, over="capped")
+        if split.shortfall:
+            short[told.name.split("_")[0]] = str(split.sizes)
+    assert {"task393", "task602", "task640", "task760", "task893", "task1152"} <= set(short)
+    assert short["task1152"] == "100 test + 10 validation + 94 labels"
+
+
+@real
+@pytest.mark.skipif(not (SHARED / "flan").is_dir(), reason="the shared data is not beside the checkout")
+def test_flans_datasets_keep_their_own_test_rows() -> None:
+    for told in open_collection(SHARED / "flan"):
+        split = split_task(told, test=50, validation=10, labels=100).stratified()
+        assert {row.split for row in split.test} == {"test"}
+        assert {row.split for row in split.pool} == {"train"}

@@ -1,6 +1,37 @@
-"""Who trains, who tests, and how many labels each task gives."""
+"""Who trains, who tests, how many labels each task gives, and how tasks are mixed."""
 
-from tuition.splits.budgets import Sizes, TaskLabels, possible_sizes, split_task
+from tuition.splits.amounts import Amount, parse_amount
+from tuition.splits.balance import balanced
+from tuition.splits.budgets import Budget, TaskLabels, possible_sizes, split_task
 from tuition.splits.content import content_key
+from tuition.splits.cut import Sizes
+from tuition.splits.leaks import LeakRecord, find_leaks, without_shared_sources
+from tuition.splits.mixtures import MIXTURES, Epoch, Mixture, draw, epoch
+from tuition.splits.realised import Realised, realise
+from tuition.splits.seen import TASK_SPLITS, TasksDivided, divide_tasks, each_fold
 
-__all__ = ["Sizes", "TaskLabels", "content_key", "possible_sizes", "split_task"]
+__all__ = [
+    "MIXTURES",
+    "TASK_SPLITS",
+    "Amount",
+    "Budget",
+    "Epoch",
+    "LeakRecord",
+    "Mixture",
+    "Realised",
+    "Sizes",
+    "TaskLabels",
+    "TasksDivided",
+    "balanced",
+    "content_key",
+    "divide_tasks",
+    "draw",
+    "each_fold",
+    "epoch",
+    "find_leaks",
+    "parse_amount",
+    "possible_sizes",
+    "realise",
+    "split_task",
+    "without_shared_sources",
+]

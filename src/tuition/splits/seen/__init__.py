@@ -1,0 +1,60 @@
+"""Which tasks are trained on and which are held out: one file for each kind of split, found by its name."""
+
+from __future__ import annotations
+
+from tuition.base.errors import UserError, clip
+from tuition.base.registry import Registry
+from tuition.splits.seen.record import Excluded, Request, SplitKind, TasksDivided
+from tuition.tasks.collection import Collection
+
+__all__ = ["TASK_SPLITS", "Excluded", "Request", "SplitKind", "TasksDivided", "divide_tasks", "each_fold"]
+
+TASK_SPLITS: Registry[SplitKind] = Registry("task split")
+TASK_SPLITS.add("random", "tuition.splits.seen.random_tasks:KIND")
+TASK_SPLITS.add("category", "tuition.splits.seen.held_out:CATEGORY")
+TASK_SPLITS.add("dataset", "tuition.splits.seen.held_out:DATASET")
+TASK_SPLITS.add("task", "tuition.splits.seen.held_out:TASK")
+TASK_SPLITS.add("cluster", "tuition.splits.seen.cluster:KIND")
+TASK_SPLITS.add("list", "tuition.splits.seen.lists:KIND")
+
+
+def divide_tasks(collection: Collection, by: str, *, seed: int = 0) -> TasksDivided:
+    """Divide the tasks of a collection into seen, unseen and excluded ones.
+
+    What a kind needs to know of the tasks (their categories or source datasets) is read; no instance is.
+
+    Args:
+        collection: the tasks.
+        by: a kind of `TASK_SPLITS`, with its value behind `=`: `category=Textual Entailment`, `dataset=mnli`,
+            `task=task1344`, `cluster=nli`, `random`, `random=12`, `random=2/category`, `list=default`, `list=FILE`.
+        seed: decides random draws; the other kinds draw nothing.
+
+    Raises:
+        UserError: no such kind, or no such category, dataset, task or list; the nearest are named.
+        ProblemsError: a list names tasks that the collection lacks, all of them; or a task cannot be read.
+    """
+    kind, request = _parse(by, seed)
+    return kind.divide(collection, request)
+
+
+def each_fold(collection: Collection, by: str) -> tuple[TasksDivided, ...]:
+    """Hold out everything that a kind can hold out, one thing after another: the leave-one-out protocol.
+
+    Raises:
+        UserError: `by` is no kind, has a value, or is a kind without folds (`random`).
+        ProblemsError: tasks cannot be read.
+    """
+    kind, request = _parse(by, 0)
+    if request.value:
+        raise UserError(f"{clip(by)!r} names one {kind.name} already; the folds are those of {kind.name!r} alone")
+    if kind.folds is None:
+        raise UserError(f"a {kind.name} split has no folds to go through; give it a value: {kind.expects}")
+    return kind.folds(collection)
+
+
+def _parse(by: str, seed: int) -> tuple[SplitKind, Request]:
+    name, sign, value = by.partition("=")
+    kind = TASK_SPLITS[name.strip()]
+    if sign and not value.strip():
+        raise UserError(f"{clip(by)!r}: nothing stands behind '='; write {kind.expects}")
+    return kind, Request(value.strip(), seed)

@@ -142,3 +142,37 @@ def test_positions_rise_with_labels_and_ticks_are_measured_numbers(labels: set[i
 def test_impossible_numbers_of_labels_are_refused(labels: list[int]) -> None:
     with pytest.raises(ValueError, match="0 or more"):
         label_axis(labels)
+
+
+@pytest.mark.parametrize(
+    ("measured", "until", "ticks"),
+    [
+        ((0, 16, 64), 512, (0, 16, 64, 128, 256, 512)),
+        ((0, 16, 64, 100), 800, (0, 16, 100, 200, 400, 800)),  # 64 would touch 100 on a phone
+        ((16, 64, 256, 1000), 8000, (16, 64, 256, 1000, 8000)),
+        ((0, 4, 8), 128, (0, 4, 8, 16, 32, 64, 128)),
+        ((0, 1, 2), 128, (0, 1, 2, 4, 8, 16, 32, 64, 128)),
+        ((0, 100, 3149), 25192, (0, 100, 3149, 25192)),
+    ],
+)
+def test_an_axis_with_more_room_keeps_its_positions_and_writes_what_can_be_read(
+    measured: tuple[int, ...], until: int, ticks: tuple[int, ...]
+) -> None:
+    axis = label_axis(measured)
+    longer = axis.until(until)
+    assert longer.ticks == ticks
+    assert {n: longer.positions[n] for n in measured} == axis.positions
+    assert longer.break_at == axis.break_at
+    assert max(longer.positions.values()) == math.log2(until)
+
+
+def test_an_axis_that_reaches_far_enough_is_left_as_it_is() -> None:
+    axis = label_axis((0, 16, 4000))
+    assert axis.until(512) == axis
+
+
+def test_any_number_of_labels_has_a_position_and_0_only_where_measured() -> None:
+    axis = label_axis((0, 16, 64))
+    assert [axis.position(n) for n in (0, 16, 90.5)] == [2.0, 4.0, math.log2(90.5)]
+    with pytest.raises(ValueError, match=r"math domain|positive"):
+        label_axis((16, 64)).position(0)

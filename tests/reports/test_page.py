@@ -14,7 +14,10 @@ from pathlib import Path
 import pytest
 
 from tuition.base.errors import UserError
+from tuition.reports.curves import learning_curves
+from tuition.reports.outlook import outlooks, prospect
 from tuition.reports.page import render_report, script_json, write_report
+from tuition.reports.scores_csv import write_scores_csv
 from tuition.studies.results import PredictionRow, ScoreRow, StudyResults
 
 HOSTILE = (
@@ -55,7 +58,7 @@ class Page(HTMLParser):
 
 
 def hostile_study() -> StudyResults:
-    scores = tuple(ScoreRow(HOSTILE, HOSTILE, labels, 1, HOSTILE, 50.0, 40.0, 60.0, 9) for labels in (0, 16))
+    scores = tuple(ScoreRow(HOSTILE, HOSTILE, n, 1, HOSTILE, 40.0 + n / 4, 40.0, 60.0, 9) for n in (0, 16, 64))
     row = PredictionRow(HOSTILE, HOSTILE, 16, 1, HOSTILE, HOSTILE * 9, HOSTILE, (HOSTILE,), {HOSTILE: 0.5})
     return StudyResults(HOSTILE, scores, (row,), {HOSTILE: HOSTILE}, ((HOSTILE, HOSTILE),), (HOSTILE,))
 
@@ -204,10 +207,81 @@ def test_no_scores_are_an_error(tmp_path: Path) -> None:
     assert not (tmp_path / "report.html").exists()
 
 
+def test_every_curves_sentence_and_the_prospect_are_told(results: StudyResults) -> None:
+    text = re.sub(r"\s", "", Page(render_report(results)).text)
+    made = outlooks(results.scores)
+    for (_, arm, _), outlook in made.items():
+        assert re.sub(r"\s", "", f"{arm}: {outlook.sentence}") in text
+    assert re.sub(r"\s", "", prospect(made, learning_curves(results.scores))) in text
+
+
+def test_a_caution_of_every_forecast_is_told_once_for_each_metric_and_one_of_some_beside_them(
+    results: StudyResults,
+) -> None:
+    shared = "the score without labels says little"
+    assert Page(render_report(results)).text.count(shared) == 2
+    more = tuple(
+        replace(row, labels=128, value=row.value + 9, low=row.low + 9, high=row.high + 9)
+        for row in results.scores
+        if row.labels == 64 and row.task == "causation"
+    )
+    text = Page(render_report(replace(results, scores=results.scores + more))).text
+    assert text.count(f"Caution: {shared}") == 2 * 2 * 2  # two tasks, arms and metrics
+
+
+def test_one_reason_for_all_is_told_once_and_offers_nothing_to_hide(make_results: Callable[..., StudyResults]) -> None:
+    html = render_report(make_results(labels=(0, 16), metrics=("rouge_l",)))
+    assert html.count("No forecast: two numbers of labels") == 1
+    assert 'name="forecast"' not in html
+    assert "shade" not in Page(html).text
+
+
+def test_one_reason_for_a_chart_is_told_once_without_an_arm(results: StudyResults) -> None:
+    cut = tuple(row for row in results.scores if row.task != "causation" or row.labels < 64)
+    html = render_report(replace(results, scores=cut))
+    assert html.count("No forecast: two numbers of labels") == 2  # a chart, two metrics
+    assert 'name="forecast"' in html
+
+
+def test_a_charts_sentences_stand_in_the_order_of_the_arms(results: StudyResults) -> None:
+    last = [row for row in results.scores if row.task == "paraphrase"]
+    scores = [*(row for row in results.scores if row.task != "paraphrase"), *reversed(last)]
+    html = render_report(replace(results, scores=tuple(scores), baseline=""))
+    charts = html[html.index('<ul class="ahead"') : html.index('<section id="tasks"')]
+    told = re.findall(r"<li>.*?<bdi>(.*?)</bdi>", charts, re.DOTALL)
+    assert told == ["without instruction", "with instruction"] * 3 * 2
+
+
+def test_two_metrics_with_the_same_scores_keep_their_sentences_apart(results: StudyResults) -> None:
+    same = [row for row in results.scores if row.metric == "rouge_l"]
+    html = render_report(replace(results, scores=(*same, *(replace(row, metric="exact_match") for row in same))))
+    assert html.count('<ul class="ahead" aria-label="Forecasts" data-metric="0">') == 3
+    assert html.count('<ul class="ahead" aria-label="Forecasts" data-metric="1" hidden>') == 3
+
+
+def test_scores_that_the_forecaster_refuses_still_make_a_page(results: StudyResults) -> None:
+    wrong = tuple(replace(row, n=0) for row in results.scores)
+    assert "No forecast: instance row 0: n is 0" in Page(render_report(replace(results, scores=wrong))).text
+
+
+def test_a_page_is_written_without_torch(results: StudyResults, tmp_path: Path) -> None:
+    write_scores_csv(tmp_path / "scores.csv", results.scores)
+    code = (
+        "import sys; from pathlib import Path; from tuition.reports.page import render_report; "
+        "from tuition.reports.scores_csv import read_scores_csv; from tuition.studies.results import StudyResults; "
+        "html = render_report(StudyResults('s', read_scores_csv(Path(sys.argv[1])))); "
+        "print('labels are worth' in html, 'torch' in sys.modules)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "scores.csv")], capture_output=True, text=True, check=True
+    )
+    assert told.stdout.strip() == "True False"
+
+
 def test_reports_load_without_torch_or_plotly() -> None:
     code = (
         "import sys, tuition.reports.page, tuition.reports.tables; "
-        "print([m for m in ('torch', 'transformers', 'plotly', 'jinja2', 'rich') if m in sys.modules])"
+        "print([m for m in ('torch', 'transformers', 'plotly', 'jinja2', 'rich', 'scipy') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tuition.reports.outlook import outlooks
 from tuition.reports.page import write_report
 from tuition.studies.results import PredictionRow, ScoreRow, StudyResults
 
@@ -27,6 +28,9 @@ FLAGS = [
     "--disable-sync",
 ]
 WAITS = 400
+MEASURED = ".scatterlayer .trace:has(path.point)"
+SHADES = ".scatterlayer .trace:has(path.js-fill)"
+DASHES = ".scatterlayer .trace:has(path.js-line):not(:has(path.point)):not(:has(path.js-fill))"
 HOSTILE = "</script><script>window.hacked=1</script><img src=x onerror='window.hacked=2'><b>b</b>%{x}<a href='http://x.test'>a</a>"
 
 
@@ -60,7 +64,7 @@ class Opened:
     def marks(self, chart: int, trace: int = 0) -> list[float]:
         """Return the heights at which a trace's points stand, in pixels."""
         read = "es => es.map(e => e.getBoundingClientRect().y)"
-        points = self.page.locator(".chart").nth(chart).locator(".scatterlayer .trace").nth(trace).locator("path.point")
+        points = self.page.locator(".chart").nth(chart).locator(MEASURED).nth(trace).locator("path.point")
         return [float(y) for y in points.evaluate_all(read)]
 
 
@@ -120,10 +124,10 @@ def test_each_task_has_a_chart_with_its_arms_and_points(show: Callable[..., Open
     opened = show(results)
     wait_for_charts(opened, 3)
     for chart in opened.page.locator(".chart").all():
-        assert chart.locator(".scatterlayer .trace").count() == 2
+        assert chart.locator(MEASURED).count() == 2
         assert chart.locator(".scatterlayer path.point").count() == 2 * 3
         assert chart.locator(".scatterlayer .errorbar").count() == 2 * 3
-        assert chart.locator(".xtick text").all_text_contents() == ["0", "16", "64"]
+        assert chart.locator(".xtick text").all_text_contents() == ["0", "16", "64", "128", "256", "512"]
 
 
 def test_the_page_asks_for_nothing_and_says_nothing(
@@ -141,6 +145,8 @@ def test_the_page_asks_for_nothing_and_says_nothing(
 def test_the_metric_switch_changes_what_is_drawn(show: Callable[..., Opened], results: StudyResults) -> None:
     opened = show(results)
     wait_for_charts(opened, 3)
+    opened.page.get_by_role("checkbox", name="forecast").uncheck(force=True)  # the measured scores share a scale
+    opened.until_count(DASHES, 0)
     before = opened.marks(0)
     opened.page.get_by_role("radio", name="exact match").focus()
     opened.page.keyboard.press("Space")
@@ -158,23 +164,125 @@ def test_an_arm_can_be_hidden_and_shown_again(show: Callable[..., Opened], resul
     wait_for_charts(opened, 3)
     box = opened.page.get_by_role("checkbox", name="without instruction")
     box.uncheck(force=True)
-    opened.until_count(".scatterlayer .trace", 3)
+    opened.until_count(MEASURED, 3)
+    opened.until_count(DASHES, 3)
     box.check(force=True)
-    opened.until_count(".scatterlayer .trace", 6)
+    opened.until_count(MEASURED, 6)
+    opened.until_count(DASHES, 6)
 
 
 def test_a_point_tells_its_score_interval_and_n(show: Callable[..., Opened], results: StudyResults) -> None:
     opened = show(results)
     wait_for_charts(opened, 3)
-    point = opened.page.locator(".chart").first.locator(".scatterlayer .trace").nth(1).locator("path.point").nth(1)
-    point.scroll_into_view_if_needed()
-    box = point.bounding_box()
-    assert box is not None
-    opened.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    opened.page.wait_for_selector(".hoverlayer .hovertext")
-    told = " ".join(opened.page.locator(".hoverlayer .hovertext tspan").all_text_contents())
+    told = told_at(opened, opened.page.locator(".chart").first.locator(MEASURED).nth(1).locator("path.point").nth(1))
     for part in ("with instruction", "45.0", "(41.0 – 51.0)", "16 labels, n = 50"):
         assert part in told
+
+
+def told_at(opened: Opened, mark: Any, across: float = 0.5) -> str:
+    """Return what the page tells where the mouse is on `mark`, at that share of its width."""
+    mark.scroll_into_view_if_needed()
+    box = mark.bounding_box()
+    assert box is not None
+    opened.page.mouse.move(box["x"] + box["width"] * across, box["y"] + box["height"] / 2)
+    opened.page.wait_for_selector(".hoverlayer .hovertext")
+    return " ".join(opened.page.locator(".hoverlayer .hovertext tspan").all_text_contents())
+
+
+def test_each_arm_has_a_forecast_band_and_dashes_beyond_its_last_point(
+    show: Callable[..., Opened], results: StudyResults
+) -> None:
+    opened = show(results)
+    wait_for_charts(opened, 3)
+    for chart in opened.page.locator(".chart").all():
+        assert chart.locator(SHADES).count() == chart.locator(DASHES).count() == 2
+        assert chart.locator(".annotation").all_text_contents() == ["forecast"]
+        for arm in range(2):
+            last = chart.locator(MEASURED).nth(arm).locator("path.point").last.bounding_box()
+            shade = chart.locator(SHADES).nth(arm).locator("path.js-fill")
+            dashes = chart.locator(DASHES).nth(arm).locator("path.js-line")
+            assert shade.is_visible()
+            assert "dasharray" in (dashes.get_attribute("style") or "")
+            for mark in (shade.bounding_box(), dashes.bounding_box()):
+                assert mark["x"] == pytest.approx(last["x"] + last["width"] / 2, abs=2)
+                assert mark["width"] > 50
+    strokes = [opened.colour(f"{kind} >> nth=1 >> path.js-line", "stroke") for kind in (MEASURED, DASHES)]
+    assert strokes[0] == strokes[1]
+
+
+def test_a_chart_of_one_arm_shows_both_intervals_and_one_of_many_arms_bars(
+    show: Callable[..., Opened], make_results: Callable[..., StudyResults]
+) -> None:
+    opened = show(make_results(tasks=("t",), arms=("a", "b", "c", "d")))
+    wait_for_charts(opened, 1)
+    assert (opened.count(SHADES), opened.count(f"{DASHES} .errorbar path.yerror")) == (0, 4 * 7)
+    for arm, shades in (("d", 3), ("c", 2), ("b", 2)):
+        opened.page.get_by_role("checkbox", name=arm, exact=True).uncheck(force=True)
+        opened.until_count(SHADES, shades)
+    opened.until_count(DASHES, 1)
+
+
+def test_a_forecast_tells_that_it_is_one_and_the_last_point_what_was_measured(
+    show: Callable[..., Opened], results: StudyResults
+) -> None:
+    opened = show(results)
+    wait_for_charts(opened, 3)
+    chart = opened.page.locator(".chart").first
+    told = told_at(opened, chart.locator(MEASURED).nth(1).locator("path.point").last)
+    assert "64 labels, n = 50" in told
+    assert "forecast" not in told
+    told = told_at(opened, chart.locator(DASHES).nth(1).locator("path.js-line"), across=0.99)
+    band = outlooks(results.scores)["causation", "with instruction", "rouge_l"].band
+    assert band is not None
+    assert "with instruction, forecast" in told
+    assert f"{band.score[-1]:.1f}" in told
+    assert f"(80%: {band.low80[-1]:.1f} – {band.high80[-1]:.1f})" in told
+    assert "512 labels" in told
+
+
+def test_each_chart_has_its_arms_sentences_in_the_metric_shown(
+    show: Callable[..., Opened], results: StudyResults
+) -> None:
+    opened = show(results)
+    wait_for_charts(opened, 3)
+    made = outlooks(results.scores)
+    for metric, title in (("rouge_l", "ROUGE-L"), ("exact_match", "exact match")):
+        opened.page.get_by_role("radio", name=title).check(force=True)
+        opened.until("e => e.textContent", ".ytitle", title)
+        said = opened.page.locator(".below").first.inner_text()
+        for arm in ("without instruction", "with instruction"):
+            assert f"{arm}: {made['causation', arm, metric].sentence}" in said
+        assert said.count("labels are worth") + said.count("labels may help") == 2
+
+
+def test_the_toggle_hides_all_of_the_forecasts_and_shows_them_again(
+    show: Callable[..., Opened], results: StudyResults
+) -> None:
+    opened = show(results)
+    wait_for_charts(opened, 3)
+    box = opened.page.get_by_role("checkbox", name="forecast")
+    box.focus()
+    opened.page.keyboard.press("Space")
+    for part in (SHADES, DASHES, ".chart .annotation"):
+        opened.until_count(part, 0)
+    assert opened.page.locator(".chart").first.locator(".xtick text").all_text_contents() == ["0", "16", "64"]
+    assert not any(part.is_visible() for part in opened.page.locator(".ahead").all())
+    assert opened.count(MEASURED) == 6
+    opened.page.keyboard.press("Space")
+    opened.until_count(SHADES, 6)
+    assert opened.page.locator(".below ul").first.is_visible()
+    assert opened.said == []
+
+
+def test_where_no_forecast_can_be_made_nothing_is_drawn_and_the_reason_told(
+    show: Callable[..., Opened], make_results: Callable[..., StudyResults]
+) -> None:
+    opened = show(make_results(labels=(0, 16)))
+    wait_for_charts(opened, 3)
+    assert opened.count(SHADES) == opened.count(DASHES) == opened.count("input[name=forecast]") == 0
+    assert opened.page.get_by_text("No forecast: two numbers of labels").first.is_visible()
+    assert opened.page.locator(".chart").first.locator(".xtick text").all_text_contents() == ["0", "16"]
+    assert opened.said == []
 
 
 def test_dark_mode_is_followed_live_by_the_page_and_its_charts(
@@ -193,7 +301,7 @@ def test_dark_mode_is_followed_live_by_the_page_and_its_charts(
 
 
 def test_hostile_text_is_inert(show: Callable[..., Opened]) -> None:
-    scores = tuple(ScoreRow(HOSTILE, HOSTILE, labels, 1, HOSTILE, 50.0, 40.0, 60.0, 9) for labels in (0, 16))
+    scores = tuple(ScoreRow(HOSTILE, HOSTILE, n, 1, HOSTILE, 40.0 + n / 4, 40.0, 60.0, 9) for n in (0, 16, 64))
     row = PredictionRow(HOSTILE, HOSTILE, 16, 1, HOSTILE, HOSTILE * 9, HOSTILE, (HOSTILE,), {HOSTILE: 0.5})
     opened = show(StudyResults(HOSTILE, scores, (row,), {HOSTILE: HOSTILE}, ((HOSTILE, HOSTILE),), (HOSTILE,)))
     wait_for_charts(opened, 1)
@@ -207,6 +315,10 @@ def test_hostile_text_is_inert(show: Callable[..., Opened]) -> None:
     assert opened.count("img") == opened.count("main a[href^=http]") == opened.count(".hoverlayer a") == 0
     assert "<img src=x" in opened.page.locator(".hoverlayer .hovertext").first.inner_html().replace("&lt;", "<")
     assert opened.page.locator("td[data-name=Answer]").inner_text() == HOSTILE
+    assert HOSTILE[:60] in opened.page.locator(".below").inner_text()
+    assert "<img" in told_at(opened, opened.page.locator(DASHES).first.locator("path.js-line"), across=0.99)
+    assert opened.page.evaluate("window.hacked") is None
+    assert opened.count(".hoverlayer a") == 0
     assert opened.said == []
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from tuition.reports.curves import Curve, CurvePoint, LabelAxis, label_axis
+from tuition.reports.outlook import CurveKey, Outlook
 from tuition.reports.wording import count, interval_text, metric_title, shown_name
+
+if TYPE_CHECKING:
+    from tuition.reports.forecasting.answers import Band
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,27 +49,23 @@ def arm_style(index: int) -> ArmStyle:
     return ArmStyle(symbol, dash, path, dasharray)
 
 
-def chart_data(curves: Sequence[Curve]) -> dict[str, Any]:
+def chart_data(curves: Sequence[Curve], outlooks: Mapping[CurveKey, Outlook] = MappingProxyType({})) -> dict[str, Any]:
     """Return everything that the page's script needs to draw one chart for each task, as JSON's types.
 
     All charts share their axes: x as `curves.label_axis` sets it, y from 0 to the next multiple of 20 above the
-    highest interval of the metric, so that tasks compare at a glance.
+    highest interval of the metric, so that tasks compare at a glance. Both have a second end for when forecasts are
+    shown: x at the farthest forecast, y above the highest 80% or, where one arm is shown, 95% interval. Without any
+    forecast the axis of forecasts is None.
     """
     axis = label_axis(point.labels for curve in curves for point in curve.points)
     tasks, arms, metrics = (list(dict.fromkeys(getattr(c, name) for c in curves)) for name in ("task", "arm", "metric"))
     by_key = {(curve.task, curve.arm, curve.metric): curve for curve in curves}
-    lines = {
-        task: [[_line(by_key.get((task, arm, metric)), axis) for arm in arms] for metric in metrics] for task in tasks
-    }
+    bands = {key: outlook.band for key, outlook in outlooks.items() if outlook.band}
+    reach = max((band.labels[-1] for band in bands.values()), default=None)
     return {
-        "axis": {
-            "ticks": [axis.positions[labels] for labels in axis.ticks],
-            "texts": [f"{labels:,}" for labels in axis.ticks],
-            "range": [min(axis.positions.values()) - axis.span * 0.1, max(axis.positions.values()) + axis.span * 0.1],
-            "break": axis.break_at,
-            "apart": axis.span * 0.016,
-        },
-        "metrics": [{"title": metric_title(metric), "top": _top(curves, metric)} for metric in metrics],
+        "axis": _axis(axis),
+        "ahead": None if reach is None else _axis(axis.until(reach)),
+        "metrics": [{"title": metric_title(metric), **_tops(curves, bands, metric)} for metric in metrics],
         "arms": [
             {
                 "name": shown_name(arm, 60),
@@ -74,7 +75,47 @@ def chart_data(curves: Sequence[Curve]) -> dict[str, Any]:
             }
             for i, arm in enumerate(arms)
         ],
-        "charts": [{"task": shown_name(task), "lines": lines[task]} for task in tasks],
+        "charts": [
+            {
+                "task": shown_name(task),
+                "lines": [[_line(by_key.get((task, arm, metric)), axis) for arm in arms] for metric in metrics],
+                "bands": [[_band(bands.get((task, arm, metric)), axis) for arm in arms] for metric in metrics],
+            }
+            for task in tasks
+        ],
+    }
+
+
+def _axis(axis: LabelAxis) -> dict[str, Any]:
+    return {
+        "ticks": [axis.position(labels) for labels in axis.ticks],
+        "texts": [f"{labels:,}" for labels in axis.ticks],
+        "range": [min(axis.positions.values()) - axis.span * 0.1, max(axis.positions.values()) + axis.span * 0.1],
+        "break": axis.break_at,
+        "apart": axis.span * 0.016,
+    }
+
+
+def _band(band: Band | None, axis: LabelAxis) -> dict[str, Any] | None:
+    """Return a forecast's arrays of one length; they start at the last measured size.
+
+    `points` are its words, for all sizes but that first one.
+    """
+    if band is None:
+        return None
+    lines = {name: getattr(band, name) for name in ("score", "low80", "high80", "low95", "high95")}
+    points = [
+        {
+            "score": f"{band.score[i]:.1f}",
+            "interval": f"(80%: {band.low80[i]:.1f} – {band.high80[i]:.1f})",
+            "told": f"{count(round(labels), 'label')}, 95%: {band.low95[i]:.1f} – {band.high95[i]:.1f}",
+        }
+        for i, labels in enumerate(band.labels)
+    ]
+    return {
+        "x": [round(axis.position(labels), 4) for labels in band.labels],
+        **{name: [round(score, 2) for score in line] for name, line in lines.items()},
+        "points": points[1:],
     }
 
 
@@ -95,6 +136,15 @@ def _point(point: CurvePoint, axis: LabelAxis) -> dict[str, Any]:
     }
 
 
-def _top(curves: Sequence[Curve], metric: str) -> int:
-    highest = max(point.high for curve in curves if curve.metric == metric for point in curve.points)
+def _tops(curves: Sequence[Curve], bands: Mapping[CurveKey, Band], metric: str) -> dict[str, int]:
+    measured = max(point.high for curve in curves if curve.metric == metric for point in curve.points)
+    mine = [band for key, band in bands.items() if key[2] == metric]
+    return {
+        "top": _top(measured),
+        "top80": _top(max([measured, *(high for band in mine for high in band.high80)])),
+        "top95": _top(max([measured, *(high for band in mine for high in band.high95)])),
+    }
+
+
+def _top(highest: float) -> int:
     return min(100, max(20, math.ceil(highest / 20) * 20))

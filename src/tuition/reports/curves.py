@@ -16,6 +16,9 @@ _T95 = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622,
 
 _TICK_GAP = 0.07
 
+# Room that a number under the axis takes on a phone, as a share of the axis: between two numbers, and for each digit.
+_TEXT_GAP, _DIGIT = 0.02, 0.035
+
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
@@ -60,6 +63,31 @@ class LabelAxis:
     def span(self) -> float:
         """The distance from the first to the last position, at least 1."""
         return max(max(self.positions.values()) - min(self.positions.values()), 1.0)
+
+    def position(self, labels: float) -> float:
+        """Return where a number of labels stands, measured or not, whole or not.
+
+        Raises:
+            ValueError: it is not positive and was not measured.
+        """
+        return self.positions[0] if labels == 0 and 0 in self.positions else math.log2(labels)
+
+    def until(self, labels: float) -> LabelAxis:
+        """Return the axis with the same positions and room up to `labels`, where that is beyond all measured ones.
+
+        Written are what is measured, as far as there is room, then `labels` and its halves, where they leave room.
+        """
+        if labels <= max(self.positions):
+            return self
+        span = math.log2(labels) - min(self.positions.values())
+        last = max(self.positions)
+        halves = [round(labels / 2**i) for i in range(math.ceil(math.log2(labels / max(last, 1))))]
+        ticks: list[int] = []
+        for size in [last, *sorted(self.positions)[:-1], *halves]:
+            gaps = [(abs(self.position(size) - self.position(tick)) / span, tick) for tick in ticks]
+            if all(gap >= _TEXT_GAP + _DIGIT * len(f"{size:,}{tick:,}") / 2 for gap, tick in gaps):
+                ticks.append(size)
+        return LabelAxis({**self.positions, round(labels): math.log2(labels)}, tuple(sorted(ticks)), self.break_at)
 
 
 def learning_curves(scores: Iterable[ScoreRow]) -> tuple[Curve, ...]:

@@ -6,8 +6,8 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from tuition.base.errors import UserError
 from tuition.base.files import write_atomically
 from tuition.reports.charts import COLOURS, ArmStyle, arm_style, chart_data
 from tuition.reports.curves import Curve, CurvePoint, best_arms, learning_curves
+from tuition.reports.outlook import CurveKey, Outlook, common_cautions, outlooks, prospect
 from tuition.reports.samples import Samples, choose_samples, is_right
 from tuition.reports.summary import findings, overview
 from tuition.reports.wording import interval_text, metric_title, score_text, shown_name
@@ -49,6 +50,26 @@ class _Row:
     n: str
     cells: tuple[_Cell | None, ...]
     is_part: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _OutlookLine:
+    """A sentence below a chart; `arm` is "" where it holds for all of the chart's arms."""
+
+    arm: str
+    sentence: str
+    cautions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """What the page says of one metric's forecasts: for all of them, then by task."""
+
+    metric: int
+    drawn: bool
+    reason: str
+    cautions: tuple[str, ...]
+    lines: Mapping[str, tuple[_OutlookLine, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +113,7 @@ def render_report(results: StudyResults) -> str:
     if not results.scores:
         raise UserError(f"study {shown_name(results.study)} has no scores yet; run it before writing its report")
     curves = learning_curves(results.scores)
+    made = outlooks(results.scores)
     points = len({(row.task, row.arm, row.labels) for row in results.predictions})
     shown = max(_FEWEST_SHOWN, min(ANSWERS_SHOWN, _MOST_ANSWERS // max(points, 1)))
     arms = dict.fromkeys([c.arm for c in curves] + [row.arm for row in results.predictions])
@@ -107,9 +129,10 @@ def render_report(results: StudyResults) -> str:
     environment.tests["right"] = is_right
     return environment.get_template("page.html.jinja").render(
         study=results.study,
-        overview=overview(results),
+        overview=" ".join(filter(None, [overview(results), prospect(made, curves)])),
         tasks=_task_views(results, curves, shown),
         arms={arm: _ArmView(shown_name(arm), i % COLOURS, arm_style(i)) for i, arm in enumerate(arms)},
+        ahead=[_ahead(made, i, metric) for i, metric in enumerate(dict.fromkeys(curve.metric for curve in curves))],
         charted=list(dict.fromkeys(curve.arm for curve in curves)),
         metrics=[metric_title(metric) for metric in dict.fromkeys(curve.metric for curve in curves)],
         seed_count=len({seed for curve in curves for point in curve.points for seed in point.seeds}),
@@ -122,7 +145,7 @@ def render_report(results: StudyResults) -> str:
         answer_scores=_answer_scores,
         policy=_policy(scripts.values()),
         css=Markup(_packaged("page.css")),  # noqa: S704 - our own file
-        data=Markup(script_json(chart_data(curves))),  # noqa: S704 - script_json escapes it
+        data=Markup(script_json(chart_data(curves, made))),  # noqa: S704 - script_json escapes it
         scripts={name: Markup(text) for name, text in scripts.items()},  # noqa: S704 - our own file and plotly's
     )
 
@@ -131,6 +154,26 @@ def script_json(value: object) -> str:
     r"""Return JSON that may stand inside a `<script>` element: ASCII, with `<`, `>` and `&` written as `\u003c`…."""
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _ahead(made: Mapping[CurveKey, Outlook], index: int, metric: str) -> _Ahead:
+    """Return the sentences on one metric's forecasts; what holds for all of the page, or of a chart, is said once."""
+    mine = {(task, arm): outlook for (task, arm, of), outlook in made.items() if of == metric}
+    drawn = any(outlook.band for outlook in mine.values())
+    if not drawn and len({outlook.sentence for outlook in mine.values()}) == 1:
+        return _Ahead(index, drawn, next(iter(mine.values())).sentence, (), {})
+    shared = common_cautions(list(mine.values()))
+    arms = list(dict.fromkeys(arm for _, arm, _ in made))
+    lines: dict[str, list[_OutlookLine]] = {}
+    for (task, arm), outlook in sorted(mine.items(), key=lambda item: arms.index(item[0][1])):
+        cautions = tuple(caution for caution in outlook.cautions if caution not in shared)
+        lines.setdefault(task, []).append(_OutlookLine(arm, outlook.sentence, cautions))
+    return _Ahead(index, drawn, "", shared, {task: _merged(told) for task, told in lines.items()})
+
+
+def _merged(lines: Sequence[_OutlookLine]) -> tuple[_OutlookLine, ...]:
+    same = len({(line.sentence, line.cautions) for line in lines}) == 1
+    return (replace(lines[0], arm=""),) if same and len(lines) > 1 else tuple(lines)
 
 
 def _task_views(results: StudyResults, curves: Sequence[Curve], shown: int) -> list[_TaskView]:
@@ -200,7 +243,11 @@ def _breakable(name: str) -> Markup:
 
 def _unbroken(text: str) -> Markup:
     """Return escaped text in which no line ends inside an interval or between "n =" and its number."""
-    kept = re.sub(r"\(\d+\.\d – \d+\.\d\)|\(n = [\d,]+\)", r'<span class="unbroken">\g<0></span>', str(escape(text)))
+    kept = re.sub(
+        r"\((?:80%: )?-?\d+\.\d (?:–|to) -?\d+\.\d\)|\(n = [\d,]+\)",
+        r'<span class="unbroken">\g<0></span>',
+        str(escape(text)),
+    )
     return Markup(kept)  # noqa: S704 - escaped above
 
 

@@ -23,7 +23,8 @@ def rounded(labels: float) -> str:
 
 def score_text(score: float, top: float) -> str:
     """Return a score with one digit on the scale 0-100, with three on 0-1."""
-    return f"{score:.1f}" if top > 1 else f"{score:.3f}"
+    digits = 1 if top > 1 else 3
+    return f"{round(score, digits) + 0.0:.{digits}f}"  # adding 0 takes the sign off a rounded -0.0
 
 
 def advise(need: Need | None, worth: Worth, plateau: Expected, last: Expected, top: float) -> str:

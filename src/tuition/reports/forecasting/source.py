@@ -16,6 +16,7 @@ SCORES = "scores.csv"
 _COLUMNS = ("task", "arm", "labels", "seed", "metric", "value", "low", "high", "n")
 _LISTED = 20
 _MOST = 10**12
+_TOLERANCE = 1e-6  # a mean of a hundred hundreds may come out as 100.00000000000001
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +141,11 @@ class Gathered:
         """
         if top is None:
             highest = max((value for value, _ in self.places), default=0.0)
-            top = 1.0 if highest <= 1 and (target is None or target <= 1) else 100.0
+            top = 1.0 if highest <= 1 + _TOLERANCE and (target is None or target <= 1) else 100.0
         outside = [
             _wrong(place, "out-of-range", f"value is {value:g}", f"scores go from 0 to {top:g}")
             for value, place in self.places
-            if not 0 <= value <= top
+            if not -_TOLERANCE <= value <= top + _TOLERANCE
         ]
         if self.problems or outside:
             raise ProblemsError([*self.problems, *outside])

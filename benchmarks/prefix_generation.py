@@ -15,7 +15,7 @@ from _real import prompts, tasks
 from _table import Cell, argument_parser, print_table
 from tuition.evaluation.predict import end_tokens
 from tuition.models.generation import generate_greedily
-from tuition.models.load import LoadedModel, load_causal
+from tuition.models.load import LoadedModel, load_model
 from tuition.models.tokens import TokenizedPrompt
 
 Answers = list[tuple[int, ...]]
@@ -63,7 +63,7 @@ def main() -> int:
     collection, names, source = tasks()
     sides: dict[str, Callable[..., Answers]] = {"tuition": ours, "transformers": peer}
     table: list[dict[str, Cell]] = []
-    precise, quick = load_causal(options.model, precision="float32"), load_causal(options.model, precision="bfloat16")
+    precise, quick = load_model(options.model, precision="float32"), load_model(options.model, precision="bfloat16")
     for name in names:
         rows = prompts(quick, collection, name, "test", options.rows)
         times: dict[str, list[float]] = {side: [] for side in sides}

@@ -26,7 +26,7 @@ from trl import SFTConfig, SFTTrainer
 
 from _real import prompts, tasks
 from _table import Cell, argument_parser, print_table
-from tuition.models.load import load_causal
+from tuition.models.load import load_model
 from tuition.models.recipes import Recipe
 from tuition.models.tokens import TokenizedPrompt
 from tuition.models.tuners.lora import LoRA
@@ -48,7 +48,7 @@ class Run:
 
 def ours(model: str, rows: Sequence[TokenizedPrompt], batch: int, precision: str) -> Run:
     """One epoch of ours over `rows`; only the order of rows may differ from one run to another of the same seed."""
-    loaded = load_causal(model, precision=precision)
+    loaded = load_model(model, precision=precision)
     tuned = _TUNER.attach(loaded.model, seed=1)
     times = [time.perf_counter()]
     recipe = Recipe(name="benchmark", epochs=1, batch_size=batch, learning_rate=_RATE, schedule="constant", warmup=0.0)
@@ -59,11 +59,11 @@ def ours(model: str, rows: Sequence[TokenizedPrompt], batch: int, precision: str
 
 def peer(model: str, rows: Sequence[TokenizedPrompt], batch: int, precision: str) -> Run:
     """One epoch of TRL's SFTTrainer over the same rows in the same order, from the same adapter."""
-    from tuition.training.trainer import _batches
+    from tuition.training.trainer import epoch_batches
 
-    loaded = load_causal(model, precision=precision)
+    loaded = load_model(model, precision=precision)
     count = -(-len(rows) // batch)
-    stream = _batches(rows, batch, 1)
+    stream = ([rows[at] for at in batch_of] for batch_of in epoch_batches(len(rows), batch, 1))
     ordered = [row for _ in range(count) for row in next(stream)]
     data = Dataset.from_dict(
         {
@@ -106,7 +106,7 @@ def peer(model: str, rows: Sequence[TokenizedPrompt], batch: int, precision: str
         )
         trainer.remove_callback(PrinterCallback)  # it prints to standard output, where the table or the JSON goes
         # The same start: the down-projections are drawn, so ours are copied in; up-projections start at zero.
-        reference = _TUNER.attach(load_causal(model, precision=precision).model, seed=1).state_dict()
+        reference = _TUNER.attach(load_model(model, precision=precision).model, seed=1).state_dict()
         state = trainer.model.state_dict()
         with torch.no_grad():
             for name, value in reference.items():
@@ -168,7 +168,7 @@ def main() -> int:
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
     collection, names, source = tasks()
-    loaded = load_causal(options.model)
+    loaded = load_model(options.model)
     table = []
     for name in names:
         rows = prompts(loaded, collection, name, "train", options.batch * options.steps)

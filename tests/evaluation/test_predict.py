@@ -3,12 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from tuition.evaluation.predict import end_tokens, predict
-from tuition.models.load import load_causal
+from tuition.models.load import load_model
 from tuition.prompts import Prompt
 
 
 def test_answers_say_whether_they_ended_themselves(tiny_model: Path) -> None:
-    loaded = load_causal(str(tiny_model), precision="float32")
+    loaded = load_model(str(tiny_model), precision="float32")
     prompts = loaded.tokens([Prompt("input:", f" word {i}\noutput:", " x") for i in range(5)])
     counted: list[int] = []
     answers = predict(loaded, loaded.model, prompts, new_tokens=6, advance=counted.append)
@@ -19,6 +19,6 @@ def test_answers_say_whether_they_ended_themselves(tiny_model: Path) -> None:
 
 
 def test_end_tokens_are_the_tokenizers_and_the_models_own(tiny_model: Path) -> None:
-    loaded = load_causal(str(tiny_model), precision="float32")
+    loaded = load_model(str(tiny_model), precision="float32")
     loaded.model.generation_config.eos_token_id = [3, 4]
     assert end_tokens(loaded, loaded.tokens) == frozenset({loaded.tokens.end, 3, 4})

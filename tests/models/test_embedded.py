@@ -120,10 +120,10 @@ def test_an_unknown_alias_names_those_that_exist() -> None:
 @pytest.mark.slow
 def test_the_real_embedded_model_loads_and_continues_a_sentence() -> None:
     from tuition.models.generation import generate_greedily
-    from tuition.models.load import load_causal
+    from tuition.models.load import load_model
     from tuition.prompts import Prompt
 
-    loaded = load_causal("smollm2-135m", precision="float32")
+    loaded = load_model("smollm2-135m", precision="float32")
     prompts = loaded.tokens([Prompt("The capital of France", " is", "")])
     answer = generate_greedily(loaded.model, prompts, end=frozenset(), new_tokens=2)[0]
     assert loaded.tokens.decode(answer).startswith(" Paris")

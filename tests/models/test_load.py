@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from tuition.base.errors import UserError
-from tuition.models.load import load_causal, load_tokens, model_identity, model_path, resolve_precision
+from tuition.models.load import load_model, load_tokens, model_identity, model_path, resolve_precision
 
 
 def test_a_local_folder_loads_in_the_precision_asked_for(tiny_model: Path) -> None:
-    loaded = load_causal(str(tiny_model), precision="bfloat16")
+    loaded = load_model(str(tiny_model), precision="bfloat16")
     assert loaded.model.dtype == torch.bfloat16
     assert loaded.context == 2048
     assert not loaded.model.training
@@ -38,7 +38,7 @@ def test_a_hub_id_that_cannot_be_reached_is_a_user_error(monkeypatch: pytest.Mon
 def test_an_encoder_decoder_is_refused_in_plain_words(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "t5"}))
     with pytest.raises(UserError, match="cannot be loaded"):
-        load_causal(str(tmp_path))
+        load_model(str(tmp_path))
 
 
 def test_a_tokenizer_larger_than_the_model_is_refused(tiny_model: Path, tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_a_tokenizer_larger_than_the_model_is_refused(tiny_model: Path, tmp_path
     tokens.add_tokens([f"word{i}" for i in range(10)])
     tokens.save_pretrained(folder)
     with pytest.raises(UserError, match="257 embeddings and its tokenizer 267 tokens"):
-        load_causal(str(folder))
+        load_model(str(folder))
 
 
 def test_code_that_comes_with_a_model_is_never_run(tiny_model: Path, tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_code_that_comes_with_a_model_is_never_run(tiny_model: Path, tmp_path: P
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
     with pytest.raises(UserError, match="cannot be loaded"):
-        load_causal(str(folder))
+        load_model(str(folder))
     assert not (tmp_path / "ran").exists()
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tuition.studies.engines import Failure
-from tuition.studies.plan import Step
 from tuition.studies.spec import StudySpec, parse_study
+from tuition.studies.steps import Step
 
 
 class Listener:

@@ -11,10 +11,11 @@ from tests.studies.conftest import Listener
 from tuition.base.errors import UserError
 from tuition.studies.engines import worker as worker_module
 from tuition.studies.engines.worker import Worker
-from tuition.studies.plan import Plan, TrainStep
+from tuition.studies.plan import Plan
 from tuition.studies.results import StudyResults
 from tuition.studies.run import gather, measure, plan_study, run_plan
 from tuition.studies.spec import StudySpec
+from tuition.studies.steps import TrainStep
 from tuition.studies.store import open_store
 
 Make = Callable[..., StudySpec]
@@ -58,7 +59,7 @@ def test_a_repeated_run_does_nothing_and_loads_no_model(
     def refuse(*arguments: object, **options: object) -> None:
         raise AssertionError("the model was loaded again")
 
-    monkeypatch.setattr(worker_module, "load_causal", refuse)
+    monkeypatch.setattr(worker_module, "load_model", refuse)
     plan, after, listener = run(tiny_study(), tmp_path)
     assert listener.ended == []
     assert after.scores == before.scores

@@ -71,10 +71,32 @@ judge: {test: 0, metrics: [rouge_l, rogue]}
     assert all(str(tmp_path / "study.yaml") in line for line in lines)
 
 
-def test_a_chain_of_two_stages_is_refused_rather_than_cut_to_one(tmp_path: Path) -> None:
-    two = GOOD.replace("[{encoding", "[{encoding: definition}, {encoding")
-    with pytest.raises(ProblemsError, match="at most 1 item"):
-        read_study(write(tmp_path, two))
+@pytest.mark.parametrize(
+    ("stages", "told"),
+    [
+        ("[{encoding: definition}, {encoding: definition}]", "stage 1 has others after it"),
+        ("[{encoding: definition, on: seen}]", "needs `labels`"),
+        ("[{encoding: definition, on: seen, setting: single-task, labels: 4}]", "is multi-task, and this one is"),
+        ("[{encoding: definition, labels: 4}]", "leave its own `labels` out"),
+        ("[{encoding: definition, start: merge}]", "stands on the base model"),
+        ("[{encoding: definition, mixture: flan}]", "a mixture decides nothing"),
+        ("[{encoding: definition, on: seen, labels: 4, mixture: {name: flan, caps: 3}}]", "unknown settings caps"),
+        ("[{encoding: definition, recipe: {tuner_options: {rang: 3}}}]", "has no option rang"),
+        ("[{encoding: definition, template: x}]", "tells no templates"),
+    ],
+)
+def test_a_chain_that_makes_no_sense_is_refused_with_the_reason(stages: str, told: str, tmp_path: Path) -> None:
+    study = "study: x\ntasks: {collection: starter}\nlabels: [0]\narms: {a: " + stages + "}\n"
+    with pytest.raises(ProblemsError, match=told):
+        read_study(write(tmp_path, study))
+
+
+def test_an_encodings_file_is_found_beside_the_study(tmp_path: Path) -> None:
+    (tmp_path / "mine.jinja").write_text("Do it: {{ input }}")
+    study = "study: x\ntasks: {collection: starter}\nlabels: [0]\narms: {a: [{encoding: mine.jinja, chat: true}]}\n"
+    told = read_study(write(tmp_path, study)).arms["a"][0].told()
+    assert told.jinja == "Do it: {{ input }}"
+    assert told.chat
 
 
 def test_a_budget_that_stands_twice_is_refused(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from tuition.models.recipes import RECIPES, Recipe
 from tuition.models.tokens import TokenizedPrompt
 from tuition.models.tuners.lora import LoRA
 from tuition.training import train
-from tuition.training.masters import MasterAdamW
+from tuition.training.optimiser import MasterOptimiser
 from tuition.training.trainer import rate_factor
 
 END = 96
@@ -93,14 +93,14 @@ def test_a_target_without_end_token_is_never_trained_on() -> None:
 def test_a_loss_that_is_no_number_stops_with_advice() -> None:
     tuned = LoRA().attach(build("llama"), seed=1)
     next(p for p in tuned.parameters() if p.requires_grad).data.fill_(float("nan"))
-    with pytest.raises(UserError, match=r"the loss of step 1 of .* lower the learning rate"):
+    with pytest.raises(UserError, match=r"at step 1 of .* the loss is nan; lower the learning rate"):
         train(tuned, lessons(), dataclasses.replace(RECIPE, share_prefix=False), seed=1)
 
 
 def test_fp32_masters_keep_steps_that_bfloat16_would_lose() -> None:
     recipe = dataclasses.replace(RECIPE, learning_rate=1e-4)
     parameter = torch.nn.Parameter(torch.ones(4, dtype=torch.bfloat16))
-    optimiser = MasterAdamW([parameter], recipe)
+    optimiser = MasterOptimiser([parameter], recipe)
     for _ in range(100):
         parameter.grad = torch.ones_like(parameter)
         optimiser.step(1e-4, 1.0)

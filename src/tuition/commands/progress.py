@@ -10,8 +10,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from tuition.studies.engines import Failure
-from tuition.studies.plan import Step, TrainStep
 from tuition.studies.run import Progress as Done
+from tuition.studies.steps import Step, TrainStep
 
 
 class RunProgress:
@@ -103,7 +103,7 @@ class RunProgress:
 
 def _title(step: Step) -> str:
     verb = "train" if isinstance(step, TrainStep) else "judge"
-    name = step.task.name if len(step.task.name) <= 34 else f"{step.task.name[:33]}…"
+    name = step.title if len(step.title) <= 34 else f"{step.title[:33]}…"
     return f"{verb} {name} · {step.arm} · {step.labels} labels"
 
 

@@ -47,7 +47,7 @@ def demo_study(
         chosen["names"] = spec.tasks.names
     elif not names:
         chosen["names"] = open_collection(Path(tasks).expanduser()).names[:_DEMO_TASKS]
-    changed = spec.model_dump(mode="json")
+    changed = spec.model_dump()
     changed["tasks"] |= chosen
     changed["labels"] = budgets(labels)
     if model is not None:
@@ -96,7 +96,7 @@ def run_and_report(spec: StudySpec, out: Path, *, as_json: bool = False) -> int:
         _show(results, out, as_json=as_json)
     for failure in failures:
         notes().print(
-            escape(f"not finished: {failure.step.task.name}, {failure.step.arm}: {failure.reason}"), style="red"
+            escape(f"not finished: {failure.step.title}, {failure.step.arm}: {failure.reason}"), style="red"
         )
     return 1 if failures else 0
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tuition.models.generation import generate_greedily
+from tuition.models.pairs import answer_pairs
 
 if TYPE_CHECKING:
     from torch import nn
@@ -50,15 +51,19 @@ def predict(
         advance: is told after each batch how many rows were answered.
     """
     tokens = tokens or loaded.tokens
-    rows = generate_greedily(
-        tuned,
-        prompts,
-        end=end_tokens(loaded, tokens),
-        new_tokens=new_tokens,
-        batch_size=batch_size,
-        share_prefix=share_prefix,
-        advance=advance,
-    )
+    end = end_tokens(loaded, tokens)
+    if loaded.encoder_decoder:
+        rows = answer_pairs(tuned, prompts, end=end, new_tokens=new_tokens, batch_size=batch_size, advance=advance)
+    else:
+        rows = generate_greedily(
+            tuned,
+            prompts,
+            end=end,
+            new_tokens=new_tokens,
+            batch_size=batch_size,
+            share_prefix=share_prefix,
+            advance=advance,
+        )
     return [Prediction(tokens.decode(row).strip(), len(row), len(row) < new_tokens) for row in rows]
 
 

@@ -41,6 +41,40 @@ class PrefixBatch:
         return PrefixBatch(*(part.to(device) for part in (self.prefix, self.rows, self.mask, self.labels)))
 
 
+@dataclass(frozen=True, slots=True)
+class PairBatch:
+    """Sources and targets of an encoder-decoder, B rows each, padded at the right.
+
+    `mask` (B × S) is 1 on the tokens of `sources` (B × S); `labels` (B × T) holds the ids to learn and `IGNORED`.
+    """
+
+    sources: torch.Tensor
+    mask: torch.Tensor
+    labels: torch.Tensor
+
+    def to(self, device: torch.device) -> PairBatch:
+        """Return the batch on `device`."""
+        return PairBatch(self.sources.to(device), self.mask.to(device), self.labels.to(device))
+
+
+def collate_pairs(prompts: Sequence[TokenizedPrompt]) -> PairBatch:
+    """Put prompts, of whatever prefixes, into a batch for an encoder-decoder.
+
+    Raises:
+        ValueError: there is no prompt.
+    """
+    if not prompts:
+        raise ValueError("a batch needs at least one prompt")
+    sources = [torch.tensor(prompt.prefix + prompt.body, dtype=torch.long) for prompt in prompts]
+    targets = [torch.tensor(prompt.target, dtype=torch.long) for prompt in prompts]
+    pad = torch.nn.utils.rnn.pad_sequence
+    return PairBatch(
+        sources=pad(sources, batch_first=True),
+        mask=pad([torch.ones_like(source) for source in sources], batch_first=True),
+        labels=pad(targets, batch_first=True, padding_value=IGNORED),
+    )
+
+
 def collate(prompts: Sequence[TokenizedPrompt], *, with_target: bool = True, pad_right: bool = False) -> PrefixBatch:
     """Put prompts of one prefix into a batch.
 
@@ -77,3 +111,16 @@ def group_by_prefix(prompts: Sequence[TokenizedPrompt]) -> list[list[int]]:
     for position, prompt in enumerate(prompts):
         groups.setdefault(prompt.prefix, []).append(position)
     return list(groups.values())
+
+
+def without_lone_prefixes(prompts: Sequence[TokenizedPrompt]) -> list[TokenizedPrompt]:
+    """Return the prompts with each prefix that only one of them has as the beginning of its body.
+
+    A prefix that nobody shares saves nothing; its row can then stand in a batch with other such rows.
+    """
+    folded = list(prompts)
+    for group in group_by_prefix(prompts):
+        if len(group) == 1:
+            alone = prompts[group[0]]
+            folded[group[0]] = TokenizedPrompt((), alone.prefix + alone.body, alone.target)
+    return folded

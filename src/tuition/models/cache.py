@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
-import platformdirs
 
+from tuition.base.cache import cache_root
 from tuition.base.errors import UserError
 
 _CARD = "tuition.json"
@@ -24,12 +23,6 @@ class CachedModel:
     source: str
     sha256: str
     licence: str
-
-
-def cache_root() -> Path:
-    """Return Tuition's cache folder: `$TUITION_CACHE`, or the platform's own place for caches."""
-    chosen = os.environ.get("TUITION_CACHE")
-    return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("tuition", appauthor=False))
 
 
 def model_folder(alias: str) -> Path:

@@ -107,6 +107,33 @@ def ensure_embedded(alias: str, *, say: Say = lambda text: None, fetch: Fetch = 
     return folder
 
 
+def ensure_converted(gguf: Path, *, say: Say = lambda text: None) -> Path:
+    """Return the folder of a user's GGUF file's model, converting it where its like is not cached yet.
+
+    The copy is known by the file's checksum. Weights are unpacked to bfloat16, which keeps a quantised file's values
+    nearly as they are and can be trained.
+
+    Raises:
+        UserError: the file is not there, or is no GGUF file of a language model that transformers knows.
+    """
+    if not gguf.is_file():
+        raise UserError(f"{gguf}: no such file; give a .gguf file, a model folder or a hub id")
+    checksum = file_sha256(gguf)
+    folder = model_folder(f"gguf-{checksum[:16]}")
+    if folder.is_dir():
+        return folder
+    with atomic_path(folder) as made:
+        say(f"converting {gguf.name} once")
+        with _disk_errors(made):
+            try:
+                _convert(gguf, made)
+            except (OSError, ValueError, KeyError, TypeError, NotImplementedError) as error:
+                why = next(iter(str(error).strip().splitlines()), type(error).__name__)
+                raise UserError(f"{gguf}: is no GGUF model that can be converted ({why})") from error
+            write_card(made, source=gguf.name, sha256=checksum, licence="as the file's own")
+    return folder
+
+
 def _refuse_full_disk(folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if free < _SPACE_NEEDED:
@@ -155,6 +182,7 @@ def _convert(gguf: Path, folder: Path) -> None:
             )
             tokenizer = transformers.AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
         _clear_quantizer_marks(loaded)
+        folder.mkdir(parents=True, exist_ok=True)
         loaded.to(torch.bfloat16).save_pretrained(str(folder))
         tokenizer.save_pretrained(str(folder))
     finally:

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 from transformers import DynamicCache
 
-from tuition.models.batches import collate, group_by_prefix
-from tuition.models.prefix import counts_padding, expand_cache, prefix_cache, rows_input
+from tuition.models.batches import collate, group_by_prefix, without_lone_prefixes
+from tuition.models.prefix import counts_padding, expand_cache, prefix_cache, rows_input, soft_prompt, trunk
 from tuition.models.tokens import TokenizedPrompt
 
 Advance = Callable[[int], None]
@@ -42,8 +42,12 @@ def generate_greedily(
         advance: is told after each batch how many rows were answered.
     """
     answers: list[tuple[int, ...]] = [()] * len(prompts)
+    prompts = without_lone_prefixes(prompts)
+    # A soft prompt is a prefix that every sequence has.
+    always = soft_prompt(model) is not None
     for group in group_by_prefix(prompts):
-        shared = _run_prefix(model, prompts[group[0]]) if share_prefix and prompts[group[0]].prefix else None
+        first = prompts[group[0]]
+        shared = _run_prefix(model, first) if always or (share_prefix and first.prefix) else None
         for positions in _batches(prompts, group, batch_size, one_length=counts_padding(model)):
             rows = _answer(model, [prompts[p] for p in positions], shared, end, new_tokens)
             for position, row in zip(positions, rows, strict=True):
@@ -86,7 +90,8 @@ def _answer(
         batch, cache = collate(whole, with_target=False).to(device), DynamicCache()
     else:
         batch, cache = collate(prompts, with_target=False).to(device), _branch(shared, len(prompts))
-    given = rows_input(batch)
+    given = rows_input(batch, cache.get_seq_length())
+    model = trunk(model)
     mask, position = given["attention_mask"], given["position_ids"][:, -1:]
     answers: list[list[int]] = [[] for _ in prompts]
     alive = torch.arange(len(prompts), device=device)

@@ -1,4 +1,4 @@
-"""Loading: any causal Hugging Face model by hub id, local folder or embedded alias; never code from outside."""
+"""Loading: any Hugging Face language model by hub id, folder, GGUF file or embedded alias; never code from outside."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tuition.base.errors import UserError
 from tuition.base.fingerprints import file_sha256, fingerprint
-from tuition.models.embedded import EMBEDDED, ensure_embedded
+from tuition.models.embedded import EMBEDDED, ensure_converted, ensure_embedded
 from tuition.models.tokens import PromptTokenizer
 
 if TYPE_CHECKING:
@@ -36,11 +36,17 @@ class LoadedModel:
         return device
 
     @property
+    def encoder_decoder(self) -> bool:
+        """Whether the model reads its source by an encoder of its own."""
+        return bool(getattr(self.model.config, "is_encoder_decoder", False))
+
+    @property
     def context(self) -> int:
-        """The longest sequence that the model was made for, in tokens."""
-        return int(
-            getattr(self.model.config, "max_position_embeddings", 0) or getattr(self.model.config, "n_positions", 0)
-        )
+        """The longest sequence that the model was made for, in tokens; 0 where it knows no bound (T5's positions)."""
+        config = self.model.config
+        if self.encoder_decoder and hasattr(config, "relative_attention_num_buckets"):
+            return 0
+        return int(getattr(config, "max_position_embeddings", 0) or getattr(config, "n_positions", 0))
 
 
 def model_path(name: str, *, say: Say = lambda text: None) -> str:
@@ -51,13 +57,17 @@ def model_path(name: str, *, say: Say = lambda text: None) -> str:
     """
     if name in EMBEDDED:
         return str(ensure_embedded(name, say=say))
+    if name.endswith(".gguf"):
+        return str(ensure_converted(Path(name).expanduser(), say=say))
     folder = Path(name).expanduser()
     if folder.is_dir():
         if not (folder / "config.json").is_file():
             raise UserError(f"{folder}: has no config.json; a model folder is what save_pretrained writes")
         return str(folder)
     if folder.is_absolute() or name.startswith((".", "~")):
-        raise UserError(f"{name}: no such folder; give a model folder, a hub id, or one of: {', '.join(EMBEDDED)}")
+        raise UserError(
+            f"{name}: no such folder; give a model folder, a .gguf file, a hub id, or one of: {', '.join(EMBEDDED)}"
+        )
     return name
 
 
@@ -78,17 +88,17 @@ def model_identity(name: str, *, say: Say = lambda text: None) -> str:
     return f"{name}@{_hub_commit(path)}"
 
 
-def load_causal(name: str, *, precision: str = "auto", say: Say = lambda text: None) -> LoadedModel:
-    """Load a causal language model and its tokenizer for use on the best device there is.
+def load_model(name: str, *, precision: str = "auto", say: Say = lambda text: None) -> LoadedModel:
+    """Load a language model, causal or encoder-decoder, and its tokenizer for use on the best device there is.
 
     Args:
-        name: an embedded alias, a local folder, or a hub id.
+        name: an embedded alias, a local folder, a GGUF file, or a hub id.
         precision: `float32`, `bfloat16`, or `auto` (bfloat16 where the device computes in it).
         say: is told what is being done.
 
     Raises:
-        UserError: the model cannot be found, is no causal language model, has no end token, or its tokenizer has
-            more tokens than the model has embeddings.
+        UserError: the model cannot be found, is no language model, has no end token, or its tokenizer has more tokens
+            than the model has embeddings.
     """
     path = model_path(name, say=say)
     import torch
@@ -100,7 +110,10 @@ def load_causal(name: str, *, precision: str = "auto", say: Say = lambda text: N
     transformers.utils.logging.disable_progress_bar()
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(path, trust_remote_code=False)
-        model = transformers.AutoModelForCausalLM.from_pretrained(
+        config = transformers.AutoConfig.from_pretrained(path, trust_remote_code=False)
+        pairs = bool(getattr(config, "is_encoder_decoder", False))
+        kind = transformers.AutoModelForSeq2SeqLM if pairs else transformers.AutoModelForCausalLM
+        model = kind.from_pretrained(
             path, dtype=getattr(torch, resolve_precision(precision)), trust_remote_code=False, use_safetensors=True
         )
     except (OSError, ValueError, KeyError) as error:
@@ -108,7 +121,8 @@ def load_causal(name: str, *, precision: str = "auto", say: Say = lambda text: N
     finally:
         logging.getLogger("transformers").setLevel(level)
     _refuse_mismatch(name, model, tokenizer)
-    return LoadedModel(name, model.to(device).eval(), PromptTokenizer(tokenizer))
+    tokens = PromptTokenizer(tokenizer)
+    return LoadedModel(name, model.to(device).eval(), tokens.for_encoder() if pairs else tokens)
 
 
 def load_tokens(name: str, *, say: Say = lambda text: None) -> PromptTokenizer:
@@ -122,9 +136,11 @@ def load_tokens(name: str, *, say: Say = lambda text: None) -> PromptTokenizer:
 
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+        config = transformers.AutoConfig.from_pretrained(path, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"the tokenizer of {name!r} cannot be loaded: {str(error).strip().splitlines()[0]}") from error
-    return PromptTokenizer(tokenizer)
+    tokens = PromptTokenizer(tokenizer)
+    return tokens.for_encoder() if getattr(config, "is_encoder_decoder", False) else tokens
 
 
 def resolve_precision(precision: str) -> str:

@@ -16,6 +16,7 @@ from torch.nn import functional
 from transformers import DynamicCache
 
 from tuition.models.batches import IGNORED, PrefixBatch, collate
+from tuition.models.packed import packed_logits
 from tuition.models.tokens import TokenizedPrompt
 
 _log = logging.getLogger(__name__)
@@ -27,15 +28,22 @@ class TargetLoss(nn.Module):
     One `nn.Module` forward, so that whatever wraps modules (DDP, FSDP, compilation) can wrap this one.
     """
 
-    def __init__(self, model: nn.Module, *, share_prefix: bool) -> None:
-        """`share_prefix` chooses the shared path; without it every row is run whole, as any trainer would."""
+    def __init__(self, model: nn.Module, *, share_prefix: bool, packed: bool = False) -> None:
+        """`share_prefix` chooses the shared path; without it every row is run whole, as any trainer would.
+
+        `packed` shares through one packed sequence instead of a cache, as gradient checkpointing needs it.
+        """
         super().__init__()
         self.model = model
         self.share_prefix = share_prefix
+        self.packed = packed
 
     def forward(self, batch: PrefixBatch) -> torch.Tensor:
         """Return the sum of cross-entropies (nats, fp32 scalar) over the batch's target tokens."""
-        if self.share_prefix and batch.prefix.numel():
+        if self.share_prefix and self.packed and batch.prefix.numel():
+            logits, wanted = packed_logits(self.model, batch)
+            return functional.cross_entropy(logits.float(), wanted, reduction="sum")
+        if self.share_prefix and (batch.prefix.numel() or soft_prompt(self.model) is not None):
             return _summed_loss(shared_logits(self.model, batch), batch.labels[:, batch.asking + 1])
         return _plain_loss(self.model, batch)
 
@@ -45,17 +53,55 @@ def shared_logits(model: nn.Module, batch: PrefixBatch) -> torch.Tensor:
     cache = prefix_cache(model, batch.prefix)
     expand_cache(cache, batch.rows.shape[0])
     # Columns, not a number: a slice is not contiguous, and torch would then copy the output matrix once a row.
-    out: Any = model(**rows_input(batch), past_key_values=cache, use_cache=True, logits_to_keep=batch.asking)
+    given = rows_input(batch, cache.get_seq_length())
+    out: Any = trunk(model)(**given, past_key_values=cache, use_cache=True, logits_to_keep=batch.asking)
     logits: torch.Tensor = out.logits
     return logits
 
 
 def prefix_cache(model: nn.Module, prefix: torch.Tensor) -> DynamicCache:
-    """Run a prefix (P tokens) alone and return its keys and values, one row each, with gradients where enabled."""
+    """Run a prefix (P tokens) alone and return its keys and values, one row each, with gradients where enabled.
+
+    A soft prompt (prompt tuning) stands before the prefix, and is run with it.
+
+    Raises:
+        ValueError: the model keeps another kind of cache, so that nothing can be shared.
+    """
     # Without a configuration the cache keeps every position of every layer; sliding windows are left to the mask.
     cache = DynamicCache()
-    model(input_ids=prefix[None], past_key_values=cache, use_cache=True, logits_to_keep=1)
+    soft = soft_prompt(model)
+    if soft is None:
+        model(input_ids=prefix[None], past_key_values=cache, use_cache=True, logits_to_keep=1)
+        return _kept(cache, prefix.numel())
+    inner = trunk(model)
+    told: Any = inner.get_input_embeddings()(prefix[None])  # type: ignore[operator]
+    inner(inputs_embeds=torch.cat([soft.to(told.dtype), told], dim=1), past_key_values=cache, logits_to_keep=1)
+    return _kept(cache, soft.shape[1] + prefix.numel())
+
+
+def _kept(cache: DynamicCache, length: int) -> DynamicCache:
+    if cache.get_seq_length() != length:  # recurrent layers keep a state of their own, and nothing here
+        raise ValueError(f"the model kept {cache.get_seq_length()} of {length} positions; it keeps another cache")
     return cache
+
+
+def soft_prompt(model: nn.Module) -> torch.Tensor | None:
+    """Return the learnt vectors (1 × V × hidden) that prompt tuning puts before every sequence; None without them."""
+    config: Any = getattr(model, "active_peft_config", None)
+    if config is None or not config.is_prompt_learning:
+        return None
+    prompted: Any = model
+    vectors: torch.Tensor = prompted.get_prompt(batch_size=1)
+    return vectors
+
+
+def trunk(model: nn.Module) -> nn.Module:
+    """Return the module to run behind a prefix: a model under prompt tuning without the part that adds the prompt."""
+    if soft_prompt(model) is None:
+        return model
+    prompted: Any = model
+    inner: nn.Module = prompted.get_base_model()
+    return inner
 
 
 def expand_cache(cache: DynamicCache, rows: int) -> None:
@@ -76,10 +122,10 @@ def counts_padding(model: nn.Module) -> bool:
     return bool(getattr(told, "sliding_window", None) or getattr(told, "attention_chunk_size", None))
 
 
-def rows_input(batch: PrefixBatch) -> dict[str, torch.Tensor]:
-    """Return a model's inputs for the rows behind their prefix: ids, the mask over prefix and rows, positions."""
-    seen = batch.mask.new_ones(batch.rows.shape[0], batch.prefix.numel())
-    positions = batch.prefix.numel() + batch.mask.cumsum(dim=1) - 1
+def rows_input(batch: PrefixBatch, before: int) -> dict[str, torch.Tensor]:
+    """Return a model's inputs for the rows behind `before` positions: ids, the mask over all of these, positions."""
+    seen = batch.mask.new_ones(batch.rows.shape[0], before)
+    positions = before + batch.mask.cumsum(dim=1) - 1
     return {
         "input_ids": batch.rows,
         "attention_mask": torch.cat([seen, batch.mask], dim=1),
@@ -103,19 +149,23 @@ def _plain_loss(model: nn.Module, batch: PrefixBatch) -> torch.Tensor:
     mask = nn.utils.rnn.pad_sequence([torch.ones_like(row) for row in rows], batch_first=True)
     wanted = nn.utils.rnn.pad_sequence(labels, batch_first=True, padding_value=IGNORED)
     out: Any = model(input_ids=ids, attention_mask=mask, use_cache=False)
-    logits: torch.Tensor = out.logits[:, :-1]
+    # Prompt tuning adds its own positions before those of the rows.
+    logits: torch.Tensor = out.logits[:, -ids.shape[1] : -1]
     return functional.cross_entropy(
         logits.flatten(0, 1).float(), wanted[:, 1:].flatten(), ignore_index=IGNORED, reduction="sum"
     )
 
 
 @torch.no_grad()
-def sharing_is_exact(model: nn.Module, *, tolerance: float = 1e-3) -> bool:
+def sharing_is_exact(model: nn.Module, *, packed: bool = False, tolerance: float = 1e-3) -> bool:
     """Whether this model gives the same target loss with a shared prefix as without, on two short ragged rows.
 
     Models whose layers keep other caches than plain attention (recurrent, hybrid) may fail; they then take the plain
-    path. `tolerance` is relative, for fp32; it is loosened by the model's own precision.
+    path, and so do those with windows when rows are `packed`. `tolerance` is relative, for fp32; it is loosened by the
+    model's own precision.
     """
+    if packed and (counts_padding(model) or soft_prompt(model) is not None):
+        return False
     parameter = next(model.parameters())
     vocabulary = int(model.get_input_embeddings().weight.shape[0])  # type: ignore[operator]
     ids = tuple((7 * i + 3) % vocabulary for i in range(12))
@@ -125,7 +175,7 @@ def sharing_is_exact(model: nn.Module, *, tolerance: float = 1e-3) -> bool:
     model.eval()
     try:
         batch = collate(prompts, pad_right=counts_padding(model)).to(parameter.device)
-        shared = TargetLoss(model, share_prefix=True)(batch)
+        shared = TargetLoss(model, share_prefix=True, packed=packed)(batch)
         plain = TargetLoss(model, share_prefix=False)(batch)
     except (AttributeError, TypeError, ValueError, RuntimeError, IndexError) as error:
         _log.info("sharing a prefix failed: %s", error)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from tuition.base.errors import UserError
 from tuition.base.registry import Registry
 
 Schedule = Literal["constant", "linear"]
+Optimiser = Literal["adamw", "adafactor"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,17 +18,25 @@ class Recipe:
     """One way of tuning.
 
     A run takes `epochs` over its labels but never fewer than `min_steps` optimiser steps, since sixteen labels in
-    batches of eight are two steps an epoch and would teach nothing. `warmup` is a share of all steps. `max_length`
-    bounds prompt and target together, in tokens. What is longer is shortened (worked examples first, then the input at
-    its `cut` end), left out of training, or refused, as `too_long` says; all of it is counted. Judging leaves no row
-    out: there, what training would leave out is shortened.
+    batches of eight are two steps an epoch and would teach nothing; `total_steps`, where it is not 0, counts instead.
+    `warmup` is a share of all steps. `tuner_options` are the tuner's own (a LoRA's rank).
+
+    `max_length` bounds prompt and target together, in tokens. What is longer is shortened (worked examples first, then
+    the input at its `cut` end), left out of training, or refused, as `too_long` says; all of it is counted. Judging
+    leaves no row out: there, what training would leave out is shortened.
+
+    `memory` is the one setting for memory: the most tokens that go through the model together while it learns. The
+    optimiser's batch does not depend on it; a batch with more goes through in several runs, whose gradients add up.
     """
 
     name: str
     tuner: str = "lora"
+    tuner_options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     epochs: int = 3
     min_steps: int = 1
+    total_steps: int = 0
     batch_size: int = 8
+    optimiser: Optimiser = "adamw"
     learning_rate: float = 5e-4
     schedule: Schedule = "linear"
     warmup: float = 0.1
@@ -36,6 +46,8 @@ class Recipe:
     too_long: Literal["shorten", "drop-instance", "raise"] = "shorten"
     cut: Literal["end", "start"] = "end"
     share_prefix: bool = True
+    memory: int = 16384
+    gradient_checkpointing: bool = False
 
     def steps(self, labels: int) -> int:
         """Return the number of optimiser steps that `labels` training instances take; none for none.
@@ -47,12 +59,56 @@ class Recipe:
             raise UserError(f"{labels} labels: a budget is 0 or more")
         if labels == 0:
             return 0
-        return max(self.min_steps, self.epochs * -(-labels // self.batch_size))
+        return self.total_steps or max(self.min_steps, self.epochs * -(-labels // self.batch_size))
 
 
 RECIPES: Registry[Recipe] = Registry("recipe")
 for _recipe in (
-    # Small data on a small machine: few, strong steps of LoRA.
-    Recipe(name="small-data", epochs=2, min_steps=8, batch_size=8, learning_rate=2e-3),
+    # Small data on a small machine: few, strong steps of LoRA; the same course for the other tuners at their own rates.
+    Recipe(name="small-data", epochs=2, min_steps=8, learning_rate=2e-3),
+    Recipe(name="small-data-full", tuner="full", epochs=2, min_steps=8, learning_rate=1e-4),
+    Recipe(name="small-data-ia3", tuner="ia3", epochs=4, min_steps=24, learning_rate=2e-2),
+    Recipe(name="small-data-prompt", tuner="prompt", epochs=8, min_steps=64, learning_rate=5e-2),
+    # Wang et al. 2022 (Tk-Instruct): two epochs at a constant 5e-5, no warm-up, source 1024 and target 128 tokens. The
+    # batch is not in our sources; sixteen is ours.
+    Recipe(
+        name="tk-instruct", tuner="full", epochs=2, batch_size=16, learning_rate=5e-5, schedule="constant", warmup=0.0
+    ),
+    # Gupta 2023 (Quick Learners), as its release has it: Tk-Instruct's course in batches of 1 × 2 × 6 GPUs.
+    Recipe(
+        name="quick-learners",
+        tuner="full",
+        epochs=2,
+        batch_size=12,
+        learning_rate=5e-5,
+        schedule="constant",
+        warmup=0.0,
+    ),
+    # Mishra et al. 2022 (Natural Instructions): BART-base for three epochs at 5e-5; schedule and batch are ours.
+    Recipe(name="natural-instructions", tuner="full", epochs=3, batch_size=16, learning_rate=5e-5, warmup=0.0),
+    # Wei et al. 2022 (FLAN): 30,000 steps of Adafactor at 3e-5 (section 2.4); the batch of 8,192 tokens is told in
+    # instances here, eight of the source limit of 1,024.
+    Recipe(
+        name="flan",
+        tuner="full",
+        total_steps=30_000,
+        batch_size=8,
+        optimiser="adafactor",
+        learning_rate=3e-5,
+        schedule="constant",
+        warmup=0.0,
+        max_length=1280,
+    ),
+    # Wei et al. 2022, Figure 10: a frozen model and learnt vectors before the prompt; ten of them, the rest is ours.
+    Recipe(
+        name="flan-prompt-tuning",
+        tuner="prompt",
+        tuner_options={"vectors": 10},
+        epochs=8,
+        min_steps=64,
+        learning_rate=5e-2,
+    ),
+    # Liu et al. 2022 (T-Few): IA³, 1,000 steps of Adafactor at 3e-3 in batches of eight, 60 of them warm-up.
+    Recipe(name="t-few", tuner="ia3", total_steps=1000, optimiser="adafactor", learning_rate=3e-3, warmup=0.06),
 ):
     RECIPES.add(_recipe.name, _recipe)

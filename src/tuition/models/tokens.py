@@ -71,14 +71,18 @@ class PromptTokenizer:
         if tokenizer.eos_token_id is None:
             raise UserError(f"the tokenizer {tokenizer.name_or_path!r} has no end token; set its eos_token")
         self.end: int = int(tokenizer.eos_token_id)
-        self.start: tuple[int, ...] = _start_tokens(tokenizer)
+        self.start: tuple[int, ...] = _around(tokenizer)[0]
         self.before_answer: tuple[int, ...] = ()
+        self.target_start: tuple[int, ...] = ()
+        self.encodes = False
         self._prefixes: dict[str, tuple[int, ...]] = {}
 
     def __call__(self, prompts: Sequence[Parts]) -> list[TokenizedPrompt]:
         """Return the tokens of each prompt, in order."""
         bodies = self.ids([prompt.body for prompt in prompts])
-        targets = self.ids([prompt.target for prompt in prompts])
+        # An encoder-decoder's target is a text of its own, so the space that parts it from a source goes.
+        told = [prompt.target.removeprefix(" ") if self.encodes else prompt.target for prompt in prompts]
+        targets = [self.target_start + ids for ids in self.ids(told)]
         return [
             TokenizedPrompt(self._prefix(prompt.prefix), body + self.before_answer, (*target, self.end))
             for prompt, body, target in zip(prompts, bodies, targets, strict=True)
@@ -103,6 +107,13 @@ class PromptTokenizer:
         closing = self._special(end)
         framed.end = next((token for token in closing if token in self.tokenizer.all_special_ids), self.end)
         return framed
+
+    def for_encoder(self) -> PromptTokenizer:
+        """Return a tokenizer for an encoder-decoder: sources and targets each with their own start and end tokens."""
+        pair = PromptTokenizer(self.tokenizer)
+        pair.start, pair.before_answer = _around(self.tokenizer)
+        pair.target_start, pair.encodes = pair.start, True
+        return pair
 
     def _special(self, text: str) -> tuple[int, ...]:
         return tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"]) if text else ()
@@ -150,10 +161,11 @@ def _chat_frame(tokenizer: PreTrainedTokenizerBase) -> tuple[str, str, str]:
     return before, after, told.rpartition(_MARK)[2]
 
 
-def _start_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
+def _around(tokenizer: PreTrainedTokenizerBase) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the special tokens that a tokenizer puts before a text, and those behind it."""
     with_special = list(tokenizer("a")["input_ids"])
     plain = list(tokenizer("a", add_special_tokens=False)["input_ids"])
     for start in range(len(with_special) - len(plain) + 1):
         if with_special[start : start + len(plain)] == plain:
-            return tuple(with_special[:start])
-    return ()
+            return tuple(with_special[:start]), tuple(with_special[start + len(plain) :])
+    return (), ()

@@ -8,10 +8,8 @@ from tuition.base.errors import UserError, clip
 from tuition.base.seeds import named_random
 from tuition.prompts.fill import fill, ruled
 from tuition.prompts.prefix import Counts, prefix_of
-from tuition.prompts.types import Encoding, Prompt, Shown
+from tuition.prompts.types import NOTHING_SHOWN, Encoding, Prompt, Shown
 from tuition.tasks.types import Instance, Task
-
-_NOTHING_SHOWN = Shown()
 
 
 def encode(
@@ -20,7 +18,7 @@ def encode(
     encoding: Encoding,
     *,
     output: str | None = None,
-    shown: Shown = _NOTHING_SHOWN,
+    shown: Shown = NOTHING_SHOWN,
     seed: int = 0,
     counts: Counts | None = None,
 ) -> Prompt:

@@ -13,14 +13,13 @@ from typing import Literal
 from tuition.base.errors import UserError, clip
 from tuition.prompts.encode import encode, variant
 from tuition.prompts.prefix import example_counts
-from tuition.prompts.types import EXAMPLES, Encoding, Prompt, Shown, Told
+from tuition.prompts.types import EXAMPLES, NOTHING_SHOWN, Encoding, Prompt, Shown, Told
 from tuition.tasks.types import Instance, Task
 
 Count = Callable[[str], int]
 TooLong = Literal["shorten", "drop-instance", "raise"]
 """What becomes of an instance that does not fit whole: it is shortened, left out, or refused."""
 End = Literal["end", "start"]
-_NOTHING_SHOWN = Shown()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,7 @@ def fit(
     count: Count,
     *,
     output: str = "",
-    shown: Shown = _NOTHING_SHOWN,
+    shown: Shown = NOTHING_SHOWN,
     seed: int = 0,
 ) -> Fitted:
     """Tell an instance within the policy's limit, giving up as little as need be.

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tuition.prompts.fill import fill
-from tuition.prompts.types import EXAMPLES, Demonstration, Element, Encoding, Shown, TextRule, Told
+from tuition.prompts.types import EXAMPLES, NOTHING_SHOWN, Demonstration, Element, Encoding, Shown, TextRule, Told
 from tuition.tasks.types import Example, Instance, Task
 
-_NOTHING_SHOWN = Shown()
 Counts = Mapping[Told, int]
 
 
-def prefix_of(task: Task, encoding: Encoding, shown: Shown = _NOTHING_SHOWN, *, counts: Counts | None = None) -> str:
+def prefix_of(task: Task, encoding: Encoding, shown: Shown = NOTHING_SHOWN, *, counts: Counts | None = None) -> str:
     """Return the part of the prompt that is the same for every instance of `task`.
 
     Args:
@@ -38,7 +37,7 @@ def prefix_of(task: Task, encoding: Encoding, shown: Shown = _NOTHING_SHOWN, *, 
     return "".join(parts)
 
 
-def example_counts(task: Task, encoding: Encoding, shown: Shown = _NOTHING_SHOWN) -> dict[Told, int]:
+def example_counts(task: Task, encoding: Encoding, shown: Shown = NOTHING_SHOWN) -> dict[Told, int]:
     """Return how many examples of each kind a prompt of this task tells when nothing gives way."""
     return {element.tell: len(_chosen(task, element, shown)) for element in encoding.prefix if element.tell in EXAMPLES}
 

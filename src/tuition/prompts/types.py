@@ -145,3 +145,6 @@ class Shown:
 
     exemplars: tuple[Instance, ...] = ()
     demonstrations: tuple[Demonstration, ...] = ()
+
+
+NOTHING_SHOWN = Shown()

@@ -1,92 +1,22 @@
-"""A study expanded into steps: what is to be trained and judged, each known by a key of all that decides its result."""
+"""A study expanded into its steps, in an order that respects what each needs, each with a key of what decides it."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from tuition.base.errors import ProblemsError, UserError
 from tuition.base.fingerprints import fingerprint
-from tuition.base.seeds import named_random
-from tuition.models.recipes import Recipe
 from tuition.prompts.encode import answers, encode, training_output
-from tuition.prompts.types import Encoding
-from tuition.splits.budgets import TaskLabels, split_task
-from tuition.studies.spec import STARTER, Stage, StudySpec
-from tuition.tasks import Collection, Instance, Task
-from tuition.tasks.readers import open_collection
-from tuition.tasks.starter import STARTER_PATH
+from tuition.prompts.types import Encoding, Shown
+from tuition.studies.rows import StudyRows, TaskRows, read_rows
+from tuition.studies.spec import Stage, StudySpec
+from tuition.studies.steps import Earlier, EvaluateStep, Lesson, Step, TrainStep
+from tuition.tasks import Instance, Task
 
-_TRAIN_VERSION = 1
+_TRAIN_VERSION = 2
 """Raised whenever training the same inputs would give other weights than before."""
-_EVALUATE_VERSION = 1
-_DECODE_COST, _LEARN_COST, _CHARACTERS_A_TOKEN = 2.0, 3.0, 4.0
-
-
-@dataclass(frozen=True, slots=True)
-class TrainStep:
-    """Tune the model on some labels of one task. `outputs` are the targets, one an instance."""
-
-    key: str
-    task: Task
-    instances: tuple[Instance, ...]
-    outputs: tuple[str, ...]
-    encoding: Encoding
-    recipe: Recipe
-    arm: str
-    seed: int
-
-    @property
-    def labels(self) -> int:
-        """How many labels are learnt."""
-        return len(self.instances)
-
-    @property
-    def cost(self) -> float:
-        """A rough estimate of the work, in tokens run forward."""
-        prompts = [encode(self.task, row, self.encoding, output=out, seed=self.seed) for row, out in self.rows()]
-        rows = sum(len(prompt.body) + len(prompt.target) for prompt in prompts) / len(prompts)
-        batch = len(prompts[0].prefix) + min(self.recipe.batch_size, len(prompts)) * rows
-        return _LEARN_COST * self.recipe.steps(self.labels) * batch / _CHARACTERS_A_TOKEN
-
-    def rows(self) -> list[tuple[Instance, str]]:
-        """The instances, each with the output to learn."""
-        return list(zip(self.instances, self.outputs, strict=True))
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluateStep:
-    """Let a model (tuned by the step `trained`, or as it came) answer one task's test rows, and score the answers.
-
-    `typical_outputs` are answers from outside the test set, from which an automatic answer limit is taken.
-    """
-
-    key: str
-    task: Task
-    instances: tuple[Instance, ...]
-    encoding: Encoding
-    recipe: Recipe
-    metrics: tuple[str, ...]
-    new_tokens: int | None
-    typical_outputs: tuple[str, ...]
-    arm: str
-    labels: int
-    seed: int
-    trained: str | None
-
-    @property
-    def cost(self) -> float:
-        """A rough estimate of the work, in tokens run forward."""
-        told = sum(len(row.input) for row in self.instances) / _CHARACTERS_A_TOKEN
-        longest = max((len(out) for out in self.typical_outputs), default=40) / _CHARACTERS_A_TOKEN
-        # An untrained model runs to its limit; a trained one answers about as long as the references are.
-        answer = 1.5 * longest + 4 if self.trained is None else longest
-        return told + _DECODE_COST * len(self.instances) * answer
-
-
-Step = TrainStep | EvaluateStep
+_EVALUATE_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +31,7 @@ class Plan:
 
     @property
     def work(self) -> tuple[Step, ...]:
-        """Each step once: points that are the same by their keys (an untrained model under several seeds) are one."""
+        """Each step once: points that are the same by their keys (a stage that arms share) are one."""
         first: dict[str, Step] = {}
         for step in self.steps:
             first.setdefault(step.key, step)
@@ -124,123 +54,149 @@ def make_plan(spec: StudySpec, *, model_identity: str, precision: str) -> Plan:
     Raises:
         UserError: the collection or a task cannot be read, or tasks are too small; all of these together.
     """
-    collection = study_collection(spec)
-    names = [collection.full_name(name) for name in spec.tasks.names] or list(collection.names)
-    if len(set(names)) != len(names):
-        raise UserError(f"{collection.path}: a task is named twice among {', '.join(names)}; name each once")
-    tasks, divided = _divide(spec, collection, names)
+    rows = read_rows(spec)
+    planner = _Planner(spec, rows, (model_identity, precision))
     steps: list[Step] = []
-    for task, rows in zip(tasks, divided, strict=True):
-        for arm, stages in spec.arms.items():
-            for seed in spec.seeds:
-                steps += _curve(spec, task, rows, arm, stages[-1], seed, (model_identity, precision))
-    return Plan(spec, model_identity, precision, tuple(steps), tasks)
+    for arm in spec.arms:
+        for seed in spec.seeds:
+            steps += planner.arm(arm, seed)
+    order = {task.task.name: place for place, task in enumerate(rows.unseen)}
+    # Task by task, so that the first curves are whole as early as can be; what many need comes before them all.
+    ordered = sorted(steps, key=lambda step: order.get(step.title, -1))
+    return Plan(spec, model_identity, precision, tuple(_needed_first(ordered)), tuple(t.task for t in rows.unseen))
 
 
-def study_collection(spec: StudySpec) -> Collection:
-    """Open the study's collection."""
-    chosen = spec.tasks.collection
-    return open_collection(STARTER_PATH if chosen == STARTER else Path(chosen).expanduser())
+def _needed_first(steps: Sequence[Step]) -> list[Step]:
+    """Return the steps in their order, except that what a step needs stands before it."""
+    by_key = {step.key: step for step in reversed(steps)}
+    placed: set[str] = set()
+    made: list[Step] = []
+    for step in steps:
+        for key in step.needs:
+            if key not in placed:
+                made.append(by_key[key])
+                placed.add(key)
+        if isinstance(step, EvaluateStep) or step.key not in placed:
+            made.append(step)
+            placed.add(step.key)
+    return made
 
 
-def _divide(
-    spec: StudySpec, collection: Collection, names: Sequence[str]
-) -> tuple[tuple[Task, ...], tuple[TaskLabels, ...]]:
-    tasks, divided, refused = [], [], []
-    for name in names:
-        try:
-            task = collection[name]
-            rows = split_task(
-                task,
-                test=spec.judge.test,
-                validation=spec.judge.validation,
-                order=spec.tasks.order,
-                labels=max(spec.labels),
+class _Planner:
+    """Makes the steps of one arm after another."""
+
+    def __init__(self, spec: StudySpec, rows: StudyRows, base: tuple[str, str]) -> None:
+        self.spec, self.rows, self.base = spec, rows, base
+
+    def arm(self, arm: str, seed: int) -> Iterator[Step]:
+        """Yield the steps of an arm under one seed."""
+        *before, last = self.spec.arms[arm]
+        after: tuple[Earlier, ...] = ()
+        for stage in [*before, last] if last.on == "seen" else before:
+            # The spec lets no such stage be without its own number of labels.
+            step = self._train(stage, self._pool(stage), stage.labels or 0, arm, seed, after)
+            yield step
+            after = (*after, step.earlier)
+        if last.on == "seen":  # cross-task: judged on tasks of which it has seen no label
+            for task in self.rows.unseen:
+                yield self._evaluate(task, last, arm, 0, seed, after)
+            return
+        for budget in self.spec.labels:
+            yield from self._point(last, arm, budget, seed, after)
+
+    def _point(self, stage: Stage, arm: str, budget: int, seed: int, after: tuple[Earlier, ...]) -> Iterator[Step]:
+        """Yield the steps of one budget: a model for all tasks or one for each, and its judging on each."""
+        groups = [self.rows.unseen] if stage.setting == "multi-task" else [(task,) for task in self.rows.unseen]
+        for group in groups:
+            chain = after
+            if budget and stage.setting != "in-context":
+                step = self._train(stage, group, budget, arm, seed, after)
+                if step.lessons:
+                    yield step
+                    chain = (*after, step.earlier)
+            for task in group:
+                yield self._evaluate(task, stage, arm, budget, seed, chain)
+
+    def _pool(self, stage: Stage) -> tuple[TaskRows, ...]:
+        return self.rows.seen if stage.on == "seen" else self.rows.unseen
+
+    def _train(
+        self,
+        stage: Stage,
+        tasks: Sequence[TaskRows],
+        budget: int,
+        arm: str,
+        seed: int,
+        after: tuple[Earlier, ...],
+    ) -> TrainStep:
+        encoding = stage.told()
+        lessons = tuple(lesson for task in tasks if (lesson := self._lesson(task, encoding, budget, seed)).instances)
+        prompts = [
+            encode(lesson.task, row, encoding, output=out, shown=lesson.shown, seed=seed)
+            for lesson in lessons
+            for row, out in lesson.rows()
+        ]
+        decides = (
+            ("train", _TRAIN_VERSION, self.base, [(e.key, e.start) for e in after], stage.start),
+            (prompts, encoding, dataclasses.asdict(stage.recipe), stage.mixture, seed),
+        )
+        return TrainStep(
+            key=fingerprint(decides),
+            lessons=lessons,
+            encoding=encoding,
+            recipe=stage.recipe,
+            arm=arm,
+            labels=budget,
+            seed=seed,
+            start=stage.start,
+            after=after,
+            mixture=stage.mixture,
+        )
+
+    def _lesson(self, task: TaskRows, encoding: Encoding, budget: int, seed: int) -> Lesson:
+        """Return the first labels of a task's pool; those that prompts show as exemplars are not learnt besides."""
+        labels = task.labels(seed)[:budget]
+        shown = self._shown(encoding, labels)
+        rows = labels[len(shown.exemplars) :]
+        return Lesson(task.task, rows, tuple(training_output(task.task, row, seed) for row in rows), shown)
+
+    def _shown(self, encoding: Encoding, labels: Sequence[Instance]) -> Shown:
+        """Return what prompts show beyond the instruction. Exemplars are labels like any other: they are paid for."""
+        demonstrations = self.rows.demonstrations(encoding.demonstrations) if encoding.demonstrations else ()
+        return Shown(tuple(labels[: encoding.exemplars]), demonstrations)
+
+    def _evaluate(
+        self, rows: TaskRows, stage: Stage, arm: str, budget: int, seed: int, after: tuple[Earlier, ...]
+    ) -> EvaluateStep:
+        judge, task = self.spec.judge, rows.task
+        encoding = judge.told() or stage.told()
+        shown = self._shown(encoding, rows.labels(seed)[:budget])
+        new_tokens = None if judge.new_tokens == "auto" else judge.new_tokens
+        prompts = [
+            (
+                encode(task, row, encoding, shown=shown, seed=seed),
+                row.id,
+                answers(task, row, encoding, seed=seed)[0],
             )
-        except UserError as error:
-            refused.append(error)
-            continue
-        tasks.append(task)
-        divided.append(rows)
-    if problems := [p for error in refused if isinstance(error, ProblemsError) for p in error.problems]:
-        raise ProblemsError(problems)
-    if refused:
-        raise UserError("\n".join(str(error) for error in refused))
-    return tuple(tasks), tuple(divided)
-
-
-def _curve(
-    spec: StudySpec, task: Task, rows: TaskLabels, arm: str, stage: Stage, seed: int, base: tuple[str, str]
-) -> list[Step]:
-    """Return the steps of one learning curve: for each budget a training step, where there is one, and its judging."""
-    encoding = stage.told()
-    pool = _drawn(rows, seed) if spec.tasks.order == "seeded" else rows
-    steps: list[Step] = []
-    for budget in spec.labels:
-        trained = None
-        if budget:
-            trained = _train_step(task, pool.labels(budget), encoding, stage.recipe, arm, seed, base)
-            steps.append(trained)
-        steps.append(_evaluate_step(spec, task, rows, encoding, stage.recipe, arm, budget, seed, trained, base))
-    return steps
-
-
-def _drawn(rows: TaskLabels, seed: int) -> TaskLabels:
-    """Return the same sets with the pool in the order in which `seed` draws labels."""
-    pool = list(rows.pool)
-    named_random("labels", rows.task, seed).shuffle(pool)
-    return dataclasses.replace(rows, pool=tuple(pool))
-
-
-def _train_step(
-    task: Task,
-    instances: tuple[Instance, ...],
-    encoding: Encoding,
-    recipe: Recipe,
-    arm: str,
-    seed: int,
-    base: tuple[str, str],
-) -> TrainStep:
-    outputs = tuple(training_output(task, row, seed) for row in instances)
-    prompts = [encode(task, row, encoding, output=out, seed=seed) for row, out in zip(instances, outputs, strict=True)]
-    decides = ("train", _TRAIN_VERSION, base, prompts, encoding, dataclasses.asdict(recipe), seed)
-    return TrainStep(fingerprint(decides), task, instances, outputs, encoding, recipe, arm, seed)
-
-
-def _evaluate_step(
-    spec: StudySpec,
-    task: Task,
-    rows: TaskLabels,
-    encoding: Encoding,
-    recipe: Recipe,
-    arm: str,
-    budget: int,
-    seed: int,
-    trained: TrainStep | None,
-    base: tuple[str, str],
-) -> EvaluateStep:
-    typical = tuple(out for row in rows.validation for out in row.outputs)
-    typical += tuple(example.output for example in task.positive_examples)
-    new_tokens = None if spec.judge.new_tokens == "auto" else spec.judge.new_tokens
-    prompts = [
-        (encode(task, row, encoding, seed=seed), row.id, answers(task, row, encoding, seed=seed)[0])
-        for row in rows.test
-    ]
-    decides = (
-        ("evaluate", _EVALUATE_VERSION, base, trained.key if trained else None, prompts, encoding),
-        (recipe.max_length, recipe.share_prefix, recipe.tuner, spec.judge.metrics, new_tokens, typical),
-    )
-    return EvaluateStep(
-        key=fingerprint(decides),
-        task=task,
-        instances=rows.test,
-        encoding=encoding,
-        recipe=recipe,
-        metrics=spec.judge.metrics,
-        new_tokens=new_tokens,
-        typical_outputs=typical,
-        arm=arm,
-        labels=budget,
-        seed=seed,
-        trained=trained.key if trained else None,
-    )
+            for row in rows.rows.test
+        ]
+        recipe, typical = stage.recipe, rows.typical_outputs
+        decides = (
+            ("evaluate", _EVALUATE_VERSION, self.base, [(e.key, e.start) for e in after], prompts, encoding),
+            (recipe.max_length, recipe.too_long, recipe.cut, recipe.share_prefix, judge.metrics, new_tokens, typical),
+        )
+        return EvaluateStep(
+            key=fingerprint(decides),
+            task=task,
+            instances=rows.rows.test,
+            encoding=encoding,
+            recipe=recipe,
+            metrics=judge.metrics,
+            new_tokens=new_tokens,
+            typical_outputs=typical,
+            arm=arm,
+            labels=min(budget, len(rows.rows.pool)),
+            seed=seed,
+            after=after,
+            shown=shown,
+        )

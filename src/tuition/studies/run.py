@@ -13,9 +13,10 @@ from tuition import __version__
 from tuition.models.load import model_identity, resolve_precision
 from tuition.prompts.fit import FitLedger
 from tuition.studies.engines import ENGINES, Failure, Watcher
-from tuition.studies.plan import EvaluateStep, Plan, make_plan
+from tuition.studies.plan import Plan, make_plan
 from tuition.studies.results import PredictionRow, ScoreRow, StudyResults
-from tuition.studies.spec import StudySpec
+from tuition.studies.spec import Stage, StudySpec
+from tuition.studies.steps import EvaluateStep
 from tuition.studies.store import Finished, Store
 
 
@@ -93,8 +94,7 @@ def _facts(plan: Plan, store: Store, judged: Iterable[tuple[EvaluateStep, Finish
     kept = [finished for step in plan.work if (finished := store.finished(step.key))]
     facts = [("Model", f"{spec.model}, computing in {plan.precision}")]
     for arm, stages in spec.arms.items():
-        recipe = stages[-1].recipe
-        facts.append((f"Arm “{arm}”", f"encoding {stages[-1].told().name}, recipe {recipe.name} ({recipe.tuner})"))
+        facts.append((f"Arm “{arm}”", "; then ".join(_told(stage) for stage in stages)))
     limits = sorted({finished.details["new_tokens"] for _, finished in judged})
     facts += [
         ("Judged on", f"{spec.judge.test} test instances a task, the same for every point of its curves"),
@@ -109,6 +109,15 @@ def _facts(plan: Plan, store: Store, judged: Iterable[tuple[EvaluateStep, Finish
     return facts
 
 
+def _told(stage: Stage) -> str:
+    """Say what a stage of an arm is, in the report's words."""
+    recipe = stage.recipe
+    how = "" if stage.setting == "in-context" else f", recipe {recipe.name} ({recipe.tuner})"
+    where = f"{stage.labels} labels of each seen task, " if stage.on == "seen" else ""
+    setting = "" if stage.setting == "single-task" else f"{stage.setting}, "
+    return f"{where}{setting}encoding {stage.told().name}{how}"
+
+
 def _versions() -> str:
     others = (f"{name} {version(name)}" for name in ("torch", "transformers", "peft"))
     return ", ".join([f"tuition {__version__}", *others])
@@ -118,6 +127,10 @@ def _notices(plan: Plan, store: Store, judged: Iterable[tuple[EvaluateStep, Fini
     notices = []
     for step, finished in judged:
         told = str(FitLedger(**finished.details["fit"]))
+        if finished.details.get("asked_otherwise"):
+            learnt = step.after[-1].encoding.name
+            asked = f"was asked by the encoding {step.encoding.name!r}"
+            notices.append(f"arm “{step.arm}” learnt by the encoding {learnt!r} and {asked}")
         if told:
             notices.append(f"{step.task.name}, {step.arm}, {step.labels} labels, test: {told}")
     for key in dict.fromkeys(step.trained for step in plan.evaluations if step.trained):

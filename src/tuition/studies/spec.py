@@ -22,8 +22,11 @@ from pydantic import (
 from tuition.base.errors import Problem, ProblemsError, UserError, clip
 from tuition.evaluation.metrics import METRICS
 from tuition.models.recipes import RECIPES, Recipe
+from tuition.models.tuners import make_tuner
 from tuition.prompts.encodings import find_encoding, is_file_name
 from tuition.prompts.types import Encoding
+from tuition.splits.mixtures import MIXTURES, Mixture
+from tuition.studies.yaml12 import load_yaml
 
 STARTER = "starter"
 """The name that stands for the collection inside the package, where a path could stand."""
@@ -76,16 +79,46 @@ def _encoding(name: str, info: ValidationInfo) -> str:
 class TaskChoice(_Strict):
     """Which tasks: a collection's path (or `starter`), and names in it; all of its tasks where none is named.
 
-    `order` says whether test rows and labels are drawn by seed or taken in the file's order.
+    `names` are judged; `seen` are learnt by stages on seen tasks. `split` divides the collection's tasks into both, as
+    `tuition split --by` does (`list=default`, `category=Title Generation`); names then choose among them. `order` says
+    whether test rows and labels are drawn by seed or taken in the file's order; `over`, whether a task that is too
+    small is refused or gives what it has.
     """
 
     collection: str
     names: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
+    split: str = ""
+    split_seed: int = 0
     order: Literal["seeded", "file"] = "seeded"
+    over: Literal["strict", "capped"] = "strict"
+
+
+def _mixture(value: object) -> object:
+    """Read a mixture's name, or a mapping of its name and the settings that differ from it."""
+    if value is None or isinstance(value, Mixture):
+        return value
+    settings = {"name": value} if isinstance(value, str) else dict(value) if isinstance(value, dict) else None
+    if settings is None or not isinstance(settings.setdefault("name", "proportional"), str):
+        raise ValueError(f"name one of {', '.join(MIXTURES)}, alone or with settings that differ: {{name: …, cap: …}}")
+    known = {field.name for field in dataclasses.fields(Mixture)}
+    try:
+        chosen = MIXTURES[settings.pop("name")]
+        if unknown := sorted(set(settings) - known):
+            raise ValueError(f"unknown settings {', '.join(unknown)}; a mixture has {', '.join(sorted(known))}")
+        changes: dict[str, Any] = settings
+        return dataclasses.replace(chosen, **changes)
+    except UserError as error:
+        raise ValueError(str(error)) from error
 
 
 class Stage(_Strict):
-    """One round of learning: how tasks are told, and how weights are tuned.
+    """One round of learning: on which tasks, how they are told, and how weights are tuned.
+
+    `setting` is `single-task` (a model for each task), `multi-task` (one model for all, their budgets pooled) or
+    `in-context` (no weight is tuned: labels are shown in the prompt, as many as the encoding tells). A stage on `seen`
+    tasks is multi-task and takes `labels` of each; a last stage on unseen tasks takes the study's budgets. `start` says
+    how it stands on the stage before; `mixture` how often each of several tasks is drawn, by default every row alike.
 
     `encoding` is a name or the path of a user's own file; `chat` puts prompts into the model's chat template, and
     `template` says which of a task's templates is told, for an encoding that tells them.
@@ -94,13 +127,31 @@ class Stage(_Strict):
     encoding: Annotated[str, AfterValidator(_encoding)]
     chat: bool = False
     template: str = ""
-    setting: Literal["single-task"] = "single-task"
+    on: Literal["seen", "unseen"] = "unseen"
+    setting: Literal["single-task", "multi-task", "in-context"] = "single-task"
+    labels: Annotated[int, Field(ge=1)] | None = None
+    start: Literal["auto", "stack", "merge", "continue"] = "auto"
+    mixture: Annotated[Mixture | None, BeforeValidator(_mixture)] = None
     recipe: Annotated[Recipe, BeforeValidator(_recipe)] = RECIPES["small-data"]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _pooled(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("on") == "seen":
+            return {"setting": "multi-task", **data}
+        return data
 
     @model_validator(mode="after")
     def _usable(self) -> Stage:
+        if self.on == "seen" and self.setting != "multi-task":
+            raise ValueError(f"a stage on seen tasks is multi-task, and this one is {self.setting}")
+        if self.on == "seen" and self.labels is None:
+            raise ValueError("a stage on seen tasks needs `labels`: how many of each task it learns")
+        if self.setting != "multi-task" and self.mixture is not None:
+            raise ValueError(f"a {self.setting} stage learns one task at a time, so a mixture decides nothing")
         try:
             self.told()
+            make_tuner(self.recipe.tuner, self.recipe.tuner_options)
         except UserError as error:
             raise ValueError(str(error)) from error
         return self
@@ -125,28 +176,54 @@ class Judge(_Strict):
     """How models are judged: rows set aside, metrics, and the most tokens of an answer.
 
     `new_tokens: auto` allows one and a half times the longest answer among the validation rows and worked examples.
+    `encoding` asks every arm in one encoding, whatever it learnt by (Tk-Instruct's matrix of encodings).
     """
 
     test: Annotated[int, Field(ge=1)] = 100
     validation: Annotated[int, Field(ge=0)] = 10
     metrics: Annotated[tuple[Annotated[str, _known(METRICS)], ...], Field(min_length=1)] = ("rouge_l", "exact_match")
     new_tokens: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    encoding: Annotated[str, AfterValidator(_encoding)] | None = None
+
+    def told(self) -> Encoding | None:
+        """Return the encoding that every arm is asked in, where it is not the one it learnt by."""
+        return None if self.encoding is None else find_encoding(self.encoding)
 
 
 class StudySpec(_Strict):
     """One experiment: tasks, model, arms, label budgets, seeds and judging.
 
-    An arm is a chain of stages; the chain has one stage for now. Budgets are labels a task and are nested.
+    An arm is a chain of stages, such as pre-finetuning on seen tasks and then fine-tuning on unseen ones. A chain that
+    ends on seen tasks is judged on the unseen ones without any of their labels (cross-task). Budgets are labels a task
+    of the last stage, and are nested.
     """
 
     study: Annotated[str, Field(min_length=1)]
     tasks: TaskChoice
     model: Annotated[str, Field(min_length=1)] = "smollm2-135m"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    arms: Annotated[dict[str, Annotated[tuple[Stage, ...], Field(min_length=1, max_length=1)]], Field(min_length=1)]
+    arms: Annotated[dict[str, Annotated[tuple[Stage, ...], Field(min_length=1)]], Field(min_length=1)]
     labels: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (1,)
     judge: Judge = Judge()
+
+    @field_validator("arms")
+    @classmethod
+    def _chains(cls, arms: dict[str, tuple[Stage, ...]]) -> dict[str, tuple[Stage, ...]]:
+        for name, stages in arms.items():
+            for place, stage in enumerate(stages[:-1], start=1):
+                if stage.setting != "multi-task" or stage.labels is None:
+                    raise ValueError(
+                        f"arm {clip(name)!r}: stage {place} has others after it, so it must be `setting: multi-task` "
+                        "with its own `labels`"
+                    )
+            if stages[-1].on == "unseen" and stages[-1].labels is not None:
+                raise ValueError(
+                    f"arm {clip(name)!r}: the last stage takes the study's budgets; leave its own `labels` out"
+                )
+            if stages[0].start != "auto":
+                raise ValueError(f"arm {clip(name)!r}: the first stage stands on the base model; leave `start` out")
+        return arms
 
     @field_validator("labels", "seeds")
     @classmethod
@@ -164,7 +241,7 @@ def read_study(path: Path) -> StudySpec:
         ProblemsError: unknown keys or wrong values, all of them together.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = load_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); give a study's YAML file") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -129,6 +129,10 @@ class Store:
         """Return the folder of what a training step learnt."""
         return self.folder / "adapters" / key
 
+    def checkpoint(self, key: str) -> Path:
+        """Return the folder of the state that a training step goes on from if it was stopped."""
+        return self.folder / "checkpoints" / key
+
     def write_predictions(self, key: str, rows: Sequence[PredictionRow]) -> None:
         """Keep a judging step's answers, whole or not at all."""
         import pyarrow as pa

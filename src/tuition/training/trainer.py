@@ -1,30 +1,40 @@
-"""The training loop: short, seeded, on the targets only, with the prefix of each batch run once."""
+"""The training loop: short, seeded, on the targets only, resumable between any two steps."""
 
 from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
 
 from tuition.base.errors import UserError
+from tuition.base.interrupts import deferred_interrupts
 from tuition.base.seeds import derive_seed, named_random
 from tuition.models.attention import attention_for
-from tuition.models.batches import collate, group_by_prefix
-from tuition.models.prefix import TargetLoss, counts_padding, sharing_is_exact
+from tuition.models.batches import IGNORED, collate
+from tuition.models.objective import Objective
 from tuition.models.recipes import Recipe
 from tuition.models.tokens import TokenizedPrompt
-from tuition.training.masters import MasterAdamW
+from tuition.training.checkpoints import Checkpoint
+from tuition.training.memory import Accumulator
+from tuition.training.optimiser import MasterOptimiser
 
 Advance = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingLog:
-    """What a run of training did: the mean loss a target token (nats) of each optimiser step, and its cost."""
+    """What a run of training did: the mean loss a target token (nats) of each optimiser step, and its cost.
+
+    `resumed_at` is the step that it went on from after an interruption, 0 where there was none; `halved`, how often
+    memory made it divide its batches further.
+    """
 
     steps: int
     losses: tuple[float, ...]
@@ -33,6 +43,8 @@ class TrainingLog:
     trained_parameters: int
     shared_prefix: bool
     seconds: float
+    resumed_at: int = 0
+    halved: int = 0
 
 
 def train(
@@ -41,53 +53,125 @@ def train(
     recipe: Recipe,
     *,
     seed: int,
+    batches: Iterator[list[int]] | None = None,
+    checkpoint: Checkpoint | None = None,
     advance: Advance = lambda done: None,
 ) -> TrainingLog:
     """Tune the trainable parameters of `tuned`, in place, on the targets of `prompts`.
 
     The loss of an optimiser step is the mean cross-entropy over all target tokens of its batch, however the batch is
-    divided by prefix. Every epoch is shuffled anew from a named seed.
+    divided by prefix and by memory. By default every epoch is shuffled anew from a named seed.
 
     Args:
-        tuned: a causal model with a tuner attached.
+        tuned: a model, causal or encoder-decoder, with a tuner attached.
         prompts: the training instances.
         recipe: steps, rates and whether prefixes are shared.
         seed: decides the order.
+        batches: positions in `prompts`, a list a step, where a mixture decides them.
+        checkpoint: where the state is kept; a run that was stopped goes on from there, bit for bit on a CPU.
         advance: is told after each step how many instances it used.
 
     Raises:
-        UserError: there is nothing to learn from, or the loss is no longer a number.
+        UserError: there is nothing to learn from, the loss is no longer a number, or memory does not suffice.
+        KeyboardInterrupt: a signal to stop came; the state was kept first.
     """
     if not prompts:
         raise UserError("training was asked for with no instance; give a budget of at least 1, or evaluate untrained")
     _check_targets(prompts)
     started = time.perf_counter()
-    share = recipe.share_prefix and sharing_is_exact(tuned)
-    loss_of = TargetLoss(tuned, share_prefix=share).train()
     torch.manual_seed(derive_seed("training", seed))
-    optimiser = MasterAdamW(tuned.parameters(), recipe)
-    steps = recipe.steps(len(prompts))
-    losses: list[float] = []
-    batches = _batches(prompts, recipe.batch_size, seed)
+    objective = Objective(
+        tuned, share_prefix=recipe.share_prefix, checkpointed=recipe.gradient_checkpointing
+    ).train()
+    optimiser = MasterOptimiser(tuned.parameters(), recipe)
+    run = _Run(objective, optimiser, recipe, checkpoint)
+    done = run.begin()
+    order = batches if batches is not None else epoch_batches(len(prompts), recipe.batch_size, seed)
     longest = max(len(prompt.body) + len(prompt.target) for prompt in prompts)
     prefix = max(len(prompt.prefix) for prompt in prompts)
-    with attention_for(tuned, rows=recipe.batch_size, row=longest, prefix=prefix):
-        for step in range(steps):
-            batch = next(batches)
-            losses.append(_backward(loss_of, batch))
-            _refuse_divergence(losses, steps, recipe)
-            optimiser.step(recipe.learning_rate * rate_factor(recipe, step, steps), recipe.max_gradient_norm)
+    with (
+        attention_for(tuned, rows=recipe.batch_size, row=longest, prefix=prefix),
+        _checkpointed(tuned, recipe),
+        deferred_interrupts() as interrupts,
+    ):
+        for step in range(recipe.steps(len(prompts))):
+            batch = [prompts[at] for at in next(order)]
+            if step >= done:
+                run.step(batch, recipe.steps(len(prompts)))
+                if interrupts.asked:
+                    run.keep()
+                interrupts.heed()
             advance(len(batch))
     tuned.eval()
     return TrainingLog(
-        steps=steps,
-        losses=tuple(losses),
+        steps=len(run.losses),
+        losses=tuple(run.losses),
         instances=len(prompts),
         target_tokens=sum(len(prompt.target) for prompt in prompts),
         trained_parameters=sum(parameter.numel() for parameter in optimiser.parameters),
-        shared_prefix=share,
+        shared_prefix=objective.shares,
         seconds=time.perf_counter() - started,
+        resumed_at=done,
+        halved=run.accumulator.halved,
     )
+
+
+@contextmanager
+def _checkpointed(tuned: nn.Module, recipe: Recipe) -> Iterator[None]:
+    """Compute activations anew in backward passes meanwhile, if the recipe says so."""
+    if not recipe.gradient_checkpointing:
+        yield
+        return
+    switch: Any = tuned
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # transformers 5 renames it, and keeps the old name
+        switch.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        try:
+            yield
+        finally:
+            switch.gradient_checkpointing_disable()
+
+
+class _Run:
+    """A run of training: what it has done, and how it does one step more."""
+
+    def __init__(
+        self, objective: Objective, optimiser: MasterOptimiser, recipe: Recipe, checkpoint: Checkpoint | None
+    ) -> None:
+        self.losses: list[float] = []
+        self.accumulator = Accumulator(objective, optimiser, recipe.memory)
+        self._optimiser, self._recipe, self._checkpoint = optimiser, recipe, checkpoint
+
+    def begin(self) -> int:
+        if self._checkpoint is not None:
+            self.losses = self._checkpoint.begin(self._optimiser)
+        return len(self.losses)
+
+    def step(self, batch: Sequence[TokenizedPrompt], steps: int) -> None:
+        recipe = self._recipe
+        loss = self.accumulator.backward(batch)
+        if not math.isfinite(loss):
+            self._diverged(f"the loss is {loss}", steps)
+        rate = recipe.learning_rate * rate_factor(recipe, len(self.losses), steps)
+        norm = self._optimiser.step(rate, recipe.max_gradient_norm)
+        if not math.isfinite(norm):
+            self._diverged(f"the gradients' norm is {norm}", steps)
+        self.losses.append(loss)
+        if self._checkpoint is not None and len(self.losses) < steps and self._checkpoint.due():
+            self.keep()
+
+    def keep(self) -> None:
+        if self._checkpoint is not None:
+            self._checkpoint.keep(self._optimiser, self.losses)
+
+    def _diverged(self, what: str, steps: int) -> None:
+        self._optimiser.clear()
+        self.keep()
+        kept = f" The state before it is kept in {self._checkpoint.folder}." if self._checkpoint else ""
+        raise UserError(
+            f"at step {len(self.losses) + 1} of {steps} {what}; lower the learning rate "
+            f"({self._recipe.learning_rate:g}) or use precision float32.{kept}"
+        )
 
 
 def rate_factor(recipe: Recipe, step: int, steps: int) -> float:
@@ -100,39 +184,23 @@ def rate_factor(recipe: Recipe, step: int, steps: int) -> float:
     return (steps - step) / (steps - warm)
 
 
-def _batches(prompts: Sequence[TokenizedPrompt], size: int, seed: int) -> Iterator[list[TokenizedPrompt]]:
+def epoch_batches(count: int, size: int, seed: int) -> Iterator[list[int]]:
+    """Yield positions in batches for ever: every epoch shuffled anew from a named seed, its last batch the rest."""
     epoch = 0
     while True:
-        order = list(range(len(prompts)))
+        order = list(range(count))
         named_random("order", seed, epoch).shuffle(order)
-        for start in range(0, len(order), size):
-            yield [prompts[position] for position in order[start : start + size]]
+        yield from (order[start : start + size] for start in range(0, count, size))
         epoch += 1
 
 
-def _backward(loss_of: TargetLoss, batch: Sequence[TokenizedPrompt]) -> float:
-    """Accumulate the gradients of a batch's mean loss over target tokens, prefix by prefix; return that loss."""
-    device, pad_right = next(loss_of.parameters()).device, counts_padding(loss_of.model)
-    targets = sum(len(prompt.target) for prompt in batch)
-    total = 0.0
-    for group in group_by_prefix(batch):
-        rows = collate([batch[position] for position in group], pad_right=pad_right)
-        loss = loss_of(rows.to(device)) / targets
-        loss.backward()
-        total += float(loss.detach())
-    return total
-
-
-def _refuse_divergence(losses: Sequence[float], steps: int, recipe: Recipe) -> None:
-    if not math.isfinite(losses[-1]):
-        raise UserError(
-            f"the loss of step {len(losses)} of {steps} is {losses[-1]}; lower the learning rate "
-            f"({recipe.learning_rate:g}) or use precision float32"
-        )
-
-
 def _check_targets(prompts: Sequence[TokenizedPrompt]) -> None:
-    """Assert what must hold of every run: each instance has an answer to learn, and it ends with the end token."""
+    """Assert what must hold of every run: each instance's answer, and nothing else, is learnt, with its end token."""
     ends = {prompt.target[-1:] for prompt in prompts}
     if () in ends or len(ends) != 1:
         raise ValueError("every target must hold tokens and end with the one end token")
+    first = TokenizedPrompt((), prompts[0].prefix + prompts[0].body, prompts[0].target)
+    labels = collate([first]).labels[0]
+    learnt = tuple(int(label) for label in labels[labels != IGNORED])
+    if learnt != prompts[0].target:
+        raise ValueError("the label mask leaves out a part of the target, or lets something else in")

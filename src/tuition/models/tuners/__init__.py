@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from tuition.base.errors import UserError
 from tuition.base.registry import Registry
 
 if TYPE_CHECKING:
@@ -13,21 +16,57 @@ if TYPE_CHECKING:
 
 
 class Tuner(Protocol):
-    """Prepares a base model for learning, stores what was learnt, and gives the base back as it was."""
+    """Prepares a model for learning, stores what was learnt, and takes itself off again.
 
-    def attach(self, base: nn.Module, seed: int) -> nn.Module:
-        """Return a module whose trainable parameters are this tuner's, drawn from `seed`."""
+    `stacks` says whether several of its kind can stand on one model, each stage's on those before it; `changes_base`,
+    whether the base's own weights learn, so that whoever lends the base must keep a copy.
+    """
+
+    stacks: ClassVar[bool]
+    changes_base: ClassVar[bool]
+
+    def attach(self, model: nn.Module, seed: int) -> nn.Module:
+        """Return a module whose trainable parameters are this tuner's, drawn from `seed`; what `model` has stays."""
 
     def save(self, tuned: nn.Module, folder: Path) -> None:
-        """Write what was learnt into `folder` as safetensors and JSON."""
+        """Write what was learnt last into `folder` as safetensors and JSON."""
 
-    def load(self, base: nn.Module, folder: Path) -> nn.Module:
-        """Return `base` with what `save` wrote, ready to answer."""
+    def load(self, model: nn.Module, folder: Path, *, learning: bool = False) -> nn.Module:
+        """Return `model` with what `save` wrote, ready to answer, or to go on learning."""
+
+    def merge(self, tuned: nn.Module) -> nn.Module:
+        """Return a plain model whose own weights hold what was learnt.
+
+        Raises:
+            UserError: this tuner's weights cannot be merged.
+        """
 
     def detach(self, tuned: nn.Module) -> nn.Module:
-        """Return the base model as it was before `attach` or `load`."""
+        """Return the model without any of this tuner's parts; weights that learnt in place stay as they are."""
 
 
 TUNERS: Registry[type[Tuner]] = Registry("tuner")
 TUNERS.add("lora", "tuition.models.tuners.lora:LoRA")
 TUNERS.add("full", "tuition.models.tuners.full:Full")
+TUNERS.add("ia3", "tuition.models.tuners.ia3:IA3")
+TUNERS.add("prompt", "tuition.models.tuners.prompt:PromptTuning")
+
+
+def make_tuner(name: str, options: Mapping[str, Any] | None = None) -> Tuner:
+    """Return a tuner with its options.
+
+    Raises:
+        UserError: there is no tuner of that name, or it has no such option, or not with such a value.
+    """
+    kind = TUNERS[name]
+    given = dict(options or {})
+    known: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    if unknown := sorted(given.keys() - known.keys()):
+        raise UserError(f"the tuner {name!r} has no option {', '.join(unknown)}; it has {', '.join(known) or 'none'}")
+    for option, value in given.items():
+        wanted = type(known[option])
+        if not isinstance(value, wanted) or isinstance(value, bool) is not (wanted is bool):
+            raise UserError(f"the tuner {name!r}: {option} is {value!r}; it must be {wanted.__name__}")
+        if wanted is int and value < 1:
+            raise UserError(f"the tuner {name!r}: {option} is {value}; it must be 1 or more")
+    return kind(**given)

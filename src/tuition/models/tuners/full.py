@@ -1,44 +1,45 @@
-"""Full tuning: every weight learns; the base's own weights are kept aside to be given back."""
+"""Full tuning: every weight learns."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
-import torch
 from safetensors.torch import load_model, save_model
 from torch import nn
 
 _WEIGHTS = "weights.safetensors"
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Full:
-    """All parameters learn. Memory for one copy of the weights is the price of giving the base back unchanged."""
+    """All parameters learn, in place: whoever lends the base keeps a copy of its weights."""
 
-    _aside: dict[str, torch.Tensor] = field(default_factory=dict)
+    stacks: ClassVar[bool] = False
+    changes_base: ClassVar[bool] = True
 
-    def attach(self, base: nn.Module, seed: int) -> nn.Module:
-        """Return `base` itself with every parameter trainable; nothing is drawn, so `seed` decides nothing."""
+    def attach(self, model: nn.Module, seed: int) -> nn.Module:
+        """Return `model` itself with every parameter trainable; nothing is drawn, so `seed` decides nothing."""
         del seed
-        self._aside = {name: value.detach().clone() for name, value in base.state_dict().items()}
-        for parameter in base.parameters():
+        for parameter in model.parameters():
             parameter.requires_grad_(True)
-        return base
+        return model
 
     def save(self, tuned: nn.Module, folder: Path) -> None:
         """Write all weights."""
         folder.mkdir(parents=True, exist_ok=True)
         save_model(tuned, str(folder / _WEIGHTS))
 
-    def load(self, base: nn.Module, folder: Path) -> nn.Module:
-        """Return `base` with the weights from `folder`."""
-        self._aside = {name: value.detach().clone() for name, value in base.state_dict().items()}
-        load_model(base, str(folder / _WEIGHTS))
-        return base.eval()
+    def load(self, model: nn.Module, folder: Path, *, learning: bool = False) -> nn.Module:
+        """Return `model` with the weights from `folder` in place of its own."""
+        load_model(model, str(folder / _WEIGHTS))
+        return self.attach(model, 0) if learning else model.eval()
+
+    def merge(self, tuned: nn.Module) -> nn.Module:
+        """Return the model itself: its weights hold what was learnt."""
+        return tuned
 
     def detach(self, tuned: nn.Module) -> nn.Module:
-        """Put the base's own weights back."""
-        tuned.load_state_dict(self._aside)
-        self._aside = {}
+        """Return the model itself; whoever lent it puts its weights back."""
         return tuned

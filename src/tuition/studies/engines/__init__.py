@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tuition.base.registry import Registry
-from tuition.studies.plan import Plan, Step
+from tuition.studies.plan import Plan
+from tuition.studies.steps import Step
 from tuition.studies.store import Store
 
 

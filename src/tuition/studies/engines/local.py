@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from tuition.base.errors import UserError
 from tuition.studies.engines import Failure, Watcher
 from tuition.studies.engines.worker import Worker
-from tuition.studies.plan import Plan, Step, TrainStep
+from tuition.studies.plan import Plan
+from tuition.studies.steps import Step, TrainStep
 from tuition.studies.store import Store
 
 _log = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ class LocalEngine:
         worker = Worker(plan.spec.model, plan.precision, store, watcher.say)
         failed: dict[str, Failure] = {}
         for step in pending:
-            lacking = None if isinstance(step, TrainStep) or step.trained is None else failed.get(step.trained)
+            lacking = any(key in failed for key in step.needs)
             failure = Failure(step, "its training failed") if lacking else _attempt(worker, step, watcher)
             if failure is not None:
                 failed[step.key] = failure

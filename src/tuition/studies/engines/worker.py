@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tuition.base.errors import UserError
 from tuition.base.files import atomic_path
 from tuition.evaluation.predict import predict
 from tuition.evaluation.score import score_instances, summarise
-from tuition.models.load import LoadedModel, load_causal
+from tuition.models.load import LoadedModel, load_model
 from tuition.models.tokens import PromptTokenizer
-from tuition.models.tuners import TUNERS, Tuner
+from tuition.models.tuners import make_tuner
+from tuition.models.warm import Link, WarmModel
 from tuition.prompts.encode import answers as answers_of
 from tuition.prompts.encode import read_answer
 from tuition.prompts.fit import Fitted, LengthPolicy, TooLong, fit, ledger
-from tuition.studies.plan import EvaluateStep, TrainStep
+from tuition.prompts.types import Shown
+from tuition.splits import epoch
 from tuition.studies.results import PredictionRow
+from tuition.studies.steps import Earlier, EvaluateStep, TrainStep
 from tuition.studies.store import Store
 from tuition.studies.told import require_told, write_told
-from tuition.tasks import Instance
+from tuition.tasks import Instance, Task
 from tuition.training import train
-
-if TYPE_CHECKING:
-    from torch import nn
+from tuition.training.checkpoints import Checkpoint
 
 _MOST_NEW_TOKENS = 128
 """Tk-Instruct's limit of a target."""
@@ -39,44 +41,72 @@ class Worker:
         """Nothing is loaded until the first step needs it."""
         self._name, self._precision, self._store, self._say = model, precision, store, say
         self._loaded: LoadedModel | None = None
+        self._warm: WarmModel | None = None
 
     @property
     def loaded(self) -> LoadedModel:
         """The base model, loaded when first asked for."""
         if self._loaded is None:
             self._say(f"loading {self._name}")
-            self._loaded = load_causal(self._name, precision=self._precision, say=self._say)
+            self._loaded = load_model(self._name, precision=self._precision, say=self._say)
         return self._loaded
+
+    @property
+    def warm(self) -> WarmModel:
+        """The base model as what lends it to one step after another."""
+        if self._warm is None:
+            self._warm = WarmModel(self.loaded.model)
+        return self._warm
 
     def train(self, step: TrainStep, advance: Advance) -> str:
         """Tune on a step's labels and keep what was learnt; return a few words on it."""
         started = time.perf_counter()
-        tokens = self._tokens(step)
-        policy = self._policy(step, tokens.overhead, step.recipe.too_long)
-        fitted = [self._fit(step, row, policy, out) for row, out in step.rows()]
-        prompts = tokens([row.prompt for row in fitted if row.prompt is not None])
+        recipe, tokens = step.recipe, self._tokens(step)
+        policy = self._policy(step, tokens.overhead, recipe.too_long)
+        fitted = [
+            [self._fit(step, lesson.task, row, lesson.shown, policy, out) for row, out in lesson.rows()]
+            for lesson in step.lessons
+        ]
+        kept = [[row.prompt for row in lesson if row.prompt is not None] for lesson in fitted]
+        prompts = tokens([prompt for lesson in kept for prompt in lesson])
         if not prompts:
-            raise UserError(
-                f"every one of {len(fitted)} instances is longer than {policy.limit} tokens; raise max_length"
-            )
-        tuner: Tuner = TUNERS[step.recipe.tuner]()
-        tuned = tuner.attach(self.loaded.model, step.seed)
-        share = step.cost / (step.recipe.steps(step.labels) * min(step.recipe.batch_size, step.labels))
+            raise UserError(f"all {step.rows} instances are longer than {policy.limit} tokens; raise max_length")
+        mixed = _Mixed(step, [len(lesson) for lesson in kept])
+        tuner = make_tuner(recipe.tuner, recipe.tuner_options)
+        share = step.cost / (recipe.steps(step.rows) * min(recipe.batch_size, len(prompts)))
+        checkpoint = Checkpoint(self._store.checkpoint(step.key))
         try:
-            log = train(tuned, prompts, step.recipe, seed=step.seed, advance=lambda done: advance(done * share))
+            tuned = self.warm.learning(self._links(step.after), tuner, seed=step.seed, start=step.start)
+            log = train(
+                tuned,
+                prompts,
+                recipe,
+                seed=step.seed,
+                batches=mixed.batches(),
+                checkpoint=checkpoint,
+                advance=lambda done: advance(done * share),
+            )
             with atomic_path(self._store.adapter(step.key)) as folder:
                 folder.mkdir()
                 tuner.save(tuned, folder)
                 write_told(folder, step.encoding)
         finally:
-            tuner.detach(tuned)
+            self.warm.reset()
         self._store.finish(
             step.key,
             kind="train",
             **_labelled(step),
             seconds=time.perf_counter() - started,
-            details={"log": asdict(log), "fit": asdict(ledger(fitted)), "recipe": asdict(step.recipe)},
+            details={
+                "log": asdict(log),
+                "fit": asdict(ledger(row for lesson in fitted for row in lesson)),
+                "recipe": asdict(recipe),
+                "after": [earlier.key for earlier in step.after],
+                "rows": {lesson.task.name: len(rows) for lesson, rows in zip(step.lessons, kept, strict=True)},
+                "mixture": mixed.realised,
+            },
         )
+        checkpoint.remove()
         return f"loss {log.losses[0]:.2f} → {log.losses[-1]:.2f} in {log.steps} steps"
 
     def evaluate(self, step: EvaluateStep, advance: Advance) -> str:
@@ -84,22 +114,15 @@ class Worker:
         started = time.perf_counter()
         tokens = self._tokens(step)
         limit = step.new_tokens or self._answer_limit(step)
-        policy = self._policy(
-            step, limit + tokens.overhead - 1, "raise" if step.recipe.too_long == "raise" else "shorten"
-        )
-        fitted = [self._fit(step, row, policy) for row in step.instances]
+        too_long: TooLong = "raise" if step.recipe.too_long == "raise" else "shorten"
+        policy = self._policy(step, limit + tokens.overhead - 1, too_long)
+        fitted = [self._fit(step, step.task, row, step.shown, policy) for row in step.instances]
         prompts = tokens([row.prompt for row in fitted if row.prompt is not None])
         share = step.cost / len(step.instances)
-        tuner: Tuner | None = TUNERS[step.recipe.tuner]() if step.trained else None
-        module: nn.Module = self.loaded.model
-        if tuner is not None and step.trained is not None:
-            folder = self._store.adapter(step.trained)
-            require_told(folder, step.encoding)
-            module = tuner.load(module, folder)
         try:
             answers = predict(
                 self.loaded,
-                module,
+                self.warm.answering(self._links(step.after)),
                 prompts,
                 new_tokens=limit,
                 tokens=tokens,
@@ -107,8 +130,7 @@ class Worker:
                 advance=lambda done: advance(done * share),
             )
         finally:
-            if tuner is not None:
-                tuner.detach(module)
+            self.warm.reset()
         texts = [read_answer(answer.text, step.encoding) for answer in answers]
         right = [answers_of(step.task, row, step.encoding, seed=step.seed)[0] for row in step.instances]
         scores = score_instances(texts, right, step.metrics)
@@ -119,12 +141,22 @@ class Worker:
             "new_tokens": limit,
             "ended": sum(answer.ended for answer in answers),
             "generated_tokens": sum(answer.tokens for answer in answers),
+            "asked_otherwise": bool(step.after) and step.after[-1].encoding != step.encoding,
         }
         seconds = time.perf_counter() - started
         self._store.finish(
             step.key, kind="evaluate", **_labelled(step), seconds=seconds, details=details, scores=summary
         )
         return ", ".join(f"{score.metric} {score.value:.1f}" for score in summary)
+
+    def _links(self, after: Sequence[Earlier]) -> list[Link]:
+        """Return the chain of finished stages, each checked to be told as the plan has it."""
+        links = []
+        for earlier in after:
+            folder = self._store.adapter(earlier.key)
+            require_told(folder, earlier.encoding)
+            links.append(Link(make_tuner(earlier.tuner, earlier.tuner_options), folder, earlier.start))
+        return links
 
     def _tokens(self, step: TrainStep | EvaluateStep) -> PromptTokenizer:
         return self.loaded.tokens.in_chat() if step.encoding.chat else self.loaded.tokens
@@ -134,8 +166,17 @@ class Worker:
         most = min(step.recipe.max_length, context) if context else step.recipe.max_length
         return LengthPolicy(most, too_long, step.recipe.cut, room)
 
-    def _fit(self, step: TrainStep | EvaluateStep, row: Instance, policy: LengthPolicy, output: str = "") -> Fitted:
-        return fit(step.task, row, step.encoding, policy, self.loaded.tokens.count, output=output, seed=step.seed)
+    def _fit(
+        self,
+        step: TrainStep | EvaluateStep,
+        task: Task,
+        row: Instance,
+        shown: Shown,
+        policy: LengthPolicy,
+        output: str = "",
+    ) -> Fitted:
+        count = self.loaded.tokens.count
+        return fit(task, row, step.encoding, policy, count, output=output, shown=shown, seed=step.seed)
 
     def _answer_limit(self, step: EvaluateStep) -> int:
         """One and a half times the longest answer known from outside the test rows, and a little."""
@@ -145,8 +186,36 @@ class Worker:
         return min(_MOST_NEW_TOKENS, longest + longest // 2 + 4)
 
 
+class _Mixed:
+    """The order in which a mixture draws the rows of several tasks, and what became of it."""
+
+    def __init__(self, step: TrainStep, sizes: Sequence[int]) -> None:
+        self.realised: dict[str, Any] | None = None
+        self._step, self._sizes = step, sizes
+        self._starts = [sum(sizes[:at]) for at in range(len(sizes))]
+
+    def batches(self) -> Iterator[list[int]] | None:
+        """Return positions in the flat list of all tasks' rows, a list a step; None where every row counts alike."""
+        if self._step.mixture is None:
+            return None
+        names = [lesson.task.name for lesson in self._step.lessons]
+        first = epoch(self._step.mixture, self._sizes, self._step.seed, names=names)
+        self.realised = dataclasses.asdict(first.realised)
+        return self._drawn(names)
+
+    def _drawn(self, names: Sequence[str]) -> Iterator[list[int]]:
+        step = self._step
+        turn = 0
+        while True:
+            made = epoch(step.mixture, self._sizes, step.seed + turn, names=names)  # type: ignore[arg-type]
+            order = [self._starts[task] + row for task, row in made.order]
+            size = step.recipe.batch_size
+            yield from (order[at : at + size] for at in range(0, len(order), size))
+            turn += 1
+
+
 def _labelled(step: TrainStep | EvaluateStep) -> dict[str, Any]:
-    return {"task": step.task.name, "arm": step.arm, "labels": step.labels, "seed": step.seed}
+    return {"task": step.title, "arm": step.arm, "labels": step.labels, "seed": step.seed}
 
 
 def _rows(

@@ -1,0 +1,119 @@
+"""What adapters of `peft` have in common: attached by a configuration, stacked by stage, written as peft does it."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from peft import PeftConfig, PeftModel, get_peft_model
+from torch import nn
+
+from tuition.base.errors import UserError
+from tuition.base.seeds import derive_seed
+
+
+class Adapter:
+    """An adapter beside frozen weights. Several of a kind can stand on one model; only the newest learns."""
+
+    stacks: ClassVar[bool] = True
+    changes_base: ClassVar[bool] = False
+    title: ClassVar[str] = "the adapter"
+
+    def config(self, model: nn.Module) -> PeftConfig:
+        """Return peft's configuration of this adapter for `model`."""
+        raise NotImplementedError
+
+    def attach(self, model: nn.Module, seed: int) -> nn.Module:
+        """Return `model` with a fresh adapter drawn from `seed`; all weights that it had are frozen.
+
+        Raises:
+            UserError: the model has no layers for it.
+        """
+        older = _names(model)
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.manual_seed(derive_seed("adapter", seed))
+            try:
+                # The adapter takes the base's precision; the trainer keeps its fp32 masters.
+                if isinstance(model, PeftModel):
+                    model.add_adapter(_next(older), self.config(model), autocast_adapter_dtype=False)
+                    return _activate(model, learning=True)
+                tuned: nn.Module = get_peft_model(
+                    model, self.config(model), adapter_name=_next(older), autocast_adapter_dtype=False
+                )
+            except ValueError as error:
+                raise UserError(f"{self.title} cannot be attached: {error}") from error
+        return tuned
+
+    def save(self, tuned: nn.Module, folder: Path) -> None:
+        """Write the newest adapter as peft's own folder."""
+        saving: Any = tuned
+        newest = _names(tuned)[-1]
+        saving.save_pretrained(str(folder), selected_adapters=[newest])
+        # peft puts an adapter of any name but `default` into a folder of its own.
+        for file in (folder / newest).iterdir():
+            file.replace(folder / file.name)
+        (folder / newest).rmdir()
+
+    def load(self, model: nn.Module, folder: Path, *, learning: bool = False) -> nn.Module:
+        """Return `model` with the adapter from `folder` upon those that it has."""
+        name = _next(_names(model))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if isinstance(model, PeftModel):
+                model.load_adapter(str(folder), name, is_trainable=learning, autocast_adapter_dtype=False)
+                tuned: nn.Module = _activate(model, learning=learning)
+            else:
+                tuned = PeftModel.from_pretrained(
+                    model, str(folder), adapter_name=name, is_trainable=learning, autocast_adapter_dtype=False
+                )
+        return tuned if learning else tuned.eval()
+
+    def merge(self, tuned: nn.Module) -> nn.Module:
+        """Return the base with all adapters on it put into its own weights, computed in fp32 and then rounded."""
+        merging: Any = tuned
+        dtype = next(tuned.parameters()).dtype
+        _retype(tuned, torch.float32)
+        base: nn.Module = merging.merge_and_unload(adapter_names=_names(tuned))
+        _retype(base, dtype)
+        return _free(base)
+
+    def detach(self, tuned: nn.Module) -> nn.Module:
+        """Take all adapters off; the base's own weights were never touched."""
+        taking: Any = tuned
+        base: nn.Module = taking.unload()
+        return _free(base)
+
+
+def _names(model: nn.Module) -> list[str]:
+    return list(model.peft_config) if isinstance(model, PeftModel) else []
+
+
+def _next(older: list[str]) -> str:
+    return f"stage-{len(older)}"
+
+
+def _activate(model: PeftModel, *, learning: bool) -> nn.Module:
+    """Let all adapters of a model work, and only the newest learn."""
+    names = _names(model)
+    stacked: Any = model.base_model
+    stacked.set_adapter(names)
+    newest = f".{names[-1]}"
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(learning and (name.endswith(newest) or f"{newest}." in name))
+    module: nn.Module = model
+    return module
+
+
+def _retype(model: nn.Module, dtype: torch.dtype) -> None:
+    """Turn parameters alone into `dtype`: buffers, such as those of rotary positions, keep their precision."""
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(dtype)
+
+
+def _free(base: nn.Module) -> nn.Module:
+    for parameter in base.parameters():
+        parameter.requires_grad_(True)
+    return base

@@ -1,0 +1,40 @@
+"""IA³ (Liu et al. 2022, T-Few) through `peft`: learnt scales of keys, values and feed-forward activations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from peft import IA3Config, PeftConfig
+from torch import nn
+
+from tuition.base.errors import UserError
+from tuition.models.pairs import is_encoder_decoder
+from tuition.models.tuners.adapter import Adapter
+
+
+@dataclass(frozen=True, slots=True)
+class IA3(Adapter):
+    """One learnt factor a channel of keys, values and the feed-forward layer; they begin at 1, so nothing is drawn.
+
+    `modules` names the layers whose outputs are scaled and `feedforward` those whose inputs are, divided by commas;
+    left empty, they are peft's own choice for the architecture.
+    """
+
+    modules: str = ""
+    feedforward: str = ""
+    title: ClassVar[str] = "IA³"
+
+    def config(self, model: nn.Module) -> PeftConfig:
+        """Return the scales' configuration.
+
+        Raises:
+            UserError: only one of `modules` and `feedforward` is given.
+        """
+        if bool(self.modules) != bool(self.feedforward):
+            raise UserError("the tuner 'ia3': give `modules` and `feedforward` together, or neither")
+        feedforward = self.feedforward.split(",")
+        named: dict[str, Any] = {}
+        if self.modules:
+            named = {"target_modules": [*self.modules.split(","), *feedforward], "feedforward_modules": feedforward}
+        return IA3Config(task_type="SEQ_2_SEQ_LM" if is_encoder_decoder(model) else "CAUSAL_LM", **named)

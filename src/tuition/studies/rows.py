@@ -1,0 +1,169 @@
+"""Which tasks and rows a study trains and judges on: its collection opened, divided into seen and unseen, and cut."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tuition.base.errors import Problem, ProblemsError, UserError
+from tuition.base.seeds import named_random
+from tuition.prompts.types import Demonstration
+from tuition.splits import TaskLabels, divide_tasks, split_task
+from tuition.studies.spec import STARTER, StudySpec
+from tuition.tasks import Collection, Instance, Task
+from tuition.tasks.readers import open_collection
+from tuition.tasks.starter import STARTER_PATH
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRows:
+    """A task with its rows divided; `labels` is its pool in the order in which a seed draws from it."""
+
+    task: Task
+    rows: TaskLabels
+    seeded: bool
+
+    def labels(self, seed: int) -> tuple[Instance, ...]:
+        """Return the pool in the order of `seed`, or of the file: a budget is its beginning."""
+        pool = list(self.rows.pool)
+        if self.seeded:
+            named_random("labels", self.rows.task, seed).shuffle(pool)
+        return tuple(pool)
+
+    @property
+    def typical_outputs(self) -> tuple[str, ...]:
+        """Answers known from outside the test rows."""
+        known = tuple(out for row in self.rows.validation for out in row.outputs)
+        return known + tuple(example.output for example in self.task.positive_examples)
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRows:
+    """A study's tasks: those that are seen in earlier stages, and those that are judged."""
+
+    seen: tuple[TaskRows, ...]
+    unseen: tuple[TaskRows, ...]
+    demonstrations: Callable[[int], tuple[Demonstration, ...]]
+
+
+def study_collection(spec: StudySpec) -> Collection:
+    """Open the study's collection."""
+    chosen = spec.tasks.collection
+    return open_collection(STARTER_PATH if chosen == STARTER else Path(chosen).expanduser())
+
+
+def read_rows(spec: StudySpec) -> StudyRows:
+    """Read a study's tasks and divide their rows.
+
+    Raises:
+        UserError: the collection or a task cannot be read, tasks are too small, or a task is both seen and unseen; all
+            of these together.
+    """
+    collection = study_collection(spec)
+    seen, unseen = _names(spec, collection)
+    judged = _read(collection, unseen, lambda task: _judged(spec, task), spec)
+    lessons = _read(collection, seen, lambda task: _learnt(spec, task), spec) if _learns_seen(spec) else ()
+    others = [name for name in (seen or collection.names) if name not in set(unseen)]
+    return StudyRows(lessons, judged, lambda count: _demonstrations(collection, others, count))
+
+
+def _names(spec: StudySpec, collection: Collection) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of the seen and of the unseen tasks."""
+    choice = spec.tasks
+    unseen = _full(collection, choice.names)
+    seen = _full(collection, choice.seen)
+    if choice.split:
+        divided = divide_tasks(collection, choice.split, seed=choice.split_seed)
+        for listed, side, word in ((unseen, divided.unseen, "unseen"), (seen, divided.seen, "seen")):
+            if outside := [name for name in listed if name not in side]:
+                raise UserError(
+                    f"{collection.path}: {', '.join(outside[:5])}: named as {word}, but the split {choice.split!r} "
+                    f"has {'it' if len(outside) == 1 else 'them'} elsewhere; name tasks of that side, or none"
+                )
+        unseen, seen = unseen or divided.unseen, seen or divided.seen
+    elif not unseen:
+        unseen = tuple(name for name in collection.names if name not in set(seen))
+    if both := [name for name in seen if name in set(unseen)]:
+        raise UserError(f"{collection.path}: {', '.join(both[:5])}: seen in training and judged as unseen; choose one")
+    if not seen and _learns_seen(spec):
+        raise UserError(
+            f"{collection.path}: a stage learns on seen tasks and none is seen; name some under tasks.seen, or give "
+            "tasks.split, such as `list=default` or `category=Title Generation`"
+        )
+    return seen, unseen
+
+
+def _full(collection: Collection, names: Sequence[str]) -> tuple[str, ...]:
+    full = tuple(collection.full_name(name) for name in names)
+    if len(set(full)) != len(full):
+        raise UserError(f"{collection.path}: a task is named twice among {', '.join(full)}; name each once")
+    return full
+
+
+def _learns_seen(spec: StudySpec) -> bool:
+    return any(stage.on == "seen" for stages in spec.arms.values() for stage in stages)
+
+
+def _judged(spec: StudySpec, task: Task) -> TaskLabels:
+    return split_task(
+        task,
+        test=spec.judge.test,
+        validation=spec.judge.validation,
+        order=spec.tasks.order,
+        labels=max(spec.labels),
+        over=spec.tasks.over,
+    )
+
+
+def _learnt(spec: StudySpec, task: Task) -> TaskLabels:
+    """Every row of a seen task may be learnt, since none of them judges; repeats of one content are left out."""
+    rows = split_task(task, test=1, validation=0, order=spec.tasks.order)
+    return dataclasses.replace(rows, pool=(*rows.test, *rows.pool), test=())
+
+
+def _read(
+    collection: Collection, names: Sequence[str], divide: Callable[[Task], TaskLabels], spec: StudySpec
+) -> tuple[TaskRows, ...]:
+    """Read tasks and divide each; what is wrong with any of them is told together."""
+    made: list[TaskRows] = []
+    problems: list[Problem] = []
+    refused: list[str] = []
+    for name in names:
+        try:
+            task = collection[name]
+            made.append(TaskRows(task, divide(task), spec.tasks.order == "seeded"))
+        except ProblemsError as error:
+            problems += error.problems
+        except UserError as error:
+            refused.append(str(error))
+    if problems:
+        raise ProblemsError(problems)
+    if refused:
+        raise UserError("\n".join(refused))
+    return tuple(made)
+
+
+def _demonstrations(collection: Collection, names: Sequence[str], count: int) -> tuple[Demonstration, ...]:
+    """Return one worked example of each of `count` other tasks, always the same ones (Ye et al. 2023, ICIL).
+
+    Raises:
+        UserError: the collection has too few other tasks with a definition and an example.
+    """
+    order = list(names)
+    named_random("demonstrations").shuffle(order)
+    made: list[Demonstration] = []
+    for name in order:
+        if len(made) == count:
+            break
+        task = collection[name]
+        if task.definition and task.positive_examples:
+            example = task.positive_examples[0]
+            made.append(Demonstration(task.definition, example.input, example.output))
+    if len(made) < count:
+        raise UserError(
+            f"{collection.path}: {count} demonstrations of other tasks are asked for and {len(made)} other tasks "
+            "have a definition and an example; use a larger collection, or an encoding without demonstrations"
+        )
+    return tuple(made)

@@ -1,0 +1,144 @@
+"""The steps of a plan: training on labels, and judging on test rows; each with the key that its result is kept by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tuition.models.recipes import Recipe
+from tuition.models.warm import Start
+from tuition.prompts.encode import encode
+from tuition.prompts.types import NOTHING_SHOWN, Encoding, Shown
+from tuition.splits.mixtures import Mixture
+from tuition.tasks import Instance, Task
+
+_DECODE_COST, _LEARN_COST, _CHARACTERS_A_TOKEN = 2.0, 3.0, 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What one task gives to a training step: its labelled rows, each with the output to learn."""
+
+    task: Task
+    instances: tuple[Instance, ...]
+    outputs: tuple[str, ...]
+    shown: Shown = NOTHING_SHOWN
+
+    def rows(self) -> list[tuple[Instance, str]]:
+        """The instances, each with the output to learn."""
+        return list(zip(self.instances, self.outputs, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A training step on which another step builds: its key, and how its weights are put to use."""
+
+    key: str
+    tuner: str
+    tuner_options: Mapping[str, Any]
+    start: Start
+    encoding: Encoding
+
+
+@dataclass(frozen=True, slots=True)
+class TrainStep:
+    """Tune a model on labels of one task or of several; `after` are the stages before, the first of them first.
+
+    `labels` is the budget a task; `mixture` says how often each of several tasks is drawn, None for every row alike.
+    """
+
+    key: str
+    lessons: tuple[Lesson, ...]
+    encoding: Encoding
+    recipe: Recipe
+    arm: str
+    labels: int
+    seed: int
+    start: Start = "auto"
+    after: tuple[Earlier, ...] = ()
+    mixture: Mixture | None = None
+
+    @property
+    def title(self) -> str:
+        """The task's name, or how many tasks there are."""
+        return self.lessons[0].task.name if len(self.lessons) == 1 else f"{len(self.lessons)} tasks"
+
+    @property
+    def rows(self) -> int:
+        """How many labelled rows are learnt."""
+        return sum(len(lesson.instances) for lesson in self.lessons)
+
+    @property
+    def earlier(self) -> Earlier:
+        """This step as later ones build on it."""
+        recipe = self.recipe
+        return Earlier(self.key, recipe.tuner, recipe.tuner_options, self.start, self.encoding)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The keys of the steps that must be finished before."""
+        return tuple(earlier.key for earlier in self.after)
+
+    @property
+    def cost(self) -> float:
+        """A rough estimate of the work, in tokens run forward."""
+        told = [
+            encode(lesson.task, row, self.encoding, output=out, shown=lesson.shown, seed=self.seed)
+            for lesson in self.lessons
+            for row, out in lesson.rows()[:20]
+        ]
+        rows = sum(len(prompt.body) + len(prompt.target) for prompt in told) / len(told)
+        prefix = sum(len(prompt.prefix) for prompt in told) / len(told)
+        size = min(self.recipe.batch_size, self.rows)
+        prefixes = min(size, len(self.lessons)) if self.recipe.share_prefix else size
+        return _LEARN_COST * self.recipe.steps(self.rows) * (prefixes * prefix + size * rows) / _CHARACTERS_A_TOKEN
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateStep:
+    """Let a model (the last of `after`, or the base) answer one task's test rows, and score the answers.
+
+    `typical_outputs` are answers from outside the test set, from which an automatic answer limit is taken.
+    """
+
+    key: str
+    task: Task
+    instances: tuple[Instance, ...]
+    encoding: Encoding
+    recipe: Recipe
+    metrics: tuple[str, ...]
+    new_tokens: int | None
+    typical_outputs: tuple[str, ...]
+    arm: str
+    labels: int
+    seed: int
+    after: tuple[Earlier, ...] = ()
+    shown: Shown = NOTHING_SHOWN
+
+    @property
+    def title(self) -> str:
+        """The task's name."""
+        return self.task.name
+
+    @property
+    def trained(self) -> str | None:
+        """The key of the training step whose model is judged; None for the base."""
+        return self.after[-1].key if self.after else None
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The keys of the steps that must be finished before."""
+        return tuple(earlier.key for earlier in self.after)
+
+    @property
+    def cost(self) -> float:
+        """A rough estimate of the work, in tokens run forward."""
+        told = sum(len(row.input) for row in self.instances) / _CHARACTERS_A_TOKEN
+        longest = max((len(out) for out in self.typical_outputs), default=40) / _CHARACTERS_A_TOKEN
+        # An untrained model runs to its limit; a trained one answers about as long as the references are.
+        answer = longest if self.after else 1.5 * longest + 4
+        return told + _DECODE_COST * len(self.instances) * answer
+
+
+Step = TrainStep | EvaluateStep

@@ -1,0 +1,75 @@
+"""Checkpoints: the state of a run of training between two steps, from which it goes on as if it had never stopped."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from tuition.base.errors import UserError
+from tuition.base.files import atomic_path
+from tuition.training.optimiser import MasterOptimiser
+
+_STATE, _FACTS = "state.safetensors", "progress.json"
+_RANDOM = "random"
+
+
+@dataclass(slots=True)
+class Checkpoint:
+    """Where a run keeps its state, and how often: every `seconds`, and when it is asked to stop.
+
+    The folder always holds one whole state or none.
+    """
+
+    folder: Path
+    seconds: float = 120.0
+    _last: float = 0.0
+
+    def begin(self, optimiser: MasterOptimiser) -> list[float]:
+        """Take up the kept state, if there is one; return the losses of the steps that were done.
+
+        Raises:
+            UserError: the state cannot be read.
+        """
+        self._last = time.monotonic()
+        if not self.folder.is_dir():
+            return []
+        try:
+            facts = orjson.loads((self.folder / _FACTS).read_bytes())
+            state = load_file(self.folder / _STATE)
+            torch.set_rng_state(state.pop(_RANDOM))
+            optimiser.restore(state)
+            losses: list[float] = [float.fromhex(loss) for loss in facts["losses"]]
+        except (OSError, SafetensorError, orjson.JSONDecodeError, KeyError, ValueError, RuntimeError) as error:
+            raise UserError(
+                f"{self.folder}: this training's kept state cannot be used ({error}); remove the folder to start anew"
+            ) from error
+        return losses
+
+    def due(self) -> bool:
+        """Whether it is time to keep the state again."""
+        return time.monotonic() - self._last >= self.seconds
+
+    def keep(self, optimiser: MasterOptimiser, losses: Sequence[float]) -> None:
+        """Keep the state after as many steps as there are losses, whole or not at all."""
+        state = {name: value.contiguous().cpu() for name, value in optimiser.state().items()}
+        state[_RANDOM] = torch.get_rng_state()
+        with atomic_path(self.folder) as made:
+            made.mkdir()
+            try:
+                save_file(state, made / _STATE)
+            except SafetensorError as error:
+                raise OSError(str(error)) from error
+            (made / _FACTS).write_bytes(orjson.dumps({"losses": [loss.hex() for loss in losses]}))
+        self._last = time.monotonic()
+
+    def remove(self) -> None:
+        """Forget the state: the run is finished."""
+        shutil.rmtree(self.folder, ignore_errors=True)

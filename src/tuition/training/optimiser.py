@@ -1,0 +1,85 @@
+"""Optimisers with fp32 masters: weights that compute in bfloat16 learn in fp32, where small steps are not lost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+
+from tuition.models.recipes import Recipe
+
+
+class MasterOptimiser:
+    """A recipe's optimiser over fp32 copies of the trainable parameters; fp32 parameters are their own masters."""
+
+    def __init__(self, parameters: Iterable[torch.nn.Parameter], recipe: Recipe) -> None:
+        """Copy what needs copying; the copies live as long as the optimiser."""
+        self.parameters = [parameter for parameter in parameters if parameter.requires_grad]
+        self._masters = [
+            parameter if parameter.dtype == torch.float32 else parameter.detach().float().requires_grad_(True)
+            for parameter in self.parameters
+        ]
+        self._optimiser = _make(self._masters, recipe)
+
+    def step(self, learning_rate: float, max_gradient_norm: float) -> float:
+        """Clip the gradients, take one step, clear them; return their norm before clipping.
+
+        Where the norm is no number, no step is taken and the weights stay as they are.
+        """
+        for parameter, master in zip(self.parameters, self._masters, strict=True):
+            if master is not parameter and parameter.grad is not None:
+                master.grad = parameter.grad.float()
+        norm = float(torch.nn.utils.clip_grad_norm_(self._masters, max_gradient_norm))
+        if math.isfinite(norm):
+            for group in self._optimiser.param_groups:
+                group["lr"] = learning_rate
+            self._optimiser.step()
+        self.clear()
+        with torch.no_grad():
+            for parameter, master in zip(self.parameters, self._masters, strict=True):
+                if master is not parameter:
+                    parameter.copy_(master)
+        return norm
+
+    def clear(self) -> None:
+        """Forget all gradients."""
+        for parameter, master in zip(self.parameters, self._masters, strict=True):
+            parameter.grad = master.grad = None
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Return all that the next step depends on, as named tensors: masters, moments, counts of steps."""
+        told = {f"master.{at}": master.detach() for at, master in enumerate(self._masters)}
+        for at, moments in self._optimiser.state_dict()["state"].items():
+            for name, value in moments.items():
+                told[f"moment.{at}.{name}"] = value if isinstance(value, torch.Tensor) else torch.tensor(value)
+        return told
+
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        """Take up what `state` told, in weights and moments.
+
+        Raises:
+            ValueError: it is another model's.
+        """
+        masters = [state[f"master.{at}"] for at in range(len(self._masters)) if f"master.{at}" in state]
+        if [kept.shape for kept in masters] != [own.shape for own in self._masters]:
+            raise ValueError("the kept state belongs to another set of weights")
+        with torch.no_grad():
+            for parameter, master, kept in zip(self.parameters, self._masters, masters, strict=True):
+                master.copy_(kept)
+                if master is not parameter:
+                    parameter.copy_(master)
+        moments: dict[int, dict[str, Any]] = {}
+        for name, value in state.items():
+            if name.startswith("moment."):
+                _, at, key = name.split(".", 2)
+                moments.setdefault(int(at), {})[key] = value
+        whole = self._optimiser.state_dict()
+        self._optimiser.load_state_dict({**whole, "state": moments})
+
+
+def _make(masters: list[torch.nn.Parameter] | list[torch.Tensor], recipe: Recipe) -> torch.optim.Optimizer:
+    if recipe.optimiser == "adafactor":
+        return torch.optim.Adafactor(masters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+    return torch.optim.AdamW(masters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, betas=(0.9, 0.999))

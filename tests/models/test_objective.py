@@ -1,0 +1,82 @@
+"""Micro-batches of any make: the same loss and gradients as rows run one by one."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.models.architectures import build
+from tests.models.test_prefix import ragged
+from tuition.models.batches import collate
+from tuition.models.objective import Objective
+from tuition.models.prefix import TargetLoss, sharing_is_exact
+from tuition.models.tokens import TokenizedPrompt
+
+
+def mixed() -> list[TokenizedPrompt]:
+    """Rows of three tasks, one of them alone with its prefix, in no order."""
+    first = ragged(9, [3, 5, 2, 4], [2, 1, 3, 2], seed=1)
+    second = ragged(6, [7, 1], [1, 4], seed=2)
+    third = ragged(12, [4], [2], seed=3)
+    return [first[0], second[0], first[1], third[0], first[2], second[1], first[3]]
+
+
+def gradients(objective: Objective, runs: list[list[TokenizedPrompt]]) -> tuple[float, torch.Tensor]:
+    objective.zero_grad()
+    total = 0.0
+    for run in runs:
+        loss = objective(run)
+        loss.backward()
+        total += float(loss.detach())
+    return total, torch.cat([p.grad.flatten() for p in objective.parameters() if p.grad is not None])
+
+
+@pytest.mark.parametrize("tokens", [10_000, 60, 25, 1])
+@pytest.mark.parametrize("share", [True, False])
+@pytest.mark.parametrize("architecture", ["llama", "gemma3", "gpt2"])
+def test_grouped_rows_have_the_loss_and_gradients_of_rows_run_alone(
+    architecture: str, share: bool, tokens: int
+) -> None:
+    model = build(architecture)
+    plain = Objective(model, share_prefix=False)
+    alone = gradients(plain, [[TokenizedPrompt((), r.prefix + r.body, r.target)] for r in mixed()])
+    objective = Objective(model, share_prefix=share)
+    assert objective.shares is share
+    grouped = gradients(objective, objective.micro_batches(mixed(), tokens))
+    assert grouped[0] == pytest.approx(alone[0], rel=1e-5)
+    assert torch.allclose(grouped[1], alone[1], rtol=1e-3, atol=1e-4)
+
+
+def test_a_run_keeps_to_its_budget_of_tokens_and_loses_no_row() -> None:
+    objective = Objective(build("llama"), share_prefix=True)
+    for tokens in (15, 25, 60):
+        runs = objective.micro_batches(mixed(), tokens)
+        assert sorted(r.prefix + r.body + r.target for run in runs for r in run) == sorted(r.ids for r in mixed())
+        for run in runs:
+            size = len(run[0].prefix) + len(run) * max(len(r.body) + len(r.target) for r in run)
+            assert size <= tokens or len(run) == 1
+            assert len({r.prefix for r in run}) == 1
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gpt2", "qwen2", "neox", "opt"])
+def test_a_packed_sequence_under_gradient_checkpointing_equals_the_plain_path(architecture: str) -> None:
+    model = build(architecture)
+    rows = ragged(11, [1, 9, 4], [5, 1, 3])
+    plain = TargetLoss(model, share_prefix=False)
+    plain(collate(rows)).backward()
+    wanted = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+    told = float(plain(collate(rows)).detach())
+    model.zero_grad()
+    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    packed = TargetLoss(model, share_prefix=True, packed=True).train()
+    loss = packed(collate(rows))
+    loss.backward()
+    assert float(loss.detach()) == pytest.approx(told, rel=1e-5)
+    for name, parameter in model.named_parameters():
+        if parameter.grad is not None:
+            assert torch.allclose(parameter.grad, wanted[name], rtol=1e-3, atol=1e-4), name
+
+
+def test_windows_are_not_packed() -> None:
+    assert not sharing_is_exact(build("gemma3"), packed=True)
+    assert sharing_is_exact(build("llama"), packed=True)

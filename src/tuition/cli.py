@@ -64,6 +64,71 @@ def demo(
 
 
 @app.command()
+def learn(
+    path: Annotated[Path, typer.Argument(help="A collection's path, or `starter`.")],
+    labels: Annotated[str, typer.Option(help="Label budgets a task.")] = "0,16,64",
+    setting: Annotated[str, typer.Option(help="single-task, multi-task, cross-task or in-context.")] = "single-task",
+    task: Annotated[list[str] | None, typer.Option(help="A task's name or unique beginning; repeat for more.")] = None,
+    encoding: Annotated[
+        list[str] | None, typer.Option("--encoding", "-e", help="How tasks are told; repeat to compare arms.")
+    ] = None,
+    tuner: Annotated[str, typer.Option(help="lora, full, ia3 or prompt.")] = "lora",
+    recipe: Annotated[str, typer.Option(help="A recipe's name; by default the tuner's for small data.")] = "",
+    model: Annotated[str | None, typer.Option(help="Embedded alias, model folder, .gguf file or hub id.")] = None,
+    split: Annotated[str, typer.Option(help="Which tasks are seen, as `tuition split --by` has it.")] = "",
+    seen_labels: Annotated[int, typer.Option(help="Labels of each seen task that are learnt first.", min=0)] = 0,
+    test: Annotated[int, typer.Option(help="Test rows a task.", min=1)] = 100,
+    validation: Annotated[int, typer.Option(help="Validation rows a task.", min=0)] = 10,
+    seeds: Annotated[str, typer.Option(help="Seeds, divided by commas.")] = "1",
+    order: Annotated[str, typer.Option(help="seeded or file: how rows are divided.")] = "seeded",
+    capped: Annotated[bool, typer.Option("--capped", help="Small tasks give what they have.")] = False,
+    out: Annotated[Path, typer.Option(help="Where results and the report go.")] = Path("tuition-learn"),
+    json: Json = False,
+) -> None:
+    """Learn tasks on growing budgets of labels, in any setting, and show the learning curves."""
+    from tuition.commands.learn import LearnChoice, learn_study
+    from tuition.commands.study import run_and_report
+
+    choice = LearnChoice(
+        path, tuple(task or ()), labels, setting, tuple(encoding or ["definition+2-positive"]), tuner, recipe, model,
+        split, seen_labels, test, validation, seeds, order, capped,
+    )  # fmt: skip
+    raise typer.Exit(run_and_report(learn_study(choice), out, as_json=json))
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="A folder that run, learn or demo made.")],
+    to: Annotated[Path, typer.Option(help="The folder to make.")],
+    task: Annotated[str | None, typer.Option(help="Which task's model.")] = None,
+    arm: Annotated[str | None, typer.Option(help="Which arm's.")] = None,
+    labels: Annotated[int | None, typer.Option(help="At which budget; the largest by default.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Under which seed; the first by default.")] = None,
+    merge: Annotated[bool, typer.Option("--merge", help="Put what was learnt into the weights.")] = False,
+) -> None:
+    """Leave with a trained model: an ordinary Hugging Face folder with a card."""
+    from tuition.commands.export import export_and_print
+
+    export_and_print(run, to, task=task, arm=arm, labels=labels, seed=seed, merge=merge)
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Argument(help="A folder that export made.")],
+    tasks: Annotated[Path | None, typer.Option(help="A collection whose instances are answered.")] = None,
+    input: Annotated[str | None, typer.Option(help="One text to answer.")] = None,  # noqa: A002
+    task: Annotated[str | None, typer.Option(help="Which task, where there are several.")] = None,
+    limit: Annotated[int | None, typer.Option(help="At most so many instances of a task.", min=1)] = None,
+    format: Annotated[str | None, typer.Option(help="The collection's format, where names do not tell.")] = None,  # noqa: A002
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Answer with an exported model, asked by the encoding that it learnt by."""
+    from tuition.commands.predict import predict_and_print
+
+    predict_and_print(model, tasks=tasks, task=task, text=input, limit=limit, format=format, as_json=json)
+
+
+@app.command()
 def run(
     study: Annotated[Path, typer.Argument(help="The study's YAML file.")],
     out: Annotated[Path | None, typer.Option(help="Where results go; runs/<study's name> by default.")] = None,
@@ -80,12 +145,49 @@ def run(
 @app.command()
 def check(
     path: Annotated[Path, typer.Argument(help="A collection: a folder, a checkout or one file.")],
+    encoding: Annotated[str | None, typer.Option("--encoding", "-e", help="Judge prompts told in this way.")] = None,
+    model: Annotated[str | None, typer.Option(help="Judge prompts by this model's tokenizer.")] = None,
+    max_length: Annotated[int | None, typer.Option(help="Tokens that a prompt may have.", min=1)] = None,
+    skip: Annotated[list[str] | None, typer.Option(help="An audit to leave out; repeat for more.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Print every finding, not the first few of a kind.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where there are warnings.")] = False,
     json: Json = False,
 ) -> None:
-    """Read a whole collection and list every problem in it."""
-    from tuition.commands.check import check_and_print
+    """Read a whole collection; list its problems, leaks, duplicates and oddities, and prompts that do not fit."""
+    from tuition.commands.check import PromptChoice, check_and_print
 
-    raise typer.Exit(check_and_print(path, as_json=json))
+    prompts = PromptChoice(encoding, model, max_length)
+    code = check_and_print(path, as_json=json, prompts=prompts, skip=tuple(skip or ()), every=every, strict=strict)
+    raise typer.Exit(code)
+
+
+@app.command()
+def stats(
+    paths: Annotated[list[Path], typer.Argument(help="Collections: folders, checkouts or files.")],
+    format: Annotated[str | None, typer.Option(help="Their format, if it is not to be told from the paths.")] = None,  # noqa: A002
+    model: Annotated[str | None, typer.Option(help="Whose tokens lengths are counted in, besides words.")] = None,
+    published: Annotated[bool, typer.Option("--published", help="Put the papers' own figures beside.")] = False,
+    json: Json = False,
+) -> None:
+    """Count tasks, types, languages, labels by budget and lengths, as the papers' tables do."""
+    from tuition.commands.stats import print_statistics
+
+    print_statistics(paths, format=format, model=model, published=published, as_json=json)
+
+
+@app.command()
+def convert(
+    src: Annotated[Path, typer.Argument(help="A collection in any format that can be read.")],
+    dst: Annotated[Path, typer.Argument(help="The new folder, or one .jsonl file for chat and alpaca.")],
+    to: Annotated[str, typer.Option(help="superni, jsonl, chat or alpaca.")],
+    format: Annotated[str | None, typer.Option(help="The source's format, if not to be told from its path.")] = None,  # noqa: A002
+    force: Annotated[bool, typer.Option("--force", help="Replace what DST holds.")] = False,
+    json: Json = False,
+) -> None:
+    """Write a collection in another format, and say what that format could not hold."""
+    from tuition.commands.convert import convert_and_print
+
+    convert_and_print(src, dst, to, format=format, force=force, as_json=json)
 
 
 @app.command()
@@ -112,6 +214,30 @@ def show(
         print_prompts_as_json(rows, encoding, chat=chat)
     else:
         show_prompt(rows, encoding, instance, model, chat=chat)
+
+
+@app.command()
+def split(
+    path: Annotated[Path, typer.Argument(help="A collection: a folder, a checkout or one file.")],
+    by: Annotated[
+        str,
+        typer.Option(
+            help="category=…, dataset=…, task=…, cluster=…, list=… (a name or file), random, random=12 or"
+            " random=2/category; without '=' each category (dataset, …) in turn."
+        ),
+    ],
+    seed: Annotated[int, typer.Option(help="Decides random tasks.")] = 0,
+    disjoint_sources: Annotated[
+        bool, typer.Option("--disjoint-sources", help="Exclude seen tasks with an unseen one's source dataset.")
+    ] = False,
+    rows: Annotated[str, typer.Option(help="Rows of each task whose inputs are compared: a number or all.")] = "1000",
+    write: Annotated[Path | None, typer.Option(help="Write train_tasks.txt, test_tasks.txt, … here.")] = None,
+    json: Json = False,
+) -> None:
+    """Divide tasks into seen and unseen ones, and show what they share all the same."""
+    from tuition.commands.splits import SplitRequest, split_and_print
+
+    split_and_print(SplitRequest(path, by, seed, disjoint_sources, rows), as_json=json, write=write)
 
 
 @app.command()

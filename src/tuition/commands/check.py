@@ -1,28 +1,158 @@
-"""`tuition check`: every problem of a collection, for people or machines."""
+"""`tuition check`: every problem of a collection and whatever in it would mislead, for people or machines."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from rich.markup import escape
+from rich.table import Table
 
-from tuition.commands.console import console, print_json
-from tuition.tasks.check import check_collection
+from tuition.audit import AUDITS, AuditFinding, audit_collection
+from tuition.audit.audit import Audit
+from tuition.audit.finding import SEVERITIES, worst_first
+from tuition.base.errors import ProblemsError, clip
+from tuition.commands.console import console, notes, print_json
+from tuition.tasks.check import CheckReport, check_collection
+from tuition.tasks.readers import open_collection
+
+_SHOWN = 5
+_DEFAULT_ENCODING, _DEFAULT_MODEL, _DEFAULT_RECIPE = "definition+2-positive", "smollm2-135m", "small-data"
 
 
-def check_and_print(path: Path, *, as_json: bool) -> int:
-    """Read all of a collection and print every problem; return 2 where there is an error, 0 where there is none."""
+@dataclass(frozen=True, slots=True)
+class PromptChoice:
+    """How prompts are told and measured. Where any of the three is given, the others stand at their defaults."""
+
+    encoding: str | None = None
+    model: str | None = None
+    max_length: int | None = None
+
+    def audits(self) -> list[Audit]:
+        """Return the audits of prompts that are asked for; none if nothing is given.
+
+        Raises:
+            UserError: no such encoding or model, or its tokenizer cannot be loaded.
+        """
+        if self.encoding is None and self.model is None and self.max_length is None:
+            return []
+        from tuition.audit.lengths import length_audit
+        from tuition.audit.round_trips import round_trip_audit
+        from tuition.prompts.encodings import find_encoding
+
+        encoding = find_encoding(self.encoding or _DEFAULT_ENCODING)
+        from tuition.models.load import load_tokens
+        from tuition.models.recipes import RECIPES
+
+        model = self.model or _DEFAULT_MODEL
+        tokens = load_tokens(model, say=lambda text: notes().print(escape(text), style="dim"))
+        length = RECIPES[_DEFAULT_RECIPE].max_length if self.max_length is None else self.max_length
+        return [length_audit(encoding, tokens, length), round_trip_audit(tokens, model)]
+
+
+def check_and_print(
+    path: Path,
+    *,
+    as_json: bool,
+    prompts: PromptChoice | None = None,
+    skip: Sequence[str] = (),
+    every: bool = False,
+    strict: bool = False,
+) -> int:
+    """Read all of a collection and print what is found in it.
+
+    Args:
+        path: the collection.
+        as_json: print a list of findings, all of them, in place of tables.
+        prompts: an encoding, model and length to judge the tasks' prompts by.
+        skip: the audits that are left out, by name.
+        every: print every finding, not the first few of each kind.
+        strict: let warnings fail too.
+
+    Returns:
+        The exit code: 2 where there is an error, else 1 where there is a warning and `strict` is set, else 0.
+
+    Raises:
+        UserError: no such audit, encoding or model.
+    """
+    audits = _chosen(skip) + (prompts.audits() if prompts is not None else [])
     report = check_collection(path)
+    findings = worst_first([*_read(report), *_audited(path, report, audits)])
     if as_json:
-        print_json(report.findings())
+        print_json([finding.plain() for finding in findings])
     else:
-        out = console()
-        for problem in report.problems:
-            out.print(escape(str(problem)), soft_wrap=True)
-        errors, warnings = len(report.errors), len(report.warnings)
-        out.print(
-            f"{escape(str(report.path))}: {report.tasks} tasks, {report.instances} sound instances; "
-            f"{errors} errors, {warnings} warnings",
-            soft_wrap=True,
+        _print(report, findings, _SHOWN if not every else len(findings))
+    found = {finding.severity for finding in findings}
+    return 2 if "error" in found else 1 if strict and "warning" in found else 0
+
+
+def _chosen(skip: Sequence[str]) -> list[Audit]:
+    for name in skip:
+        AUDITS[name]  # an unknown name is refused here
+    return [AUDITS[name] for name in AUDITS if name not in skip]
+
+
+def _read(report: CheckReport) -> list[AuditFinding]:
+    return [
+        AuditFinding(
+            problem.kind,
+            problem.severity,
+            () if problem.task is None else (problem.task,),
+            problem.count,
+            problem.where,
+            f"{problem.found}; {problem.expected}",
         )
-    return 2 if report.errors else 0
+        for problem in report.problems
+    ]
+
+
+def _audited(path: Path, report: CheckReport, audits: Sequence[Audit]) -> list[AuditFinding]:
+    try:
+        collection = open_collection(path)
+    except ProblemsError:
+        if report.errors:  # why it cannot be opened has been told
+            return []
+        raise
+    return audit_collection(collection, audits)
+
+
+def _print(report: CheckReport, findings: Sequence[AuditFinding], shown: int) -> None:
+    out = console()
+    kinds = [(kind, list(group)) for kind, group in groupby(_by_kind(findings), key=lambda finding: finding.kind)]
+    if len(kinds) > 1:
+        out.print(_table(kinds))
+    for kind, group in kinds:
+        out.print(f"\n{escape(kind)}", style="bold")
+        for finding in group[:shown]:
+            out.print(f"{finding.severity}: {escape(str(finding))}", soft_wrap=True)
+        if len(group) > shown:
+            out.print(f"… and {len(group) - shown} more findings of this kind (--all shows them)")
+    counts = {severity: sum(finding.severity == severity for finding in findings) for severity in SEVERITIES}
+    out.print(
+        f"{escape(str(report.path))}: {report.tasks} tasks, {report.instances} sound instances; "
+        f"{counts['error']} errors, {counts['warning']} warnings, {counts['note']} notes",
+        soft_wrap=True,
+    )
+
+
+def _by_kind(findings: Sequence[AuditFinding]) -> list[AuditFinding]:
+    """Return the findings kind by kind, in the order in which the kinds first stand."""
+    first: dict[str, int] = {}
+    for finding in findings:
+        first.setdefault(finding.kind, len(first))
+    return sorted(findings, key=lambda finding: first[finding.kind])
+
+
+def _table(kinds: Sequence[tuple[str, Sequence[AuditFinding]]]) -> Table:
+    table = Table("kind", "severity", box=None, pad_edge=False)
+    for column in ("findings", "tasks", "places"):
+        table.add_column(column, justify="right")
+    for kind, group in kinds:
+        for severity, found in groupby(group, key=lambda finding: finding.severity):
+            weighed = list(found)
+            tasks = {task for finding in weighed for task in finding.tasks}
+            places = sum(finding.count for finding in weighed)
+            table.add_row(escape(clip(kind)), severity, str(len(weighed)), str(len(tasks)), str(places))
+    return table

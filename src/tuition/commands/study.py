@@ -89,6 +89,7 @@ def run_and_report(spec: StudySpec, out: Path, *, as_json: bool = False) -> int:
     with open_store(out) as store:
         with RunProgress(notes()) as progress:
             plan = plan_study(spec, progress)
+            store.write_study(spec.model_dump_json(indent=2))
             progress.expect(measure(plan, store))
             failures = run_plan(plan, store, progress)
         results = gather(plan, store)

@@ -33,7 +33,7 @@ STARTER = "starter"
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
 
 
 def _known(registry: Any) -> BeforeValidator:
@@ -107,6 +107,8 @@ def _mixture(value: object) -> object:
         if unknown := sorted(set(settings) - known):
             raise ValueError(f"unknown settings {', '.join(unknown)}; a mixture has {', '.join(sorted(known))}")
         changes: dict[str, Any] = settings
+        if isinstance(changes.get("temperature"), str):  # how JSON holds the infinity that `uniform` is
+            changes["temperature"] = float(changes["temperature"])
         return dataclasses.replace(chosen, **changes)
     except UserError as error:
         raise ValueError(str(error)) from error

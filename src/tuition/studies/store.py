@@ -19,11 +19,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
 from tuition.base.errors import UserError
-from tuition.base.files import atomic_path
+from tuition.base.files import atomic_path, write_atomically
 from tuition.evaluation.score import Score
 from tuition.studies.results import PredictionRow
 
-_DATABASE = "store.sqlite"
+_DATABASE, _STUDY = "store.sqlite", "study.json"
 
 
 class _Base(DeclarativeBase):
@@ -124,6 +124,24 @@ class Store:
         with self._session() as session:
             session.merge(row)
             session.commit()
+
+    def write_study(self, text: str) -> None:
+        """Keep the study that is run here, as JSON, so that its results can be found again by what they are."""
+        write_atomically(self.folder / _STUDY, text.encode())
+
+    def read_study(self) -> str:
+        """Return the study that was run here.
+
+        Raises:
+            UserError: none was, or its file cannot be read.
+        """
+        try:
+            return (self.folder / _STUDY).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(
+                f"{self.folder / _STUDY}: cannot be read ({error}); "
+                "name a folder that `tuition run`, `learn` or `demo` made"
+            ) from error
 
     def adapter(self, key: str) -> Path:
         """Return the folder of what a training step learnt."""

@@ -48,8 +48,8 @@ def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
 
 
-_Loader.add_constructor(f"{_TAG}int", _integer)  # type: ignore[type-var]
-_Loader.add_constructor(f"{_TAG}map", _mapping)  # type: ignore[type-var]
+_Loader.add_constructor(f"{_TAG}int", _integer)
+_Loader.add_constructor(f"{_TAG}map", _mapping)
 
 
 def load_yaml(text: str) -> Any:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from tuition.base.errors import UserError
 from tuition.studies.engines import Failure, Watcher
 from tuition.studies.engines.worker import Worker
+from tuition.studies.estimate import estimate
 from tuition.studies.plan import Plan
 from tuition.studies.steps import Step, TrainStep
 from tuition.studies.store import Store
@@ -22,6 +23,8 @@ class LocalEngine:
     def run(self, plan: Plan, store: Store, watcher: Watcher, pending: Sequence[Step]) -> list[Failure]:
         """Run the pending steps, keep each when it is finished, and return those that failed."""
         worker = Worker(plan.spec.model, plan.precision, store, watcher.say)
+        if any(isinstance(step, TrainStep) for step in pending):
+            watcher.say(str(estimate(pending, worker.loaded, plan.precision)))
         failed: dict[str, Failure] = {}
         for step in pending:
             lacking = any(key in failed for key in step.needs)

@@ -81,7 +81,7 @@ def _read_instances(file: _File) -> Iterator[Instance]:
 
 
 def _walk(file: _File, found: Findings) -> Iterator[Instance]:
-    if not file.path.stat().st_size:  # a task without rows, which the line reader takes for a broken file
+    if _is_empty(file.path):  # a task without rows, which the line reader takes for a broken file
         return
     seen: dict[str, int] = {}
     for index, (_, row) in enumerate(read_json_lines(file.path, file.root, found)):
@@ -90,6 +90,13 @@ def _walk(file: _File, found: Findings) -> Iterator[Instance]:
         found.index = None
         if instance is not None:
             yield instance
+
+
+def _is_empty(file: Path) -> bool:
+    try:
+        return file.stat().st_size == 0
+    except OSError:
+        return False  # the line reader says what is wrong with it
 
 
 def _instance(row: object, index: int, seen: dict[str, int], found: Findings) -> Instance | None:

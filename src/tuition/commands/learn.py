@@ -1,0 +1,87 @@
+"""`tuition learn`: every setting of learning without a study's file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tuition.base.errors import UserError, clip
+from tuition.commands.study import budgets
+from tuition.models.recipes import RECIPES
+from tuition.models.tuners import TUNERS
+from tuition.studies.spec import STARTER, StudySpec, parse_study
+
+_SETTINGS = ("single-task", "multi-task", "cross-task", "in-context")
+
+
+@dataclass(frozen=True, slots=True)
+class LearnChoice:
+    """What `tuition learn` was asked for. `seen` labels of each seen task are learnt first, 0 for none."""
+
+    path: Path
+    tasks: tuple[str, ...]
+    labels: str
+    setting: str
+    encodings: tuple[str, ...]
+    tuner: str
+    recipe: str
+    model: str | None
+    split: str
+    seen: int
+    test: int
+    validation: int
+    seeds: str
+    order: str
+    capped: bool
+
+
+def learn_study(choice: LearnChoice) -> StudySpec:
+    """Return the study that the choice describes: one arm for each encoding.
+
+    Raises:
+        UserError: a name is not known, or the choice contradicts itself.
+    """
+    if choice.setting not in _SETTINGS:
+        raise UserError(f"--setting {clip(choice.setting)!r} is not known; use {', '.join(_SETTINGS)}")
+    if (choice.setting == "cross-task" or choice.seen) and not choice.split:
+        raise UserError(
+            "learning on seen tasks needs --split, which says which tasks are seen: `list=default`, "
+            "`category=Title Generation`, `task=task1344`, `random`"
+        )
+    if choice.setting == "cross-task" and not choice.seen:
+        raise UserError("--setting cross-task needs --seen-labels: how many labels of each seen task are learnt")
+    TUNERS[choice.tuner]  # an unknown one is told with the nearest
+    recipe = choice.recipe or _recipe_for(choice.tuner)
+    tuned = RECIPES[recipe].tuner
+    if choice.recipe and tuned != choice.tuner:
+        raise UserError(f"--recipe {recipe} tunes by {tuned}, and --tuner says {choice.tuner}; give one of them")
+    arms = {encoding: _stages(choice, encoding, recipe) for encoding in choice.encodings}
+    data = {
+        "study": f"learn {choice.path.name}",
+        "tasks": {
+            "collection": STARTER if str(choice.path) == STARTER else str(choice.path.expanduser().resolve()),
+            "names": list(choice.tasks),
+            "split": choice.split,
+            "order": choice.order,
+            "over": "capped" if choice.capped else "strict",
+        },
+        "arms": arms,
+        "labels": budgets(choice.labels) if choice.setting != "cross-task" else [0],
+        "seeds": budgets(choice.seeds),
+        "judge": {"test": choice.test, "validation": choice.validation},
+    }
+    if choice.model is not None:
+        data["model"] = choice.model
+    return parse_study(data, Path("--"))
+
+
+def _recipe_for(tuner: str) -> str:
+    return "small-data" if tuner == "lora" else f"small-data-{tuner}"
+
+
+def _stages(choice: LearnChoice, encoding: str, recipe: str) -> list[dict[str, object]]:
+    last: dict[str, object] = {"encoding": encoding, "recipe": recipe, "setting": choice.setting}
+    first: dict[str, object] = {"on": "seen", "labels": choice.seen, "encoding": encoding, "recipe": recipe}
+    stages: Sequence[dict[str, object]] = [first] if choice.setting == "cross-task" else [last]
+    return [first, *stages] if choice.seen and choice.setting != "cross-task" else list(stages)

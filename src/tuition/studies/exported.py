@@ -1,0 +1,127 @@
+"""What is kept beside an exported model, written and read as JSON: how it is asked, and what its tasks say."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from tuition import __version__
+from tuition.base.errors import UserError
+from tuition.prompts.encodings.reading import encoding_from_json, encoding_to_json
+from tuition.prompts.types import Demonstration, Encoding, Shown
+from tuition.tasks import Example, Instance, Task, Template
+
+_FILE = "tuition.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What is kept beside an exported model: how it is asked, and what its task says.
+
+    `base`, `tuner` and `tuner_options` are those of an adapter that is not merged; the base is then loaded first.
+    """
+
+    encoding: Encoding
+    tasks: tuple[Task, ...]
+    shown: Mapping[str, Shown]
+    max_length: int
+    new_tokens: int
+    base: str = ""
+    tuner: str = ""
+    tuner_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def read_exported(folder: Path) -> Exported:
+    """Return what is kept beside an exported model.
+
+    Raises:
+        UserError: the folder is no exported model.
+    """
+    try:
+        data = orjson.loads((folder / _FILE).read_bytes())
+        return _from_json(data)
+    except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{folder / _FILE}: is no exported model of Tuition ({error}); `tuition export` makes one"
+        ) from error
+
+
+def write_exported(folder: Path, exported: Exported) -> None:
+    """Keep what an exported model needs to be asked again, in its folder."""
+    (folder / _FILE).write_bytes(orjson.dumps(_to_json(exported), option=orjson.OPT_INDENT_2))
+
+
+def _to_json(exported: Exported) -> dict[str, Any]:
+    return {
+        "encoding": encoding_to_json(exported.encoding),
+        "tasks": [_task_to_json(task) for task in exported.tasks],
+        "exemplars": {
+            name: [dataclasses.asdict(row) for row in shown.exemplars] for name, shown in exported.shown.items()
+        },
+        "demonstrations": {
+            name: [dataclasses.asdict(one) for one in shown.demonstrations] for name, shown in exported.shown.items()
+        },
+        "max_length": exported.max_length,
+        "new_tokens": exported.new_tokens,
+        "base": exported.base,
+        "tuner": exported.tuner,
+        "tuner_options": dict(exported.tuner_options),
+        "made_with": f"tuition {__version__}",
+    }
+
+
+def _from_json(data: Mapping[str, Any]) -> Exported:
+    shown = {
+        name: Shown(
+            tuple(_instance(row) for row in rows),
+            tuple(Demonstration(**one) for one in data["demonstrations"][name]),
+        )
+        for name, rows in data["exemplars"].items()
+    }
+    return Exported(
+        encoding=encoding_from_json(data["encoding"]),
+        tasks=tuple(_task(task) for task in data["tasks"]),
+        shown=shown,
+        max_length=data["max_length"],
+        new_tokens=data["new_tokens"],
+        base=data["base"],
+        tuner=data["tuner"],
+        tuner_options=data["tuner_options"],
+    )
+
+
+_LEFT_OUT = ("read_instances", "extra")
+
+
+def _task_to_json(task: Task) -> dict[str, Any]:
+    fields = [field.name for field in dataclasses.fields(task) if field.name not in _LEFT_OUT]
+    told = {name: getattr(task, name) for name in fields}
+    return {
+        name: [dataclasses.asdict(part) if dataclasses.is_dataclass(part) else part for part in value]  # type: ignore[arg-type]
+        if isinstance(value, tuple)
+        else value
+        for name, value in told.items()
+        if isinstance(value, (str, tuple))
+    }
+
+
+def _task(data: Mapping[str, Any]) -> Task:
+    told: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in data.items()}
+    for name in ("positive_examples", "negative_examples"):
+        told[name] = tuple(Example(**example) for example in data[name])
+    told["templates"] = tuple(_template(template) for template in data["templates"])
+    return Task(read_instances=lambda: iter(()), **told)
+
+
+def _template(data: Mapping[str, Any]) -> Template:
+    told: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in data.items()}
+    return Template(**told)
+
+
+def _instance(data: Mapping[str, Any]) -> Instance:
+    return Instance(**{**data, "outputs": tuple(data["outputs"])})

@@ -1,0 +1,97 @@
+"""The models that a run made, found again by what they are: task, arm, labels and seed."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from tuition.base.errors import UserError, clip
+from tuition.evaluation.score import Score
+from tuition.studies.plan import Plan, make_plan
+from tuition.studies.spec import parse_study
+from tuition.studies.steps import TrainStep
+from tuition.studies.store import Store
+from tuition.tasks import Task
+
+
+@dataclass(frozen=True, slots=True)
+class MadeModel:
+    """A trained model of a run, with the scores that it got, by task."""
+
+    step: TrainStep
+    scores: dict[str, tuple[Score, ...]]
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The tasks that it learnt last."""
+        return tuple(lesson.task for lesson in self.step.lessons)
+
+    def __str__(self) -> str:
+        """What it is, in the words by which it is asked for."""
+        return f"--task {self.step.title!r} --arm {self.step.arm!r} --labels {self.step.labels} --seed {self.step.seed}"
+
+
+def read_plan(store: Store, *, model_identity: str, precision: str) -> Plan:
+    """Make the plan of the study that was run in a store's folder again.
+
+    Raises:
+        UserError: no study was run there, or its tasks cannot be read any more.
+    """
+    text = store.read_study()
+    spec = parse_study(orjson.loads(text), store.folder / "study.json")
+    return make_plan(spec, model_identity=model_identity, precision=precision)
+
+
+def made_models(plan: Plan, store: Store) -> list[MadeModel]:
+    """Return the finished models of a plan, each once."""
+    judged: dict[str, dict[str, tuple[Score, ...]]] = {}
+    for step in plan.evaluations:
+        kept = store.finished(step.key)
+        if kept is not None and step.trained is not None:
+            judged.setdefault(step.trained, {})[step.task.name] = kept.scores
+    finished = store.finished_keys()
+    return [
+        MadeModel(step, judged.get(step.key, {}))
+        for step in plan.work
+        if isinstance(step, TrainStep) and step.key in finished
+    ]
+
+
+def choose_model(
+    models: Sequence[MadeModel],
+    folder: Path,
+    *,
+    task: str | None = None,
+    arm: str | None = None,
+    labels: int | None = None,
+    seed: int | None = None,
+) -> MadeModel:
+    """Return the one model meant; what is not said is the most labels and the first seed.
+
+    Raises:
+        UserError: none answers, or several do; those that there are, are named.
+    """
+    if not models:
+        raise UserError(f"{folder}: no model was trained here; run a study with labels first")
+    chosen = [
+        made
+        for made in models
+        if (task is None or any(other.name.startswith(task) for other in made.tasks))
+        and (arm is None or made.step.arm == arm)
+        and (labels is None or made.step.labels == labels)
+        and (seed is None or made.step.seed == seed)
+    ]
+    if labels is None and chosen:
+        most = max(made.step.labels for made in chosen)
+        chosen = [made for made in chosen if made.step.labels == most]
+    if seed is None and chosen:
+        chosen = [made for made in chosen if made.step.seed == chosen[0].step.seed]
+    if len(chosen) == 1:
+        return chosen[0]
+    listed = "\n".join(f"  {clip(str(made))}" for made in itertools.islice(chosen or models, 20))
+    found = "no model answers to that; there are" if not chosen else "several models answer to that"
+    raise UserError(f"{folder}: {found}:\n{listed}")

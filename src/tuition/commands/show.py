@@ -70,6 +70,8 @@ def show_prompt(choice: SplitChoice, encoding: str, number: int, model: str, *, 
     """
     chosen = find_encoding(encoding).in_chat() if chat else find_encoding(encoding)
     task, rows = choice.read()
+    if not rows:
+        raise UserError(f"{task.name} has no instances to show; its source has {_without_rows(task)}")
     if number >= len(rows):
         raise UserError(f"--instance {number}: {task.name} has {len(rows)} instances here, 0 to {len(rows) - 1}")
     row = rows[number]
@@ -94,6 +96,11 @@ def show_prompt(choice: SplitChoice, encoding: str, number: int, model: str, *, 
         out.print(Text(text.replace(" ", "·") if not text.strip() else text), soft_wrap=True)
     out.print(Text(f"\n── label mask: {len(ids.target)} of {len(ids.ids)} tokens are learnt", style="bold"))
     out.print(_mask(ids.ids, ids.label_mask, tokens.tokenizer))
+
+
+def _without_rows(task: Task) -> str:
+    count = len(task.templates)
+    return f"{count} templates and no rows to tell by them" if count else "no rows"
 
 
 def _mask(ids: tuple[int, ...], mask: tuple[bool, ...], tokenizer: object, context: int = 8) -> Table:

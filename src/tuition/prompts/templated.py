@@ -9,7 +9,7 @@ from tuition.base.seeds import named_random
 from tuition.prompts.encode import options_text, target_of
 from tuition.prompts.fill import fill
 from tuition.prompts.types import Encoding, Prompt
-from tuition.tasks.templating import Rendered, compile_pattern, render_template
+from tuition.tasks.templating import SEPARATOR, Rendered, compile_pattern, render_template
 from tuition.tasks.types import Instance, Task, Template
 
 _MARK = "\x02"
@@ -29,16 +29,21 @@ def encode_by_template(task: Task, instance: Instance, encoding: Encoding, *, ou
     template, rendered = _rendered(task, instance, encoding, seed)
     shares = compile_pattern(template.input, what=f"template {template.name}").leading_text.rstrip()
     prefix, rest = _divide(rendered.input, shares)
-    told_by_itself = template.choices_in_prompt or any(
-        name in template.input for name in ("answer_choices", "options_")
-    )
-    options = "" if told_by_itself else options_text(rendered.choices, encoding)
+    options = "" if _shows_choices(template) else options_text(rendered.choices, encoding)
     return Prompt(
         prefix=prefix,
         body=fill(encoding.body, {"input": rest, "options": options}),
         # The template has its own words for each answer, so these are learnt, whatever the row's own are.
         target=target_of(task, instance, rendered.target, encoding),
     )
+
+
+def _shows_choices(template: Template) -> bool:
+    """Whether a template's input shows the choices itself; where it does not say, whether it speaks of them."""
+    if template.choices_in_prompt is not None:
+        return template.choices_in_prompt
+    asked = template.input.partition(SEPARATOR)[0] if template.joined else template.input
+    return "answer_choices" in asked or "options_" in asked
 
 
 def answers_by_template(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -105,6 +106,32 @@ def test_demonstrations_come_from_other_tasks(four_tasks: Callable[..., StudySpe
     assert told == {"Say the colour, number 1.", "Say the colour, number 2."}
     with pytest.raises(UserError, match=r"8 demonstrations .* and 2 other tasks"):
         planned(four_tasks({"icil": [{**arm, "encoding": "in-context-instruction-learning"}]}, labels=[0]))
+
+
+def test_budgets_are_counts_shares_or_all_and_a_point_stands_once(four_tasks: Callable[..., StudySpec]) -> None:
+    plan = planned(four_tasks({"a": [WITH]}, labels=["all", 4, "25%", 32, 0]))
+    sizes = [step.labels for step in plan.evaluations if step.task.name.startswith("task003")]
+    assert sizes == [0, 4, 32, 8]  # of 40 rows, 6 test and 2 validate: 25% of 32 is 8, and all is 32 again
+    rows = [step.lessons[0].instances for step in trained(plan) if step.title.startswith("task003")]
+    assert rows[2] == rows[1][:8]
+    with pytest.raises(UserError, match=r"'7\.5\.%'"):
+        four_tasks({"a": [WITH]}, labels=["7.5.%"])
+
+
+def test_small_tasks_give_what_they_have_where_the_study_lets_them(four_tasks: Callable[..., StudySpec]) -> None:
+    spec = four_tasks({"a": [WITH]}, labels=[0, 4, 1000])
+    with pytest.raises(UserError, match="it could give"):
+        planned(spec)
+    capped = spec.model_copy(update={"tasks": spec.tasks.model_copy(update={"over": "capped"})})
+    assert {step.labels for step in planned(capped).evaluations} == {0, 4, 32}
+
+
+def test_stratified_budgets_have_the_answers_in_the_shares_of_the_pool(four_tasks: Callable[..., StudySpec]) -> None:
+    spec = four_tasks({"a": [WITH]}, labels=[12])
+    even = spec.model_copy(update={"tasks": spec.tasks.model_copy(update={"stratified": True})})
+    for step in trained(planned(even)):
+        counts = Counter(step.lessons[0].outputs)
+        assert max(counts.values()) - min(counts.values()) <= 2
 
 
 def test_a_task_cannot_be_seen_and_unseen(four_tasks: Callable[..., StudySpec]) -> None:

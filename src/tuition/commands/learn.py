@@ -68,12 +68,19 @@ def learn_study(choice: LearnChoice) -> StudySpec:
         },
         "arms": arms,
         "labels": budgets(choice.labels) if choice.setting != "cross-task" else [0],
-        "seeds": budgets(choice.seeds),
+        "seeds": _seeds(choice.seeds),
         "judge": {"test": choice.test, "validation": choice.validation},
     }
     if choice.model is not None:
         data["model"] = choice.model
     return parse_study(data, Path("--"))
+
+
+def _seeds(text: str) -> list[int]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts):
+        raise UserError(f"--seeds {clip(text)!r}: give whole numbers divided by commas, such as 1,2,3")
+    return [int(part) for part in parts]
 
 
 def _recipe_for(tuner: str) -> str:

@@ -57,19 +57,19 @@ def demo_study(
     return StudySpec.model_validate(changed)
 
 
-def budgets(text: str) -> list[int]:
-    """Read label budgets divided by commas.
+def budgets(text: str) -> list[int | str]:
+    """Read label budgets divided by commas: counts, percentages of a task's labels, or `all`.
 
     Raises:
-        UserError: one is no count, or stands twice.
+        UserError: one is no budget, or stands twice.
     """
     parts = [part.strip() for part in text.split(",")]
-    if not all(re.fullmatch(r"\d{1,9}", part) for part in parts):
-        raise UserError(f"--labels {clip(text)!r}: give counts divided by commas, such as 0,16,64")
-    counts = [int(part) for part in parts]
-    if len(set(counts)) != len(counts):
+    if not all(re.fullmatch(r"\d{1,9}|all|\d{1,3}(\.\d+)?%", part) for part in parts):
+        raise UserError(f"--labels {clip(text)!r}: give counts divided by commas, such as 0,16,64, or 6% or all")
+    made = [int(part) if part.isdecimal() else part for part in parts]
+    if len(set(made)) != len(made):
         raise UserError(f"--labels {clip(text)!r}: a budget stands twice; each may stand once")
-    return counts
+    return made
 
 
 def study_folder(spec: StudySpec) -> Path:
@@ -96,9 +96,7 @@ def run_and_report(spec: StudySpec, out: Path, *, as_json: bool = False) -> int:
     if results.scores:
         _show(results, out, as_json=as_json)
     for failure in failures:
-        notes().print(
-            escape(f"not finished: {failure.step.title}, {failure.step.arm}: {failure.reason}"), style="red"
-        )
+        notes().print(escape(f"not finished: {failure.step.title}, {failure.step.arm}: {failure.reason}"), style="red")
     return 1 if failures else 0
 
 

@@ -86,7 +86,7 @@ def _card(plan: Plan, made: MadeModel, *, merge: bool) -> str:
         "## How it is asked",
         "",
         f"By the encoding `{step.encoding.name}` ({step.encoding.description}), which `tuition.json` holds whole.",
-        f"`tuition predict FOLDER --input TEXT` asks so. At most {step.recipe.max_length} tokens go through it at once.",
+        f"`tuition predict FOLDER --input TEXT` asks so, in {step.recipe.max_length} tokens at most.",
         "",
         "## Tasks",
         "",

@@ -62,8 +62,16 @@ def make_plan(spec: StudySpec, *, model_identity: str, precision: str) -> Plan:
             steps += planner.arm(arm, seed)
     order = {task.task.name: place for place, task in enumerate(rows.unseen)}
     # Task by task, so that the first curves are whole as early as can be; what many need comes before them all.
-    ordered = sorted(steps, key=lambda step: order.get(step.title, -1))
+    ordered = sorted(_once(steps), key=lambda step: order.get(step.title, -1))
     return Plan(spec, model_identity, precision, tuple(_needed_first(ordered)), tuple(t.task for t in rows.unseen))
+
+
+def _once(steps: Sequence[Step]) -> list[Step]:
+    """Return the steps without points that stand twice: where a task has 94 labels, 94 and `all` are one point."""
+    points: dict[tuple[object, ...], Step] = {}
+    for step in steps:
+        points.setdefault((step.key, step.arm, step.seed, step.labels), step)
+    return list(points.values())
 
 
 def _needed_first(steps: Sequence[Step]) -> list[Step]:
@@ -104,7 +112,9 @@ class _Planner:
         for budget in self.spec.labels:
             yield from self._point(last, arm, budget, seed, after)
 
-    def _point(self, stage: Stage, arm: str, budget: int, seed: int, after: tuple[Earlier, ...]) -> Iterator[Step]:
+    def _point(
+        self, stage: Stage, arm: str, budget: int | str, seed: int, after: tuple[Earlier, ...]
+    ) -> Iterator[Step]:
         """Yield the steps of one budget: a model for all tasks or one for each, and its judging on each."""
         groups = [self.rows.unseen] if stage.setting == "multi-task" else [(task,) for task in self.rows.unseen]
         for group in groups:
@@ -124,7 +134,7 @@ class _Planner:
         self,
         stage: Stage,
         tasks: Sequence[TaskRows],
-        budget: int,
+        budget: int | str,
         arm: str,
         seed: int,
         after: tuple[Earlier, ...],
@@ -146,16 +156,16 @@ class _Planner:
             encoding=encoding,
             recipe=stage.recipe,
             arm=arm,
-            labels=budget,
+            labels=max((len(task.labels(seed, budget)) for task in tasks), default=0),
             seed=seed,
             start=stage.start,
             after=after,
             mixture=stage.mixture,
         )
 
-    def _lesson(self, task: TaskRows, encoding: Encoding, budget: int, seed: int) -> Lesson:
+    def _lesson(self, task: TaskRows, encoding: Encoding, budget: int | str, seed: int) -> Lesson:
         """Return the first labels of a task's pool; those that prompts show as exemplars are not learnt besides."""
-        labels = task.labels(seed)[:budget]
+        labels = task.labels(seed, budget)
         shown = self._shown(encoding, labels)
         rows = labels[len(shown.exemplars) :]
         return Lesson(task.task, rows, tuple(training_output(task.task, row, seed) for row in rows), shown)
@@ -166,11 +176,12 @@ class _Planner:
         return Shown(tuple(labels[: encoding.exemplars]), demonstrations)
 
     def _evaluate(
-        self, rows: TaskRows, stage: Stage, arm: str, budget: int, seed: int, after: tuple[Earlier, ...]
+        self, rows: TaskRows, stage: Stage, arm: str, budget: int | str, seed: int, after: tuple[Earlier, ...]
     ) -> EvaluateStep:
         judge, task = self.spec.judge, rows.task
         encoding = judge.told() or stage.told()
-        shown = self._shown(encoding, rows.labels(seed)[:budget])
+        labels = rows.labels(seed, budget)
+        shown = self._shown(encoding, labels)
         new_tokens = None if judge.new_tokens == "auto" else judge.new_tokens
         prompts = [
             (
@@ -195,7 +206,7 @@ class _Planner:
             new_tokens=new_tokens,
             typical_outputs=typical,
             arm=arm,
-            labels=min(budget, len(rows.rows.pool)),
+            labels=len(labels),
             seed=seed,
             after=after,
             shown=shown,

@@ -10,7 +10,7 @@ from pathlib import Path
 from tuition.base.errors import Problem, ProblemsError, UserError
 from tuition.base.seeds import named_random
 from tuition.prompts.types import Demonstration
-from tuition.splits import TaskLabels, divide_tasks, split_task
+from tuition.splits import TaskLabels, balanced, divide_tasks, split_task
 from tuition.studies.spec import STARTER, StudySpec
 from tuition.tasks import Collection, Instance, Task
 from tuition.tasks.readers import open_collection
@@ -24,13 +24,19 @@ class TaskRows:
     task: Task
     rows: TaskLabels
     seeded: bool
+    stratified: bool = False
 
-    def labels(self, seed: int) -> tuple[Instance, ...]:
-        """Return the pool in the order of `seed`, or of the file: a budget is its beginning."""
+    def labels(self, seed: int, budget: int | str) -> tuple[Instance, ...]:
+        """Return a budget of labels: the beginning of the pool in the order of `seed`, or of the file.
+
+        A pool with fewer than a count gives all it has (whether it may is decided when it is made).
+        """
         pool = list(self.rows.pool)
         if self.seeded:
             named_random("labels", self.rows.task, seed).shuffle(pool)
-        return tuple(pool)
+        if self.stratified:
+            pool = list(balanced(pool))
+        return tuple(pool[: self.rows.budget(budget, over="capped").got])
 
     @property
     def typical_outputs(self) -> tuple[str, ...]:
@@ -112,7 +118,7 @@ def _judged(spec: StudySpec, task: Task) -> TaskLabels:
         test=spec.judge.test,
         validation=spec.judge.validation,
         order=spec.tasks.order,
-        labels=max(spec.labels),
+        labels=spec.most_labels,
         over=spec.tasks.over,
     )
 
@@ -133,7 +139,7 @@ def _read(
     for name in names:
         try:
             task = collection[name]
-            made.append(TaskRows(task, divide(task), spec.tasks.order == "seeded"))
+            made.append(TaskRows(task, divide(task), spec.tasks.order == "seeded", spec.tasks.stratified))
         except ProblemsError as error:
             problems += error.problems
         except UserError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,6 +26,7 @@ from tuition.models.recipes import RECIPES, Recipe
 from tuition.models.tuners import make_tuner
 from tuition.prompts.encodings import find_encoding, is_file_name
 from tuition.prompts.types import Encoding
+from tuition.splits.amounts import parse_amount
 from tuition.splits.mixtures import MIXTURES, Mixture
 from tuition.studies.yaml12 import load_yaml
 
@@ -76,13 +78,28 @@ def _encoding(name: str, info: ValidationInfo) -> str:
     return name
 
 
+def _budget(value: object) -> object:
+    """Read a budget of labels: a count, a percentage of a task's labels, or all of them."""
+    try:
+        amount = parse_amount(value)  # type: ignore[arg-type]  # anything else is refused in words
+    except UserError as error:
+        raise ValueError(str(error)) from error
+    return amount.count if amount.count is not None else str(amount)
+
+
+def _refuse_repeats(values: Sequence[object]) -> None:
+    if len(set(values)) != len(values):
+        raise ValueError(f"{', '.join(map(str, values))}: a number stands twice; each may stand once")
+
+
 class TaskChoice(_Strict):
     """Which tasks: a collection's path (or `starter`), and names in it; all of its tasks where none is named.
 
     `names` are judged; `seen` are learnt by stages on seen tasks. `split` divides the collection's tasks into both, as
     `tuition split --by` does (`list=default`, `category=Title Generation`); names then choose among them. `order` says
-    whether test rows and labels are drawn by seed or taken in the file's order; `over`, whether a task that is too
-    small is refused or gives what it has.
+    whether test rows and labels are drawn by seed or taken in the file's order; `stratified`, whether each budget has
+    the answers in the shares in which all labels have them; `over`, whether a task that is too small is refused or
+    gives what it has.
     """
 
     collection: str
@@ -91,6 +108,7 @@ class TaskChoice(_Strict):
     split: str = ""
     split_seed: int = 0
     order: Literal["seeded", "file"] = "seeded"
+    stratified: bool = False
     over: Literal["strict", "capped"] = "strict"
 
 
@@ -197,7 +215,7 @@ class StudySpec(_Strict):
 
     An arm is a chain of stages, such as pre-finetuning on seen tasks and then fine-tuning on unseen ones. A chain that
     ends on seen tasks is judged on the unseen ones without any of their labels (cross-task). Budgets are labels a task
-    of the last stage, and are nested.
+    of the last stage: counts, percentages of a task's labels (`6%`) or `all`; they are nested.
     """
 
     study: Annotated[str, Field(min_length=1)]
@@ -205,7 +223,7 @@ class StudySpec(_Strict):
     model: Annotated[str, Field(min_length=1)] = "smollm2-135m"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     arms: Annotated[dict[str, Annotated[tuple[Stage, ...], Field(min_length=1)]], Field(min_length=1)]
-    labels: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+    labels: Annotated[tuple[Annotated[int | str, BeforeValidator(_budget)], ...], Field(min_length=1)]
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (1,)
     judge: Judge = Judge()
 
@@ -227,12 +245,23 @@ class StudySpec(_Strict):
                 raise ValueError(f"arm {clip(name)!r}: the first stage stands on the base model; leave `start` out")
         return arms
 
-    @field_validator("labels", "seeds")
+    @field_validator("labels")
     @classmethod
-    def _distinct(cls, values: tuple[int, ...]) -> tuple[int, ...]:
-        if len(set(values)) != len(values):
-            raise ValueError(f"{', '.join(map(str, values))}: a number stands twice; each may stand once")
+    def _budgets(cls, values: tuple[int | str, ...]) -> tuple[int | str, ...]:
+        _refuse_repeats(values)
+        # Counts first, then shares: within either, the smaller is a part of the larger.
+        return tuple(sorted(values, key=lambda value: (isinstance(value, str), parse_amount(value).of(1_000_000))))
+
+    @field_validator("seeds")
+    @classmethod
+    def _seeds(cls, values: tuple[int, ...]) -> tuple[int, ...]:
+        _refuse_repeats(values)
         return tuple(sorted(values))
+
+    @property
+    def most_labels(self) -> int:
+        """The largest budget that is a count, which every task must have."""
+        return max((value for value in self.labels if isinstance(value, int)), default=0)
 
 
 def read_study(path: Path) -> StudySpec:

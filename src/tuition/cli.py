@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
+Format = Annotated[str | None, typer.Option("--format", help="The tasks' format, where their path does not tell it.")]
 
 
 def main() -> None:
@@ -32,6 +33,20 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("\ntuition: stopped; the same command goes on from the last finished step\n")
         sys.exit(130)
+
+
+def _located(path: Path) -> Path:
+    """Let the word `starter` stand for the collection inside the package, where no file or folder has that name."""
+    if str(path) == "starter" and not path.exists():
+        from tuition.tasks.starter import STARTER_PATH
+
+        return STARTER_PATH
+    return path
+
+
+CollectionPath = Annotated[
+    Path, typer.Argument(callback=_located, help="A collection: a folder, a checkout, one file, or `starter`.")
+]
 
 
 def _version(wanted: bool) -> None:
@@ -144,20 +159,23 @@ def run(
 
 @app.command()
 def check(
-    path: Annotated[Path, typer.Argument(help="A collection: a folder, a checkout or one file.")],
+    path: CollectionPath,
     encoding: Annotated[str | None, typer.Option("--encoding", "-e", help="Judge prompts told in this way.")] = None,
     model: Annotated[str | None, typer.Option(help="Judge prompts by this model's tokenizer.")] = None,
     max_length: Annotated[int | None, typer.Option(help="Tokens that a prompt may have.", min=1)] = None,
     skip: Annotated[list[str] | None, typer.Option(help="An audit to leave out; repeat for more.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Print every finding, not the first few of a kind.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where there are warnings.")] = False,
+    format: Format = None,  # noqa: A002
     json: Json = False,
 ) -> None:
     """Read a whole collection; list its problems, leaks, duplicates and oddities, and prompts that do not fit."""
     from tuition.commands.check import PromptChoice, check_and_print
 
     prompts = PromptChoice(encoding, model, max_length)
-    code = check_and_print(path, as_json=json, prompts=prompts, skip=tuple(skip or ()), every=every, strict=strict)
+    code = check_and_print(
+        path, format, as_json=json, prompts=prompts, skip=tuple(skip or ()), every=every, strict=strict
+    )
     raise typer.Exit(code)
 
 
@@ -192,7 +210,7 @@ def convert(
 
 @app.command()
 def show(
-    path: Annotated[Path, typer.Argument(help="A collection: a folder, a checkout or one file.")],
+    path: CollectionPath,
     task: Annotated[str, typer.Argument(help="The task's name or unique beginning.")],
     encoding: Annotated[
         str, typer.Option("--encoding", "-e", help="How the task is told: a name, or your own .jinja or .yaml file.")
@@ -204,12 +222,13 @@ def show(
     order: Annotated[str, typer.Option(help="file or seeded: how the rows are divided.")] = "file",
     test: Annotated[int, typer.Option(help="Test rows set aside.", min=1)] = 100,
     validation: Annotated[int, typer.Option(help="Validation rows set aside.", min=0)] = 10,
+    format: Format = None,  # noqa: A002
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line, for every instance.")] = False,
 ) -> None:
     """Show how a task is told to a model: the three parts, their tokens, and what is learnt."""
     from tuition.commands.show import SplitChoice, print_prompts_as_json, show_prompt
 
-    rows = SplitChoice(path, task, split, order, test, validation)
+    rows = SplitChoice(path, task, split, order, test, validation, format)
     if json:
         print_prompts_as_json(rows, encoding, chat=chat)
     else:
@@ -218,7 +237,7 @@ def show(
 
 @app.command()
 def split(
-    path: Annotated[Path, typer.Argument(help="A collection: a folder, a checkout or one file.")],
+    path: CollectionPath,
     by: Annotated[
         str,
         typer.Option(
@@ -238,6 +257,14 @@ def split(
     from tuition.commands.splits import SplitRequest, split_and_print
 
     split_and_print(SplitRequest(path, by, seed, disjoint_sources, rows), as_json=json, write=write)
+
+
+@app.command()
+def encodings(json: Json = False) -> None:
+    """List the ways in which a task can be told."""
+    from tuition.commands.encodings import list_encodings
+
+    list_encodings(as_json=json)
 
 
 @app.command()

@@ -54,6 +54,7 @@ class PromptChoice:
 
 def check_and_print(
     path: Path,
+    format: str | None = None,  # noqa: A002 - the word that users know
     *,
     as_json: bool,
     prompts: PromptChoice | None = None,
@@ -65,6 +66,7 @@ def check_and_print(
 
     Args:
         path: the collection.
+        format: its format, where its path does not tell it.
         as_json: print a list of findings, all of them, in place of tables.
         prompts: an encoding, model and length to judge the tasks' prompts by.
         skip: the audits that are left out, by name.
@@ -78,8 +80,8 @@ def check_and_print(
         UserError: no such audit, encoding or model.
     """
     audits = _chosen(skip) + (prompts.audits() if prompts is not None else [])
-    report = check_collection(path)
-    findings = worst_first([*_read(report), *_audited(path, report, audits)])
+    report = check_collection(path, format)
+    findings = worst_first([*_read(report), *_audited(path, format, report, audits)])
     if as_json:
         print_json([finding.plain() for finding in findings])
     else:
@@ -108,9 +110,9 @@ def _read(report: CheckReport) -> list[AuditFinding]:
     ]
 
 
-def _audited(path: Path, report: CheckReport, audits: Sequence[Audit]) -> list[AuditFinding]:
+def _audited(path: Path, named: str | None, report: CheckReport, audits: Sequence[Audit]) -> list[AuditFinding]:
     try:
-        collection = open_collection(path)
+        collection = open_collection(path, named)
     except ProblemsError:
         if report.errors:  # why it cannot be opened has been told
             return []

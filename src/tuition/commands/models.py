@@ -5,8 +5,9 @@ from __future__ import annotations
 from rich.markup import escape
 from rich.table import Table
 
+from tuition.base.cache import cache_root
 from tuition.commands.console import console, notes, print_json
-from tuition.models.cache import cache_root, cached_models
+from tuition.models.cache import cached_models
 from tuition.models.embedded import EMBEDDED, ensure_embedded
 
 

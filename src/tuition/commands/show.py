@@ -32,6 +32,7 @@ class SplitChoice:
     order: str
     test: int
     validation: int
+    format: str | None = None
 
     def read(self) -> tuple[Task, list[Instance]]:
         """Return the task and the chosen rows, in order.
@@ -43,7 +44,7 @@ class SplitChoice:
             raise UserError(f"--split {clip(self.split)!r} is not known; use {', '.join(_SPLITS)}")
         if self.order not in ("file", "seeded"):
             raise UserError(f"--order {clip(self.order)!r} is not known; use file or seeded")
-        task = open_collection(self.path)[self.task]
+        task = open_collection(self.path, self.format)[self.task]
         if self.split == "all":
             return task, list(task.instances())
         order = "file" if self.order == "file" else "seeded"

@@ -1,0 +1,14 @@
+"""Where the user's cache is: what can be made again, and may be removed at any time."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+
+def cache_root() -> Path:
+    """Return Tuition's cache folder: `$TUITION_CACHE`, or the platform's own place for caches."""
+    chosen = os.environ.get("TUITION_CACHE")
+    return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("tuition", appauthor=False))

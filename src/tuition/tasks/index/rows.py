@@ -1,0 +1,117 @@
+"""The rows of one task through the index: only those that are asked for are read and decoded."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tuition.tasks.index.build import build, current_stamp
+from tuition.tasks.index.cache import IndexCache
+from tuition.tasks.index.entry import Columns, Header, stamp_of
+from tuition.tasks.readers.jsontask import TaskFile
+from tuition.tasks.readers.jsontext import decoder
+from tuition.tasks.rows import Rows, require_places
+from tuition.tasks.types import Instance, RowSplit
+
+
+@dataclass(slots=True)
+class IndexedRows:
+    """A task's rows, found by an entry of the index, which is made by the first question and renewed as need be.
+
+    What the entry cannot answer for certain (the file is being written, a row is not what it was) is answered by
+    `plain`. A file with faults has no entry; its faults are told as plain reading tells them.
+    """
+
+    file: TaskFile
+    cache: IndexCache
+    plain: Rows
+    header: Header | None = field(default=None, repr=False)
+    _known: tuple[Header, Columns] | None = field(default=None, repr=False)
+
+    def count(self) -> int:
+        """Return how many rows there are."""
+        header = self._header()
+        return self.plain.count() if header is None else header.count
+
+    def splits(self) -> list[RowSplit]:
+        """Return the set that the source puts each row in."""
+        header = self._header()
+        if header is None:
+            return self.plain.splits()
+        return [split for split, count in header.runs for _ in range(count)]
+
+    def content_hashes(self) -> array[int]:
+        """Return the `content_hash` of each row's input."""
+        known = self._entry()
+        return self.plain.content_hashes() if known is None else known[1].contents[:]
+
+    def read(self, places: Sequence[int]) -> list[Instance]:
+        """Return the rows at these places, in the order of asking."""
+        for renew in (False, True):
+            known = self._entry(renew=renew)
+            if known is None:
+                break
+            require_places(self.file.name, places, known[0].count)
+            rows = self._decode(*known, places)
+            if rows is not None:
+                return rows
+        return self.plain.read(places)
+
+    def make(self) -> bool:
+        """Make sure that there is an entry; False where there can be none for now.
+
+        Raises:
+            ProblemsError: the file has faults.
+        """
+        return self._header() is not None
+
+    def _header(self) -> Header | None:
+        stamp = current_stamp(self.file)
+        if stamp is not None and (self.header is None or self.header.stamp != stamp):
+            self.header = self.cache.header(self.file.path, stamp)
+        if stamp is None or self.header is None or self.header.skeleton is None:
+            known = self._entry()
+            return None if known is None else known[0]
+        return self.header
+
+    def _entry(self, *, renew: bool = False) -> tuple[Header, Columns] | None:
+        stamp = current_stamp(self.file)
+        if stamp is None:
+            return None
+        if not renew:
+            if self._known is not None and self._known[0].stamp == stamp:
+                return self._known
+            self._known = self.cache.entry(self.file.path, stamp)
+            if self._known is not None:
+                return self._known
+        self._known = build(self.file)
+        if self._known is not None:
+            self.cache.write(self.file.path, *self._known)
+        return self._known
+
+    def _decode(self, header: Header, columns: Columns, places: Sequence[int]) -> list[Instance] | None:
+        """Read these rows; None where the file or a row is not what the entry says."""
+        rows: list[Instance] = []
+        oddities: list[tuple[str, str]] = []
+        decode, found = decoder(oddities), self.file.findings()
+        try:
+            with self.file.path.open("rb", buffering=0) as stream:
+                if stamp_of(os.fstat(stream.fileno())) != header.stamp:
+                    return None
+                for place in places:
+                    stream.seek(columns.starts[place])
+                    data = stream.read(columns.lengths[place])
+                    if zlib.crc32(data) != columns.checks[place]:
+                        return None
+                    value, _ = decode(data.decode(), 0)
+                    split, index = header.place(place)
+                    row = self.file.schema.row(value, index, split, {}, found)
+                    if row is None or found.failed or oddities:
+                        return None
+                    rows.append(row)
+        except (OSError, ValueError, RecursionError):
+            return None
+        return rows

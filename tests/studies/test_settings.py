@@ -214,3 +214,35 @@ def test_failed_earlier_stages_take_down_only_what_stands_on_them(
     assert any("soft prompt cannot be merged" in failure.reason for failure in failures)
     assert {failure.reason for failure in failures if isinstance(failure.step, EvaluateStep)} == {"its training failed"}
     assert set(done) == {"impossible", "plain"}  # the point without labels needs only the first stage
+
+
+def test_heuristics_answer_without_a_model(four_tasks: Callable[..., StudySpec], tmp_path: Path) -> None:
+    names = ("copy-input", "copy-example", "majority-label")
+    arms = {name: [{"setting": "heuristic", "heuristic": name}] for name in names}
+    spec = four_tasks(arms, labels=[0, 16]).model_copy(update={"model": str(tmp_path)})  # no model stands there
+    plan = planned(spec)
+    listener = Listener()
+    with open_store(tmp_path / "out") as store:
+        assert run_plan(plan, store, listener) == []
+        results = gather(plan, store)
+    told: dict[tuple[str, int], set[str]] = {}
+    for row in results.predictions:
+        told.setdefault((row.arm, row.labels), set()).add(row.prediction)
+    inputs = {row.input for step in plan.evaluations for row in step.instances}
+    assert told["copy-input", 0] == inputs
+    assert len(told["copy-example", 0]) == 1
+    assert len(told["majority-label", 16]) <= 2
+    assert told["majority-label", 16] <= {out for step in plan.evaluations for row in step.known for out in row.outputs}
+
+
+def test_probes_judge_the_same_models_on_tasks_told_otherwise(
+    four_tasks: Callable[..., StudySpec], tmp_path: Path
+) -> None:
+    judge = {"test": 6, "validation": 2, "new_tokens": 4, "probes": ["other-task", "without-definition"]}
+    plan = planned(four_tasks({"a": [WITH]}, labels=[4], judge=judge))
+    assert len(trained(plan)) == 2
+    assert {step.arm for step in plan.evaluations} == {"a", "a · other-task", "a · without-definition"}
+    assert all(step.after[-1].key in {s.key for s in trained(plan)} for step in plan.evaluations)
+    bare = {**judge, "probes": ["without-definition"]}
+    with pytest.raises(UserError, match="changes nothing in the prompts of task003"):
+        planned(four_tasks({"a": [{**WITH, "encoding": "input-only"}]}, labels=[4], judge=bare))

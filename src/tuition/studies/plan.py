@@ -6,8 +6,10 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from tuition.base.errors import UserError
 from tuition.base.fingerprints import fingerprint
 from tuition.prompts.encode import answers, encode, training_output
+from tuition.prompts.probes import PROBES
 from tuition.prompts.types import Encoding, Shown
 from tuition.studies.rows import StudyRows, TaskRows, read_rows
 from tuition.studies.spec import Stage, StudySpec
@@ -107,7 +109,7 @@ class _Planner:
             after = (*after, step.earlier)
         if last.on == "seen":  # cross-task: judged on tasks of which it has seen no label
             for task in self.rows.unseen:
-                yield self._evaluate(task, last, arm, 0, seed, after)
+                yield from self._judged(task, last, arm, 0, seed, after)
             return
         for budget in self.spec.labels:
             yield from self._point(last, arm, budget, seed, after)
@@ -119,13 +121,31 @@ class _Planner:
         groups = [self.rows.unseen] if stage.setting == "multi-task" else [(task,) for task in self.rows.unseen]
         for group in groups:
             chain = after
-            if budget and stage.setting != "in-context":
+            if budget and stage.setting not in ("in-context", "heuristic"):
                 step = self._train(stage, group, budget, arm, seed, after)
                 if step.lessons:
                     yield step
                     chain = (*after, step.earlier)
             for task in group:
-                yield self._evaluate(task, stage, arm, budget, seed, chain)
+                yield from self._judged(task, stage, arm, budget, seed, chain)
+
+    def _judged(
+        self, rows: TaskRows, stage: Stage, arm: str, budget: int | str, seed: int, after: tuple[Earlier, ...]
+    ) -> Iterator[EvaluateStep]:
+        """Yield the judging of a model on a task as it is told, and as each probe tells it otherwise."""
+        plain = self._evaluate(rows, stage, arm, budget, seed, after)
+        yield plain
+        if stage.setting == "heuristic":
+            return
+        for name in self.spec.judge.probes:
+            told = PROBES[name](rows.task, self.rows.others(rows.task), seed)
+            probed = self._evaluate(dataclasses.replace(rows, task=told), stage, f"{arm} · {name}", budget, seed, after)
+            if probed.key == plain.key:
+                raise UserError(
+                    f"the probe {name!r} changes nothing in the prompts of {rows.task.name}: the encoding "
+                    f"{plain.encoding.name!r} does not tell what it changes; use another, or leave the probe out"
+                )
+            yield probed
 
     def _pool(self, stage: Stage) -> tuple[TaskRows, ...]:
         return self.rows.seen if stage.on == "seen" else self.rows.unseen
@@ -194,6 +214,7 @@ class _Planner:
         recipe, typical = stage.recipe, rows.typical_outputs
         decides = (
             ("evaluate", _EVALUATE_VERSION, self.base, [(e.key, e.start) for e in after], prompts, encoding),
+            (stage.heuristic, [row.outputs[0] for row in labels] if stage.heuristic else []),
             (recipe.max_length, recipe.too_long, recipe.cut, recipe.share_prefix, judge.metrics, new_tokens, typical),
         )
         return EvaluateStep(
@@ -210,4 +231,6 @@ class _Planner:
             seed=seed,
             after=after,
             shown=shown,
+            heuristic=stage.heuristic,
+            known=labels if stage.heuristic else (),
         )

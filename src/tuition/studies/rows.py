@@ -52,6 +52,13 @@ class StudyRows:
     seen: tuple[TaskRows, ...]
     unseen: tuple[TaskRows, ...]
     demonstrations: Callable[[int], tuple[Demonstration, ...]]
+    collection: Collection
+
+    def others(self, task: Task) -> list[Task]:
+        """Return some other tasks of the collection: at most twenty, the same ones for all tasks."""
+        names = [name for name in self.collection.names if name != task.name]
+        named_random("others").shuffle(names)
+        return [self.collection[name] for name in names[:20]]
 
 
 def study_collection(spec: StudySpec) -> Collection:
@@ -72,7 +79,7 @@ def read_rows(spec: StudySpec) -> StudyRows:
     judged = _read(collection, unseen, lambda task: _judged(spec, task), spec)
     lessons = _read(collection, seen, lambda task: _learnt(spec, task), spec) if _learns_seen(spec) else ()
     others = [name for name in (seen or collection.names) if name not in set(unseen)]
-    return StudyRows(lessons, judged, lambda count: _demonstrations(collection, others, count))
+    return StudyRows(lessons, judged, lambda count: _demonstrations(collection, others, count), collection)
 
 
 def _names(spec: StudySpec, collection: Collection) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -95,7 +95,7 @@ def _facts(plan: Plan, store: Store, judged: Iterable[tuple[EvaluateStep, Finish
     facts = [("Model", f"{spec.model}, computing in {plan.precision}")]
     for arm, stages in spec.arms.items():
         facts.append((f"Arm “{arm}”", "; then ".join(_told(stage) for stage in stages)))
-    limits = sorted({finished.details["new_tokens"] for _, finished in judged})
+    limits = sorted({finished.details["new_tokens"] for _, finished in judged if "new_tokens" in finished.details})
     facts += [
         ("Judged on", f"{spec.judge.test} test instances a task, the same for every point of its curves"),
         ("Labels", f"{', '.join(map(str, spec.labels))} a task, nested, drawn in {spec.tasks.order} order"),
@@ -112,6 +112,8 @@ def _facts(plan: Plan, store: Store, judged: Iterable[tuple[EvaluateStep, Finish
 def _told(stage: Stage) -> str:
     """Say what a stage of an arm is, in the report's words."""
     recipe = stage.recipe
+    if stage.setting == "heuristic":
+        return f"no model: {stage.heuristic}"
     how = "" if stage.setting == "in-context" else f", recipe {recipe.name} ({recipe.tuner})"
     where = f"{stage.labels} labels of each seen task, " if stage.on == "seen" else ""
     setting = "" if stage.setting == "single-task" else f"{stage.setting}, "
@@ -126,6 +128,8 @@ def _versions() -> str:
 def _notices(plan: Plan, store: Store, judged: Iterable[tuple[EvaluateStep, Finished]]) -> list[str]:
     notices = []
     for step, finished in judged:
+        if step.heuristic:
+            continue
         told = str(FitLedger(**finished.details["fit"]))
         if finished.details.get("asked_otherwise"):
             learnt = step.after[-1].encoding.name

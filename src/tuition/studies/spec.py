@@ -21,10 +21,12 @@ from pydantic import (
 )
 
 from tuition.base.errors import Problem, ProblemsError, UserError, clip
+from tuition.evaluation.heuristics import HEURISTICS
 from tuition.evaluation.metrics import METRICS
 from tuition.models.recipes import RECIPES, Recipe
 from tuition.models.tuners import make_tuner
 from tuition.prompts.encodings import find_encoding, is_file_name
+from tuition.prompts.probes import PROBES
 from tuition.prompts.types import Encoding
 from tuition.splits.amounts import parse_amount
 from tuition.splits.mixtures import MIXTURES, Mixture
@@ -73,6 +75,15 @@ def _encoding(name: str, info: ValidationInfo) -> str:
         name = str(Path(folder, Path(name).expanduser()))
     try:
         find_encoding(name)
+    except UserError as error:
+        raise ValueError(str(error)) from error
+    return name
+
+
+def _heuristic(name: str) -> str:
+    try:
+        if name:
+            HEURISTICS[name]
     except UserError as error:
         raise ValueError(str(error)) from error
     return name
@@ -135,20 +146,22 @@ def _mixture(value: object) -> object:
 class Stage(_Strict):
     """One round of learning: on which tasks, how they are told, and how weights are tuned.
 
-    `setting` is `single-task` (a model for each task), `multi-task` (one model for all, their budgets pooled) or
-    `in-context` (no weight is tuned: labels are shown in the prompt, as many as the encoding tells). A stage on `seen`
-    tasks is multi-task and takes `labels` of each; a last stage on unseen tasks takes the study's budgets. `start` says
-    how it stands on the stage before; `mixture` how often each of several tasks is drawn, by default every row alike.
+    `setting` is `single-task` (a model for each task), `multi-task` (one model for all, their budgets pooled),
+    `in-context` (no weight is tuned: labels are shown in the prompt, as many as the encoding tells) or `heuristic` (no
+    model answers: `copy-input`, `copy-example`, `majority-label`, named by `heuristic`). A stage on `seen` tasks is
+    multi-task and takes `labels` of each; a last stage on unseen tasks takes the study's budgets. `start` says how it
+    stands on the stage before; `mixture` how often each of several tasks is drawn, by default every row alike.
 
     `encoding` is a name or the path of a user's own file; `chat` puts prompts into the model's chat template, and
     `template` says which of a task's templates is told, for an encoding that tells them.
     """
 
-    encoding: Annotated[str, AfterValidator(_encoding)]
+    encoding: Annotated[str, AfterValidator(_encoding)] = "input-only"
     chat: bool = False
     template: str = ""
     on: Literal["seen", "unseen"] = "unseen"
-    setting: Literal["single-task", "multi-task", "in-context"] = "single-task"
+    setting: Literal["single-task", "multi-task", "in-context", "heuristic"] = "single-task"
+    heuristic: Annotated[str, AfterValidator(_heuristic)] = ""
     labels: Annotated[int, Field(ge=1)] | None = None
     start: Literal["auto", "stack", "merge", "continue"] = "auto"
     mixture: Annotated[Mixture | None, BeforeValidator(_mixture)] = None
@@ -163,6 +176,8 @@ class Stage(_Strict):
 
     @model_validator(mode="after")
     def _usable(self) -> Stage:
+        if (self.setting == "heuristic") is not bool(self.heuristic):
+            raise ValueError("`setting: heuristic` and `heuristic: NAME` belong together")
         if self.on == "seen" and self.setting != "multi-task":
             raise ValueError(f"a stage on seen tasks is multi-task, and this one is {self.setting}")
         if self.on == "seen" and self.labels is None:
@@ -196,7 +211,8 @@ class Judge(_Strict):
     """How models are judged: rows set aside, metrics, and the most tokens of an answer.
 
     `new_tokens: auto` allows one and a half times the longest answer among the validation rows and worked examples.
-    `encoding` asks every arm in one encoding, whatever it learnt by (Tk-Instruct's matrix of encodings).
+    `encoding` asks every arm in one encoding, whatever it learnt by (Tk-Instruct's matrix of encodings). `probes` judge
+    every model on its tasks told otherwise besides, each as an arm of its own (`other-wording`, `reordered-examples`).
     """
 
     test: Annotated[int, Field(ge=1)] = 100
@@ -204,6 +220,7 @@ class Judge(_Strict):
     metrics: Annotated[tuple[Annotated[str, _known(METRICS)], ...], Field(min_length=1)] = ("rouge_l", "exact_match")
     new_tokens: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     encoding: Annotated[str, AfterValidator(_encoding)] | None = None
+    probes: tuple[Annotated[str, _known(PROBES)], ...] = ()
 
     def told(self) -> Encoding | None:
         """Return the encoding that every arm is asked in, where it is not the one it learnt by."""

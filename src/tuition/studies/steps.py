@@ -99,7 +99,8 @@ class TrainStep:
 class EvaluateStep:
     """Let a model (the last of `after`, or the base) answer one task's test rows, and score the answers.
 
-    `typical_outputs` are answers from outside the test set, from which an automatic answer limit is taken.
+    `typical_outputs` are answers from outside the test set, from which an automatic answer limit is taken. Where a
+    `heuristic` answers, no model does; `known` are the labels it goes by.
     """
 
     key: str
@@ -115,6 +116,8 @@ class EvaluateStep:
     seed: int
     after: tuple[Earlier, ...] = ()
     shown: Shown = NOTHING_SHOWN
+    heuristic: str = ""
+    known: tuple[Instance, ...] = ()
 
     @property
     def title(self) -> str:
@@ -134,6 +137,8 @@ class EvaluateStep:
     @property
     def cost(self) -> float:
         """A rough estimate of the work, in tokens run forward."""
+        if self.heuristic:
+            return 1.0
         told = sum(len(row.input) for row in self.instances) / _CHARACTERS_A_TOKEN
         longest = max((len(out) for out in self.typical_outputs), default=40) / _CHARACTERS_A_TOKEN
         # An untrained model runs to its limit; a trained one answers about as long as the references are.

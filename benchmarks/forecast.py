@@ -287,7 +287,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--cache", type=Path, required=True, help="where the database is, or is fetched to")
     parser.add_argument("--draws", type=int, default=4, help="ways to measure each curve, for each number of points")
-    parser.add_argument("--lm-curves", type=Path, help="a scores.csv of language models to judge the forecaster on")
+    parser.add_argument(
+        "--lm-curves",
+        type=Path,
+        default=Path(__file__).with_name("language_models.csv"),
+        help="a scores.csv of language models to judge the forecaster on; the one beside this file by default",
+    )
     parser.add_argument("--figure", type=Path, help="where to draw the reliability diagram (SVG)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     given = parser.parse_args()

@@ -29,7 +29,8 @@ Kin = tuple[Hashable, Hashable]
 class Distribution:
     """Calibrated distributions of B x M scores (or gains), each as normal scores `z` (B, M, G) at `nodes` (B, M, G).
 
-    `nominal` (9,) and `raw` (B, M, 9) are the nodes of the map between nominal and raw normal scores.
+    `nominal` (9,) and `raw` (B, M, 9) are the nodes of the map between nominal and raw normal scores. `wider` stretches
+    the distributions about their medians, for curves on which the calibration was found too narrow.
     """
 
     nodes: Array
@@ -38,16 +39,20 @@ class Distribution:
     raw: Array
     low: float
     high: float
+    wider: float = 1.0
 
     def quantile(self, probability: float) -> Array:
         """Return the score (B, M) below which the truth lies with `probability`, within the metric's range."""
-        raw = _interpolate(np.broadcast_to(self.nominal, self.raw.shape), self.raw, float(ndtri(probability)))
+        raw = _interpolate(
+            np.broadcast_to(self.nominal, self.raw.shape), self.raw, float(ndtri(probability)) * self.wider
+        )
         return np.clip(_interpolate(self.z, self.nodes, raw), self.low, self.high)
 
     def above(self, score: float | Array) -> Array:
         """Return the probability (B, M) that the truth is at least `score` (a number, or one for each of B x M)."""
         z = _interpolate(self.nodes, self.z, score)
-        return np.asarray(1 - ndtr(_interpolate(self.raw, np.broadcast_to(self.nominal, self.raw.shape), z)))
+        nominal = _interpolate(self.raw, np.broadcast_to(self.nominal, self.raw.shape), z)
+        return np.asarray(1 - ndtr(nominal / self.wider))
 
 
 def _interpolate(x: Array, y: Array, at: float | Array) -> Array:

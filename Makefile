@@ -17,7 +17,7 @@ demo: $(MODEL)
 	@$(BIN)/tuition demo
 
 test: $(MODEL) lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

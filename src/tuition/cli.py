@@ -268,6 +268,17 @@ def encodings(json: Json = False) -> None:
 
 
 @app.command()
+def index(
+    path: CollectionPath,
+    format: Format = None,  # noqa: A002
+) -> None:
+    """Index a large collection, so that opening it again and drawing some rows of many tasks is quick."""
+    from tuition.commands.index import index_and_print
+
+    raise typer.Exit(index_and_print(path, format))
+
+
+@app.command()
 def forecast(
     source: Annotated[Path, typer.Argument(help="A demo's or study's folder, its scores.csv, or any CSV of scores.")],
     target: Annotated[float | None, typer.Option(help="The score wanted, on the scores' own scale.")] = None,

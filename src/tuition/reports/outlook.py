@@ -83,7 +83,8 @@ def prospect(made: Mapping[CurveKey, Outlook], curves: Sequence[Curve]) -> str:
     gains = [worth.gain for _, worth in shown]
     on = f"{len(mine)}" if len(shown) == len(mine) else f"{len(shown)} of {len(mine)}"
     middle = f", {median(gains):.1f} on the middle task" if len(gains) >= _ENOUGH_TASKS else ""
-    low, high = min(worth.low80 for _, worth in shown), max(worth.high80 for _, worth in shown)
+    # Adding 0 takes the sign off a rounded -0.0.
+    low, high = (round(end, 1) + 0.0 for end in (min(w.low80 for _, w in shown), max(w.high80 for _, w in shown)))
     return (
         f"{who} forecasts put the worth of the next {shown[0][1].labels} labels at {min(gains):.1f} to "
         f"{max(gains):.1f} points a task{middle} ({on} tasks; 80% intervals from {low:.1f} to {high:.1f}).{caution}"

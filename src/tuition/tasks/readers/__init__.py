@@ -8,6 +8,7 @@ from pathlib import Path
 from tuition.base.errors import ProblemsError
 from tuition.base.registry import Registry
 from tuition.tasks.collection import Collection
+from tuition.tasks.readers.card_files import has_card
 from tuition.tasks.readers.findings import Finding
 from tuition.tasks.readers.reader import Reader
 from tuition.tasks.readers.sniff import description
@@ -21,6 +22,7 @@ READERS.add("prompted", "tuition.tasks.readers.prompted:READER")
 READERS.add("jsonl", "tuition.tasks.readers.tuition_jsonl:READER")
 READERS.add("flan", "tuition.tasks.readers.flan:READER")
 READERS.add("promptsource", "tuition.tasks.readers.promptsource:READER")
+READERS.add("table", "tuition.tasks.readers.table:READER")
 
 _GENERAL = "table"
 
@@ -38,6 +40,8 @@ def find_reader(path: Path, format: str | None = None) -> Reader:  # noqa: A002 
     if format is not None:
         return READERS[format]
     try:
+        if has_card(path):  # the user has said what the table is
+            return READERS[_GENERAL]
         claims = [name for name in READERS if name != _GENERAL and READERS[name].recognises(path)]
         if not claims and _GENERAL in READERS and READERS[_GENERAL].recognises(path):
             return READERS[_GENERAL]

@@ -28,18 +28,22 @@ class Line:
     offset: int
 
 
-def read_json_lines(file: Path, root: Path, found: Findings) -> Iterator[tuple[int, object]]:
+def read_json_lines(
+    file: Path, root: Path, found: Findings, *, exact_numbers: bool = False
+) -> Iterator[tuple[int, object]]:
     r"""Yield the number (from 1) and the value of each line of a file within `root`; what is wrong goes to `found`.
 
     Lines end at `\n` alone. Blank lines are passed over with a warning, lines that cannot be decoded with an error, and
     the others go on; `found.line` is the line that was yielded last, so that what its caller notes has its place. No
     more than one line is held, and none of more than `LINE_LIMIT` bytes. Nothing is raised for what the file holds.
+    `exact_numbers` is that of `jsontext.decoder`.
     """
-    return ((line.number, value) for line, value in walk_json_lines(file, root, found))
+    walk = walk_json_lines(file, root, found, exact_numbers=exact_numbers)
+    return ((line.number, value) for line, value in walk)
 
 
 def walk_json_lines(
-    file: Path, root: Path, found: Findings, start: Line = Line(1, 0)
+    file: Path, root: Path, found: Findings, start: Line = Line(1, 0), *, exact_numbers: bool = False
 ) -> Generator[tuple[Line, object], None, None]:
     """Yield as `read_json_lines` does, with each line's offset too; begin at `start`, a line that was yielded once."""
     try:
@@ -47,16 +51,16 @@ def walk_json_lines(
             return
         with file.open("rb") as stream:
             stream.seek(start.offset)
-            yield from _values(stream, start, found)
+            yield from _values(stream, start, found, exact_numbers)
     except (OSError, RuntimeError) as error:
         note_unreadable(error, found)
     finally:
         found.line = None
 
 
-def _values(stream: BinaryIO, start: Line, found: Findings) -> Iterator[tuple[Line, object]]:
+def _values(stream: BinaryIO, start: Line, found: Findings, exact_numbers: bool) -> Iterator[tuple[Line, object]]:
     oddities: list[tuple[str, str]] = []
-    decode = decoder(oddities)
+    decode = decoder(oddities, exact_numbers=exact_numbers)
     for line, text in _lines(stream, start, found):
         begin = len(text) - len(text.lstrip(_SPACE))
         try:

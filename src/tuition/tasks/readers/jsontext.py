@@ -168,8 +168,11 @@ def _skip(text: str, at: int) -> int:
     return match.end() if match else at
 
 
-def decoder(oddities: list[tuple[str, str]]) -> Callable[[str, int], tuple[Any, int]]:
-    """Return a function from a text and an offset to the value there and its end; it puts what is odd in `oddities`."""
+def decoder(oddities: list[tuple[str, str]], *, exact_numbers: bool = False) -> Callable[[str, int], tuple[Any, int]]:
+    """Return a function from a text and an offset to the value there and its end; it puts what is odd in `oddities`.
+
+    With `exact_numbers`, a number that Python would write otherwise (`1.10`, `1e5`) stays the text that it was.
+    """
 
     # The hooks close over the list alone: a cycle through the cursor would keep whole files alive until the
     # garbage collector runs.
@@ -184,12 +187,23 @@ def decoder(oddities: list[tuple[str, str]]) -> Callable[[str, int], tuple[Any, 
         oddities.append(("not-json", f"{name} is not JSON"))
         return float("nan")  # noted here, and not to be noted again as too large
 
-    return json.JSONDecoder(object_pairs_hook=to_object, parse_constant=to_constant, parse_int=_integer).raw_decode
+    integer, decimal = (_exact_integer, _exact_decimal) if exact_numbers else (_integer, None)
+    return json.JSONDecoder(
+        object_pairs_hook=to_object, parse_constant=to_constant, parse_int=integer, parse_float=decimal
+    ).raw_decode
 
 
 def _integer(digits: str) -> int | float:
     # int() refuses beyond 4,300 digits with an error of its own; float() makes infinity of these, which rules refuse.
     return int(digits) if len(digits) <= 310 else float(digits)
+
+
+def _exact_integer(digits: str) -> int | str:
+    return digits if len(digits) > 18 or str(int(digits)) != digits else int(digits)
+
+
+def _exact_decimal(digits: str) -> float | str:
+    return digits if repr(float(digits)) != digits else float(digits)
 
 
 def _twice(key: str) -> tuple[str, str]:

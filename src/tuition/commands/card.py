@@ -1,0 +1,40 @@
+"""`tuition card`: a task card beside a table, from a sentence of instruction."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from rich.markup import escape
+
+from tuition.base.errors import UserError, clip
+from tuition.base.files import write_atomically
+from tuition.commands.console import console
+from tuition.tasks.card_draft import CardDraft, CardWish, card_path, draft_card
+
+
+def write_card(table: Path, wish: CardWish, *, force: bool = False) -> None:
+    """Write the card of a table beside it, and say what it holds.
+
+    Raises:
+        UserError: there is a card already and `force` is not set, or none can be made; see `draft_card`.
+        ProblemsError: the table cannot be read; every problem of it.
+    """
+    path = card_path(table)
+    if os.path.lexists(path) and not force:
+        raise UserError(f"{path}: there is a card already; change it by hand, or have it replaced with --force")
+    draft = draft_card(table, wish)
+    write_atomically(path, draft.text)
+    for line in _told(draft):
+        console().print(escape(line), soft_wrap=True)
+
+
+def _told(draft: CardDraft) -> list[str]:
+    card = draft.card
+    lines = [f"{draft.path}: written", f"input: {', '.join(card.input)}; output: {', '.join(card.output)}"]
+    if card.options:
+        lines.append(f"options: {', '.join(clip(option, 60) for option in card.options)}")
+    if card.example_rows:
+        lines.append(f"examples: rows {', '.join(map(str, card.example_rows))}, counted from 1")
+    lines.append(f"{draft.rows:,} rows are left to learn and judge by")
+    return lines

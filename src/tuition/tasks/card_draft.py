@@ -1,0 +1,209 @@
+"""A task card made from a table and a sentence of instruction: columns, worked examples and options from the data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tuition.base.errors import ProblemsError, UserError, clip
+from tuition.tasks.content import content_hash
+from tuition.tasks.readers.card_files import CARD, ENDING
+from tuition.tasks.readers.findings import Findings
+from tuition.tasks.readers.table import walk
+from tuition.tasks.readers.table_files import is_saved_dataset, is_table, rows_of, split_names, table_names
+from tuition.tasks.readers.table_places import TablePlace
+from tuition.tasks.readers.table_plan import Plan, columns_of_first, make_plan, parts_of
+from tuition.tasks.readers.table_rows import likely_columns
+from tuition.tasks.readers.task_card import TaskCard, parse_card
+
+# Outputs are options where there are at most so many different ones, each short, and each on so many rows on average.
+_MOST_OPTIONS, _LONGEST_OPTION, _ROWS_AN_OPTION = 20, 60, 3
+_SAMPLE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class CardWish:
+    """What the user asks of a card; columns that are not named are chosen from the data."""
+
+    instruction: str
+    input: tuple[str, ...] = ()
+    output: str = ""
+    examples: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class CardDraft:
+    """A card that was made: its place, its text, what it says, and how many rows are left to learn and judge by."""
+
+    path: Path
+    text: str
+    card: TaskCard
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What is remembered of a row while examples are chosen."""
+
+    row: int
+    content: int
+    length: int
+    output: str
+
+
+def card_path(table: Path) -> Path:
+    """Return where the card of a table is written: `<stem>.task.yaml` beside a file, `task.yaml` in a folder."""
+    return table / CARD if table.is_dir() else table.with_name(f"{table.stem}{ENDING}")
+
+
+def draft_card(table: Path, wish: CardWish) -> CardDraft:
+    """Return a sound card for a table; nothing is written.
+
+    The worked examples are typical rows (of the middle length) of different outputs, the most frequent outputs first;
+    they come from rows that are not held out by their source, and whose input stands once. They are then no instances.
+
+    Raises:
+        ProblemsError: the table cannot be read, or a column is not there; all of it together.
+        UserError: there is no table, the instruction is blank, or the rows do not suffice for the examples.
+    """
+    _require_table(table)
+    if not wish.instruction.strip():
+        raise UserError("the instruction is blank; say in a sentence what is to be done with an input")
+    place = TablePlace(table.name if table.is_dir() else table.stem, table, TaskCard(), table)
+    found = place.findings()
+    told = {"definition": wish.instruction, **_columns(place, wish, found)}
+    place = TablePlace(place.name, table, _valid(told, table), table)
+    plan = make_plan(place, found)
+    seen, outputs, rows = _survey(place, plan, found) if plan is not None else ([], Counter(), 0)
+    if plan is None or found.failed:
+        raise ProblemsError(found.errors())
+    if (few := _options(outputs, rows)) is not None:
+        told["options"] = few
+    chosen = _choose(seen, wish.examples)
+    if len(chosen) < wish.examples or rows <= len(chosen):
+        raise UserError(
+            f"{table}: {wish.examples} worked examples were asked for; of {rows} rows, {len(chosen)} could stand as "
+            "such (inputs that stand once, of rows to learn by); ask for fewer with --examples"
+        )
+    if chosen:
+        by_row = {row: instance for row, instance in walk(place, plan, Findings(table)) if row in chosen}
+        told["examples"] = [{"input": by_row[n].input, "output": by_row[n].outputs[0]} for n in chosen]
+        told["example_rows"] = sorted(chosen)
+    if not table.is_dir():
+        told["table"] = table.name
+    text = _written(told)
+    return CardDraft(card_path(table), text, _valid(told, table, text), rows - len(chosen))
+
+
+def _require_table(table: Path) -> None:
+    if not table.exists():
+        raise UserError(f"{table}: there is no such table; give a file or a folder")
+    if table.is_dir():
+        names = table_names(table, Findings(table))
+        if not is_saved_dataset(table) and not split_names(names) and not all(n.endswith(".parquet") for n in names):
+            raise UserError(f"{table}: a folder of {len(names)} tables; give one of them, such as {clip(names[0], 60)}")
+    elif not is_table(table):
+        raise UserError(f"{table}: is no table; give a .csv, .tsv, .jsonl, .parquet, .arrow or .feather file")
+
+
+def _columns(place: TablePlace, wish: CardWish, found: Findings) -> dict[str, Any]:
+    """Return the columns that were named, and likely ones in place of those that were not."""
+    if wish.input and wish.output:
+        return {"input": list(wish.input), "output": wish.output}
+    parts = parts_of(place, found)
+    columns = None if found.failed else columns_of_first(parts, found)
+    if columns is None:
+        raise ProblemsError(found.errors())
+    sample = rows_of(parts[0][0], Findings(place.path)) if parts else iter(())
+    rows = [cells for _, (_, cells) in zip(range(_SAMPLE), sample, strict=False)]
+    open_ = [name for name in columns if name not in wish.input and name != wish.output]
+    told, answer = likely_columns(open_, rows) if len(open_) != 1 else (open_[0], open_[0])
+    return {"input": list(wish.input) or [told], "output": wish.output or answer}
+
+
+def _survey(place: TablePlace, plan: Plan, found: Findings) -> tuple[list[_Seen], Counter[str], int]:
+    """Return the rows that may stand as examples, the count of each output, and how many rows there are."""
+    seen: list[_Seen] = []
+    contents: Counter[int] = Counter()
+    outputs: Counter[str] = Counter()
+    for row, instance in walk(place, plan, found):
+        content = content_hash(instance.input)
+        contents[content] += 1
+        outputs.update(instance.outputs)
+        if instance.split in ("", "train") and instance.input.strip():
+            seen.append(_Seen(row, content, len(instance.input), instance.outputs[0]))
+    return [row for row in seen if contents[row.content] == 1], outputs, contents.total()
+
+
+def _options(outputs: Counter[str], rows: int) -> list[str] | None:
+    """Return the outputs, sorted, where they look like a closed set of labels; None where they do not."""
+    few = 1 < len(outputs) <= _MOST_OPTIONS and len(outputs) * _ROWS_AN_OPTION <= rows
+    return sorted(outputs) if few and all(len(output) <= _LONGEST_OPTION for output in outputs) else None
+
+
+def _choose(seen: Sequence[_Seen], count: int) -> list[int]:
+    """Return the rows of the examples: one of each output in turn, those nearest to the middle length first."""
+    frequent = Counter(row.output for row in seen)
+    labels = len(frequent) * 2 <= len(seen)  # otherwise free text, and its rows are measured by one middle
+    groups: dict[str, list[_Seen]] = {}
+    for row in seen:
+        groups.setdefault(row.output if labels else "", []).append(row)
+    queues = []
+    for group in sorted(groups.values(), key=len, reverse=True)[: max(count, 1)]:
+        middle = sorted(row.length for row in group)[len(group) // 2]
+        queues.append(sorted(group, key=lambda row, middle=middle: (abs(row.length - middle), row.row)))  # type: ignore[misc]
+    turns = (row for turn in zip_longest(*queues) for row in turn if row is not None)
+    chosen: list[int] = []
+    told: set[str] = set()
+    for row in turns:
+        if len(chosen) == count:
+            break
+        if labels or row.output not in told:
+            chosen.append(row.row)
+            told.add(row.output)
+    return chosen
+
+
+_HEAD = "# What this table's columns are, and what is to be done with them. All text stays as it is written."
+_ROWS = "# These rows, counted from 1, stand above as examples; they are neither learnt from nor judged by."
+
+
+def _written(told: Mapping[str, Any]) -> str:
+    """Return a card's text: its keys in an order to read, lists of texts in one line."""
+    lines = [_HEAD]
+    for key in ("table", "definition", "input", "output", "options", "examples", "example_rows"):
+        if key not in told:
+            continue
+        value = told[key][0] if key == "input" and len(told[key]) == 1 else told[key]
+        lines += [_ROWS] if key == "example_rows" else []
+        if isinstance(value, list) and key != "examples":
+            lines.append(f"{key}: {_dumped(value, default_flow_style=True)}")
+        else:
+            lines.append(_dumped({key: value}, default_flow_style=False))
+    return "\n".join(lines) + "\n"
+
+
+def _dumped(value: object, *, default_flow_style: bool) -> str:
+    text = yaml.safe_dump(
+        value, allow_unicode=True, sort_keys=False, width=110, default_flow_style=default_flow_style
+    ).rstrip("\n")
+    return text.replace("\n", "\n  ") if default_flow_style else text
+
+
+def _valid(told: dict[str, Any], table: Path, text: str | None = None) -> TaskCard:
+    """Return the card that a text (by default what is told, written out) reads as: what was written, exactly.
+
+    Raises:
+        ProblemsError: it cannot be a card.
+    """
+    place = Findings(card_path(table))
+    card = parse_card(text or _written(told), place)
+    if card is None:
+        raise ProblemsError(place.errors())
+    return card

@@ -13,7 +13,17 @@ REFERENCES = [["no", "yes"], ["a cat sat"], ["x"], ["twentyone"], ["是的"]]
 
 
 def test_the_papers_metrics_are_registered():
-    assert list(METRICS) == ["rouge_l", "exact_match"]
+    assert list(METRICS)[:2] == ["rouge_l", "exact_match"]
+    assert {
+        "rouge_1",
+        "rouge_l_xlingual",
+        "exact_match_squad",
+        "f1_squad",
+        "accuracy",
+        "macro_f1",
+        "bleu",
+        "chrf",
+    } < set(METRICS)
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -26,6 +36,16 @@ def test_a_metric_carries_its_name_and_says_what_it_does(name):
 
 
 @pytest.mark.parametrize("name", METRICS)
+def test_a_metric_declares_its_profile(name):
+    profile = METRICS[name].profile
+    assert profile.tokenizer
+    assert profile.normalisation
+    assert profile.references in ("best", "first", "all")
+    assert profile.source
+    assert profile.range == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("name", [name for name in METRICS if METRICS[name].over_options is None])
 def test_one_by_one_and_many_at_once_agree_within_0_and_1(name):
     metric = METRICS[name]
     scores = metric.score_many(PREDICTIONS, REFERENCES)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from tuition.base.errors import UserError
 
 _Floats: TypeAlias = npt.NDArray[np.float64]
+_Rows: TypeAlias = npt.NDArray[Any]
 
 # Draws are made in blocks of about this many numbers (8 MB each), so that memory does not grow with the resamples.
 _BLOCK = 1 << 20
@@ -76,9 +77,94 @@ def bootstrap_interval(
         UserError: there is no value.
         ValueError: a value is not finite or outside `bounds`, or `level` or `resamples` is out of range.
     """
+    return interval_of(mean_of(values, bounds), level=level, resamples=resamples, seed=seed, bounds=bounds)
+
+
+@dataclass(frozen=True, slots=True)
+class Statistic:
+    """A figure of `n` instances that can be worked out anew for resampled ones.
+
+    `draw` resamples the instances so many times and returns the figure of each. `constant` says that no resample can
+    differ, where that is known beforehand.
+    """
+
+    observed: float
+    n: int
+    draw: Callable[[int, np.random.Generator], _Floats]
+    constant: bool | None = None
+
+
+def mean_of(values: Sequence[float] | _Floats, bounds: tuple[float, float] | None = (0.0, 1.0)) -> Statistic:
+    """Return the mean of one value per instance as a statistic.
+
+    Raises:
+        UserError: there is no value.
+        ValueError: a value is not finite or outside `bounds`.
+    """
     scores = _checked(values, bounds)
-    low, high = _ends(scores, level, resamples, np.random.Generator(np.random.PCG64(seed)), bounds)
-    return Interval(float(scores.mean()), low, high, len(scores))
+    constant = bool(np.ptp(scores) <= _ROUNDING * np.abs(scores).max())
+    return Statistic(
+        float(scores.mean()), len(scores), lambda resamples, rng: _resampled_means(scores, resamples, rng), constant
+    )
+
+
+def corpus_of(rows: _Rows, value: Callable[[_Rows, _Rows], _Floats]) -> Statistic:
+    """Return a figure that is no mean over instances (corpus BLEU, macro-F1) as a statistic.
+
+    Args:
+        rows: what is known of each instance, n × k.
+        value: the figures of draws, from rows (m × k) and how often each row is in each draw (draws × m).
+
+    Raises:
+        UserError: there is no row.
+    """
+    if not len(rows):
+        raise UserError("there is no instance to judge (n = 0); judge at least one")
+    observed = value(rows, np.ones((1, len(rows)), dtype=np.int64))
+    return Statistic(
+        float(observed[0]), len(rows), lambda resamples, rng: _resampled_corpora(rows, value, resamples, rng)
+    )
+
+
+def macro_of(groups: Sequence[Statistic]) -> Statistic:
+    """Return the mean over groups, each weighing the same, as a statistic: instances are drawn within their groups.
+
+    The groups themselves are not drawn: an interval of it speaks of these tasks, not of others like them.
+
+    Raises:
+        UserError: there is no group.
+    """
+    if not groups:
+        raise UserError("there is no task to take the mean of; judge at least one")
+
+    def draw(resamples: int, rng: np.random.Generator) -> _Floats:
+        total = np.zeros(resamples)
+        for group in groups:
+            total += group.draw(resamples, rng)
+        means: _Floats = total / len(groups)
+        return means
+
+    observed = float(np.mean([group.observed for group in groups]))
+    return Statistic(observed, sum(group.n for group in groups), draw)
+
+
+def interval_of(
+    statistic: Statistic,
+    *,
+    level: float = 0.95,
+    resamples: int = 2000,
+    seed: int,
+    bounds: tuple[float, float] | None = (0.0, 1.0),
+) -> Interval:
+    """Return the percentile bootstrap interval of any statistic; see `bootstrap_interval`, which is that of a mean.
+
+    Where all resamples come out equal, the interval is the one that `bootstrap_interval` gives equal values.
+
+    Raises:
+        ValueError: `level` or `resamples` is out of range.
+    """
+    low, high = _ends(statistic, level, resamples, np.random.Generator(np.random.PCG64(seed)), bounds)
+    return Interval(statistic.observed, low, high, statistic.n)
 
 
 def paired_bootstrap(
@@ -109,7 +195,7 @@ def paired_bootstrap(
     differences = first - second
     reach = None if bounds is None else (bounds[0] - bounds[1], bounds[1] - bounds[0])
     rng = np.random.Generator(np.random.PCG64(seed))
-    low, high = _ends(differences, level, resamples, rng, reach)
+    low, high = _ends(mean_of(differences, reach), level, resamples, rng, reach)
     p = _sign_flip_p(differences, resamples, rng)
     return PairedTest(float(differences.mean()), low, high, p, len(differences))
 
@@ -131,7 +217,7 @@ def _checked(values: Sequence[float] | _Floats, bounds: tuple[float, float] | No
 
 
 def _ends(
-    values: _Floats,
+    statistic: Statistic,
     level: float,
     resamples: int,
     rng: np.random.Generator,
@@ -142,14 +228,40 @@ def _ends(
     if resamples < 1:
         raise ValueError(f"{resamples} resamples; at least 1 is needed, 2000 are usual")
     tail = (1 - level) / 2
-    if np.ptp(values) <= _ROUNDING * np.abs(values).max():
-        constant = float(values[0])
-        if bounds is None:
-            return constant, constant
-        unseen = 1 - tail ** (1 / len(values))
-        return (1 - unseen) * constant + unseen * bounds[0], (1 - unseen) * constant + unseen * bounds[1]
-    low, high = np.quantile(_resampled_means(values, resamples, rng), [tail, 1 - tail])
+    if statistic.constant:
+        return _unseen_ends(statistic.observed, statistic.n, tail, bounds)
+    drawn = statistic.draw(resamples, rng)
+    if statistic.constant is None and resamples > 1 and np.ptp(drawn) <= _ROUNDING * np.abs(drawn).max():
+        return _unseen_ends(statistic.observed, statistic.n, tail, bounds)
+    low, high = np.quantile(drawn, [tail, 1 - tail])
     return float(low), float(high)
+
+
+def _unseen_ends(constant: float, n: int, tail: float, bounds: tuple[float, float] | None) -> tuple[float, float]:
+    """Return what instances not seen could make of a figure that all those seen agree on."""
+    if bounds is None:
+        return constant, constant
+    unseen = 1 - tail ** (1 / n)
+    return (1 - unseen) * constant + unseen * bounds[0], (1 - unseen) * constant + unseen * bounds[1]
+
+
+def _resampled_corpora(
+    rows: _Rows, value: Callable[[_Rows, _Rows], _Floats], resamples: int, rng: np.random.Generator
+) -> _Floats:
+    """Return the figures of `resamples` draws of len(rows) rows with replacement."""
+    n = len(rows)
+    distinct, times = np.unique(rows, axis=0, return_counts=True)
+    few = len(distinct) * _COUNT_COST <= n
+    kept = distinct if few else rows
+    figures = np.empty(resamples)
+    for block, size in _blocks(resamples, len(kept)):
+        if few:
+            counts = rng.multinomial(n, times / n, size=size)
+        else:
+            drawn = rng.integers(0, n, size=(size, n)) + n * np.arange(size)[:, None]
+            counts = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n)
+        figures[block] = value(kept, counts)
+    return figures
 
 
 def _resampled_means(values: _Floats, resamples: int, rng: np.random.Generator) -> _Floats:

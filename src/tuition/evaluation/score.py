@@ -1,18 +1,25 @@
-"""Scores: each instance under each metric, and their mean with its interval."""
+"""Scores: each instance under each metric, and the figure of all of them with its interval."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
 
 from tuition.base.seeds import derive_seed
-from tuition.evaluation.intervals import bootstrap_interval
-from tuition.evaluation.metrics import METRICS
+from tuition.evaluation.intervals import Statistic, corpus_of, interval_of, mean_of
+from tuition.evaluation.metrics import METRICS, Corpus, Metric
+from tuition.evaluation.metrics.metric import Options
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A metric's mean over `n` instances in 0-100, with its 95% bootstrap interval."""
+    """A metric's figure for `n` instances in 0-100, with its 95% bootstrap interval.
+
+    It is the mean over instances, or for a metric with a corpus rule (macro-F1, BLEU, chrF) that of the corpus.
+    """
 
     metric: str
     value: float
@@ -21,22 +28,83 @@ class Score:
     n: int
 
 
+class CorpusScores(list[float]):
+    """Instances' scores under a metric whose figure for all is not their mean, with what that is worked out from."""
+
+    __slots__ = ("corpus", "statistics")
+
+    def __init__(self, scores: Iterable[float], corpus: Corpus, statistics: npt.NDArray[Any]) -> None:
+        """Hold one score and one row of statistics per instance."""
+        super().__init__(scores)
+        self.corpus = corpus
+        self.statistics = statistics
+
+
 def score_instances(
-    predictions: Sequence[str], references: Sequence[Sequence[str]], metrics: Sequence[str]
+    predictions: Sequence[str],
+    references: Sequence[Sequence[str]],
+    metrics: Sequence[str | Metric],
+    *,
+    options: Options | None = None,
 ) -> dict[str, list[float]]:
-    """Return each metric's score (0-1) of every prediction against its accepted outputs.
+    """Return each metric's score (in its profile's range) of every prediction against its accepted outputs.
+
+    Args:
+        predictions: one text per instance.
+        references: each instance's accepted outputs.
+        metrics: names in `METRICS`, or metrics themselves.
+        options: each instance's answer options, for the metrics that look at them; none are known by default.
 
     Raises:
         UserError: a metric is not known, or a prediction has no reference.
         ValueError: there are more of one than of the other.
     """
-    return {name: METRICS[name].score_many(predictions, references) for name in metrics}
+    chosen = [METRICS[metric] if isinstance(metric, str) else metric for metric in metrics]
+    return {metric.name: _scored(metric, predictions, references, options) for metric in chosen}
+
+
+def _scored(
+    metric: Metric, predictions: Sequence[str], references: Sequence[Sequence[str]], options: Options | None
+) -> list[float]:
+    if metric.corpus is not None:
+        rows = metric.corpus.statistics(predictions, references, options)
+        return CorpusScores(metric.corpus.instances(rows), metric.corpus, rows)
+    if metric.over_options is not None and options is not None:
+        return metric.over_options(predictions, references, options)
+    return metric.score_many(predictions, references)
+
+
+def statistic_of(metric: str, scores: Sequence[float], at: Sequence[int] | None = None) -> Statistic:
+    """Return what a metric says of the instances at those positions, or of all, as a statistic to resample.
+
+    Raises:
+        UserError: there is no instance.
+        ValueError: the metric's figure is no mean and `scores` are not what `score_instances` returned for it.
+    """
+    if isinstance(scores, CorpusScores):
+        rows = scores.statistics if at is None else scores.statistics[list(at)]
+        return corpus_of(rows, scores.corpus.value)
+    if metric in METRICS and METRICS[metric].corpus is not None:
+        raise ValueError(f"the mean of {metric} over instances is no {metric}; give what score_instances returned")
+    return mean_of(scores if at is None else [scores[place] for place in at], bounds_of(metric))
+
+
+def bounds_of(metric: str) -> tuple[float, float]:
+    """Return the least and the greatest score of an instance: 0 and 1, unless the metric's profile says otherwise."""
+    return METRICS[metric].profile.range if metric in METRICS else (0.0, 1.0)
 
 
 def summarise(scores: Mapping[str, Sequence[float]], *, seed: int) -> list[Score]:
-    """Return each metric's mean and interval over instances; resampling is decided by `seed` and the metric's name."""
+    """Return each metric's figure and interval; resampling is decided by `seed` and the metric's name.
+
+    Raises:
+        UserError: there is no instance.
+        ValueError: the scores of a metric whose figure is no mean are not what `score_instances` returned.
+    """
     summary = []
     for metric, values in scores.items():
-        interval = bootstrap_interval(values, seed=derive_seed("bootstrap", metric, seed))
+        interval = interval_of(
+            statistic_of(metric, values), seed=derive_seed("bootstrap", metric, seed), bounds=bounds_of(metric)
+        )
         summary.append(Score(metric, 100 * interval.mean, 100 * interval.low, 100 * interval.high, interval.n))
     return summary

@@ -5,11 +5,29 @@ A new metric is a new file that ends in a `Metric`, and one `METRICS.add` below.
 
 from tuition.base.registry import Registry
 from tuition.evaluation.metrics.exact import exact_match, exact_match_many
-from tuition.evaluation.metrics.metric import Metric
+from tuition.evaluation.metrics.metric import Corpus, Metric, Profile
 from tuition.evaluation.metrics.rouge import rouge_l, rouge_l_many
 
 METRICS: Registry[Metric] = Registry("metric")
 METRICS.add("rouge_l", "tuition.evaluation.metrics.rouge:ROUGE_L")
 METRICS.add("exact_match", "tuition.evaluation.metrics.exact:EXACT_MATCH")
+METRICS.add("rouge_1", "tuition.evaluation.metrics.rouge_1:ROUGE_1")
+METRICS.add("rouge_l_xlingual", "tuition.evaluation.metrics.rouge_xlingual:ROUGE_L_XLINGUAL")
+METRICS.add("exact_match_squad", "tuition.evaluation.metrics.squad:EXACT_MATCH_SQUAD")
+METRICS.add("f1_squad", "tuition.evaluation.metrics.squad:F1_SQUAD")
+METRICS.add("accuracy", "tuition.evaluation.metrics.classification:ACCURACY")
+METRICS.add("macro_f1", "tuition.evaluation.metrics.classification:MACRO_F1")
+METRICS.add("invalid_output", "tuition.evaluation.metrics.classification:INVALID_OUTPUT")
+METRICS.add("bleu", "tuition.evaluation.metrics.bleu:BLEU")
+METRICS.add("chrf", "tuition.evaluation.metrics.chrf:CHRF")
 
-__all__ = ["METRICS", "Metric", "exact_match", "exact_match_many", "rouge_l", "rouge_l_many"]
+__all__ = [
+    "METRICS",
+    "Corpus",
+    "Metric",
+    "Profile",
+    "exact_match",
+    "exact_match_many",
+    "rouge_l",
+    "rouge_l_many",
+]

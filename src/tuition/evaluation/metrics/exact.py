@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 from collections.abc import Sequence
 
-from tuition.evaluation.metrics.metric import Metric, check_pairs, check_references
+from tuition.evaluation.metrics.metric import Metric, Profile, check_pairs, check_references
 
 _DROP_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
@@ -51,4 +51,11 @@ EXACT_MATCH = Metric(
     ),
     score=exact_match,
     score_many=exact_match_many,
+    profile=Profile(
+        tokenizer="none: whole texts are compared",
+        normalisation="lower case, ASCII punctuation deleted, white space collapsed; articles stay",
+        references="best",
+        source="Wang et al. 2022 (Tk-Instruct), after Rajpurkar et al. 2016 (SQuAD 1.1)",
+        equals="Tk-Instruct's exact_match",
+    ),
 )

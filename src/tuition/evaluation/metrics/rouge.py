@@ -16,7 +16,7 @@ from functools import cache
 from rapidfuzz.distance import LCSseq
 
 from tuition.base.errors import UserError
-from tuition.evaluation.metrics.metric import Metric, check_pairs, check_references
+from tuition.evaluation.metrics.metric import Metric, Profile, check_pairs, check_references
 
 # Texts are cut many at a time, joined by a word that no lower-cased text can hold: a capital letter.
 _BREAK = "A"
@@ -45,9 +45,7 @@ def rouge_l(prediction: str, references: Sequence[str]) -> float:
         TypeError: `references` is a bare string.
         UserError: there is no reference.
     """
-    check_references(references)
-    prediction_code, *reference_codes = _encode([prediction, *references])
-    return max(_f_measure(prediction_code, code) for code in reference_codes)
+    return best_overlap(prediction, references, encode_words)
 
 
 def rouge_l_many(predictions: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:
@@ -60,10 +58,37 @@ def rouge_l_many(predictions: Sequence[str], references: Sequence[Sequence[str]]
         UserError: some prediction has no reference.
         ValueError: `predictions` and `references` differ in length.
     """
+    return best_overlaps(predictions, references, encode_words)
+
+
+Encode = Callable[[Sequence[str]], list[str]]
+"""Cuts texts into tokens and returns each text as a string with one character a token."""
+
+
+def best_overlap(prediction: str, references: Sequence[str], encode: Encode) -> float:
+    """Return the best F-measure of the longest common subsequence of tokens, as `encode` cuts texts into them.
+
+    Raises:
+        TypeError: `references` is a bare string.
+        UserError: there is no reference.
+    """
+    check_references(references)
+    prediction_code, *reference_codes = encode([prediction, *references])
+    return max(_f_measure(prediction_code, code) for code in reference_codes)
+
+
+def best_overlaps(predictions: Sequence[str], references: Sequence[Sequence[str]], encode: Encode) -> list[float]:
+    """Return `best_overlap` of every prediction against its own references, in order, in bounded memory.
+
+    Raises:
+        TypeError: the references of some prediction are a bare string.
+        UserError: some prediction has no reference.
+        ValueError: `predictions` and `references` differ in length.
+    """
     check_pairs(predictions, references)
     scores: list[float] = []
     for batch in _batches(zip(predictions, references, strict=True)):
-        codes = iter(_encode([text for prediction, accepted in batch for text in (prediction, *accepted)]))
+        codes = iter(encode([text for prediction, accepted in batch for text in (prediction, *accepted)]))
         for _, accepted in batch:
             prediction_code = next(codes)
             best = 0.0
@@ -136,8 +161,8 @@ class _Vocabulary(dict[str, str]):
 _vocabulary = _Vocabulary()
 
 
-def _encode(texts: Sequence[str]) -> list[str]:
-    """Return each text as a string with one character a word; only codes of one call can be compared."""
+def encode_words(texts: Sequence[str]) -> list[str]:
+    """Return each text as a string with one character a stemmed word; only codes of one call can be compared."""
     global _vocabulary  # noqa: PLW0603 - a full vocabulary is replaced; calls under way keep the one they have
     vocabulary = _vocabulary
     if vocabulary.full:
@@ -173,4 +198,11 @@ ROUGE_L = Metric(
     ),
     score=rouge_l,
     score_many=rouge_l_many,
+    profile=Profile(
+        tokenizer="runs of a-z and 0-9, Porter-stemmed (NLTK) where longer than three letters",
+        normalisation="lower case; every other character parts words",
+        references="best",
+        source="Lin 2004, section 3; as Tk-Instruct uses it (Wang et al. 2022)",
+        equals='rouge_score 0.1.2, RougeScorer(["rougeL"], use_stemmer=True)',
+    ),
 )

@@ -1,0 +1,263 @@
+"""`tuition score`: stored predictions judged anew, by several profiles side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from tuition.base.errors import UserError
+from tuition.commands.console import console, notes, print_json
+from tuition.evaluation.aggregate import LEVELS, GroupScore, Level, aggregate
+from tuition.evaluation.defaults import ALWAYS, is_closed
+from tuition.evaluation.metrics import METRICS, Metric
+from tuition.evaluation.predictions import find_prediction_reader, read_predictions
+from tuition.evaluation.predictions.references import Answer, Coverage, found_references, own_references
+from tuition.evaluation.score import score_instances
+
+_INSTANCE = "instance"
+_UNKNOWN = "(not told)"
+# So many profiles stand in one table, and so many with their intervals on the same line.
+_MOST, _WIDE = 5, 3
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreChoice:
+    """What is judged, and how.
+
+    `predictions` is a file or folder, `format` its format where its look does not tell it. `references` is a collection
+    or a list of references; without, the predictions' own file has them. `profiles` are names of metrics, none for the
+    usual ones; `by` adds figures of tasks, categories, datasets, language tracks or single instances.
+    """
+
+    predictions: Path
+    references: Path | None = None
+    format: str | None = None
+    references_format: str | None = None
+    profiles: tuple[str, ...] = ()
+    by: str | None = None
+    complete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """What one model or arm answered, with its scores: by metric one per answer, and the figures of groups."""
+
+    name: str
+    answers: tuple[Answer, ...]
+    scores: dict[str, list[float]]
+    figures: tuple[GroupScore, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Everything that `tuition score` has to tell."""
+
+    format: str
+    metrics: tuple[Metric, ...]
+    systems: tuple[System, ...]
+    coverage: tuple[Coverage, ...]
+    notices: tuple[str, ...]
+
+
+def score_and_print(choice: ScoreChoice, *, as_json: bool) -> None:
+    """Judge predictions and print a table of figures with their intervals, or one JSON object with all of them.
+
+    Raises:
+        UserError: a profile, grouping or format is not known.
+        ProblemsError: predictions cannot be read or matched with references; everything that is wrong.
+    """
+    scored = score_predictions(choice, levels=LEVELS if as_json else None)
+    if as_json:
+        print_json(_as_json(choice, scored))
+        return
+    out = console()
+    for at in range(0, len(scored.metrics), _MOST):
+        beside = scored.metrics[at : at + _MOST]
+        out.print(_instances(scored, beside) if choice.by == _INSTANCE else _figures(scored, choice.by, beside))
+    for notice in scored.notices:
+        notes().print(escape(notice), style="yellow")
+
+
+def score_predictions(choice: ScoreChoice, *, levels: Sequence[Level] | None = None) -> Scored:
+    """Read predictions, find their references, and judge each system's by every profile.
+
+    Args:
+        choice: what is judged, and how.
+        levels: what figures are put together by; by default of all, and by what is chosen.
+
+    Raises:
+        UserError: a profile, grouping or format is not known.
+        ProblemsError: predictions cannot be read or matched with references; everything that is wrong.
+    """
+    if choice.by is not None and choice.by not in (*LEVELS, _INSTANCE):
+        raise UserError(f"--by {choice.by}: give one of {', '.join((*LEVELS[1:], _INSTANCE))}")
+    named = [METRICS[name] for name in dict.fromkeys(choice.profiles)]  # before a long file is read
+    wanted = (
+        tuple(levels) if levels is not None else tuple(level for level in LEVELS if level in ("overall", choice.by))
+    )
+    rows = read_predictions(choice.predictions, choice.format)
+    coverage: list[Coverage] = []
+    if choice.references is None:
+        answers = own_references(rows, choice.predictions)
+    else:
+        answers, coverage = found_references(
+            rows,
+            choice.predictions,
+            choice.references,
+            format=choice.references_format,
+            complete=choice.complete,
+        )
+    metrics = named or [METRICS[name] for name in _usual(answers)]
+    by_system: dict[str, list[Answer]] = {}
+    for answer in answers:
+        by_system.setdefault(answer.system, []).append(answer)
+    systems = tuple(_judge(name, own, metrics, wanted) for name, own in by_system.items())
+    return Scored(
+        find_prediction_reader(choice.predictions, choice.format).name,
+        tuple(metrics),
+        systems,
+        tuple(coverage),
+        tuple(_notices(systems, coverage)),
+    )
+
+
+def _usual(answers: Sequence[Answer]) -> tuple[str, ...]:
+    """Return the metrics of Super-NaturalInstructions, and accuracy where every task's answers are a closed set."""
+    by_task: dict[str, list[Answer]] = {}
+    for answer in answers:
+        by_task.setdefault(answer.place.task, []).append(answer)
+    closed = all(own[0].options or is_closed(answer.references for answer in own) for own in by_task.values())
+    return (*ALWAYS, "accuracy") if closed else ALWAYS
+
+
+def _judge(name: str, answers: Sequence[Answer], metrics: Sequence[Metric], levels: Sequence[Level]) -> System:
+    by_task: dict[str, dict[str, None]] = {}
+    for answer in answers:
+        by_task.setdefault(answer.place.task, {}).update(dict.fromkeys(answer.references))
+    # Where nobody tells a task's options, they are all references that its answers have.
+    found = {task: tuple(references) for task, references in by_task.items()}
+    scores = score_instances(
+        [answer.text for answer in answers],
+        [answer.references for answer in answers],
+        metrics,
+        options=[answer.options or found[answer.place.task] for answer in answers],
+    )
+    figures = aggregate(scores, [answer.place for answer in answers], levels=levels)
+    return System(name, tuple(answers), scores, tuple(figures))
+
+
+def _notices(systems: Sequence[System], coverage: Sequence[Coverage]) -> list[str]:
+    """Return what a reader of the scores must know besides, in sentences."""
+    told = []
+    if coverage:
+        least = min(coverage, key=lambda one: one.answered / one.instances)
+        told.append(
+            f"{len({one.task for one in coverage})} tasks were answered in part, such as {least.task} with "
+            f"{least.answered:,} of {least.instances:,} instances; --complete refuses that"
+        )
+    empty = sum(not answer.text.strip() for system in systems for answer in system.answers)
+    if empty:
+        total = sum(len(system.answers) for system in systems)
+        told.append(f"{empty:,} of {total:,} predictions are empty")
+    if len({frozenset((a.place.task, a.instance) for a in system.answers) for system in systems}) > 1:
+        told.append("the systems answered different instances; their figures do not compare like with like")
+    return told
+
+
+def _figures(scored: Scored, by: str | None, metrics: Sequence[Metric]) -> Table:
+    """Return a table: a row for each system, group and average, a column for each of these profiles."""
+    rows: dict[tuple[str, str, str, str], dict[str, GroupScore]] = {}
+    for judged in scored.systems:
+        for one in judged.figures:
+            if one.level not in ("overall", by):
+                continue
+            rows.setdefault((judged.name, one.level, one.group, one.average), {})[one.metric] = one
+    several = len(scored.systems) > 1
+    table = Table(box=None, pad_edge=False)
+    for heading in ("system",) * several + (by or "of",):
+        table.add_column(heading, overflow="fold")
+    table.add_column("average", no_wrap=True)
+    table.add_column("n", justify="right", no_wrap=True)
+    for metric in metrics:
+        table.add_column(metric.name, justify="right", no_wrap=True)
+    for (system, level, group, average), figures in sorted(rows.items(), key=_order(rows)):
+        some = next(iter(figures.values()))
+        told = "all" if level == "overall" else escape(group or _UNKNOWN)
+        weight = "over instances" if average == "micro" else f"over {some.tasks} tasks"
+        cells = [_cell(figures[metric.name], narrow=len(metrics) > _WIDE) for metric in metrics]
+        first = (escape(system or _UNKNOWN),) if several else ()
+        table.add_row(*first, told, weight, f"{some.n:,}", *cells)
+    return table
+
+
+def _cell(one: GroupScore, *, narrow: bool) -> str:
+    """Return a figure with its interval, below it where many profiles stand side by side."""
+    return f"{one.value:.2f}{chr(10) if narrow else ' '}({one.low:.1f}-{one.high:.1f})"
+
+
+def _order(rows: dict[tuple[str, str, str, str], dict[str, GroupScore]]) -> Any:
+    """Keep groups in their order and put the figures of all behind them."""
+    place = {key: at for at, key in enumerate(rows)}
+    return lambda item: (item[0][1] == "overall", place[item[0]])
+
+
+def _instances(scored: Scored, metrics: Sequence[Metric]) -> Table:
+    several = len(scored.systems) > 1
+    table = Table(box=None, pad_edge=False)
+    for heading in ("system",) * several + ("task", _INSTANCE):
+        table.add_column(heading, overflow="fold")
+    for metric in metrics:
+        table.add_column(metric.name, justify="right", no_wrap=True)
+    for system in scored.systems:
+        for at, answer in enumerate(system.answers):
+            first = (escape(system.name or _UNKNOWN),) if several else ()
+            names = (escape(answer.place.task or _UNKNOWN), escape(answer.instance))
+            table.add_row(*first, *names, *(f"{100 * system.scores[m.name][at]:.2f}" for m in metrics))
+    return table
+
+
+def _as_json(choice: ScoreChoice, scored: Scored) -> dict[str, Any]:
+    return {
+        "predictions": str(choice.predictions),
+        "format": scored.format,
+        "references": None if choice.references is None else str(choice.references),
+        "profiles": {metric.name: _profile_json(metric) for metric in scored.metrics},
+        "systems": [
+            {
+                "system": system.name,
+                "n": len(system.answers),
+                "empty": sum(not answer.text.strip() for answer in system.answers),
+                "figures": [asdict(one) for one in system.figures],
+                **({"instances": _instances_json(system)} if choice.by == _INSTANCE else {}),
+            }
+            for system in scored.systems
+        ],
+        "coverage": [asdict(one) for one in scored.coverage],
+        "notices": list(scored.notices),
+    }
+
+
+def _profile_json(metric: Metric) -> dict[str, Any]:
+    return {
+        "title": metric.title,
+        "description": metric.description,
+        **asdict(metric.profile),
+        "lower_is_better": metric.lower_is_better,
+        "summary": "mean over instances" if metric.corpus is None else "worked out from all instances together",
+    }
+
+
+def _instances_json(system: System) -> list[dict[str, Any]]:
+    return [
+        {
+            "task": answer.place.task,
+            "instance": answer.instance,
+            "scores": {metric: 100 * values[at] for metric, values in system.scores.items()},
+        }
+        for at, answer in enumerate(system.answers)
+    ]

@@ -1,0 +1,97 @@
+"""BLEU (Papineni et al., 2002), computed by sacrebleu (Post, 2018): a corpus's in summaries, else a sentence's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sacrebleu.metrics import bleu as peer
+
+from tuition.evaluation.metrics.metric import (
+    Corpus,
+    Metric,
+    Options,
+    Profile,
+    check_pairs,
+    check_references,
+    one_by_one,
+)
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+_SENTENCE = peer.BLEU(effective_order=True)
+_CORPUS = peer.BLEU()
+_ORDER = 4
+
+
+def bleu(prediction: str, references: Sequence[str]) -> float:
+    """Return a prediction's sentence BLEU in 0-1, as `sacrebleu.sentence_bleu` has it.
+
+    Orders longer than the prediction are left out and n-grams never matched are smoothed (exp), else most sentences
+    would score 0. The mean of such scores is not the corpus's BLEU, which counts the n-grams of all sentences first.
+
+    Raises:
+        TypeError: `references` is a bare string.
+        UserError: there is no reference.
+    """
+    check_references(references)
+    return min(1.0, _SENTENCE.sentence_score(prediction, list(references)).score / 100)
+
+
+def _statistics(
+    predictions: Sequence[str], references: Sequence[Sequence[str]], options: Options | None = None
+) -> npt.NDArray[np.float64]:
+    """Return each instance's counts: n-grams matched and in all, of order 1 to 4, its length and the reference's."""
+    del options
+    check_pairs(predictions, references)
+    rows = []
+    for prediction, accepted in zip(predictions, references, strict=True):
+        one = _SENTENCE.sentence_score(prediction, list(accepted))
+        rows.append((*one.counts, *one.totals, one.sys_len, one.ref_len))
+    return np.array(rows, dtype=np.float64).reshape(-1, 2 * _ORDER + 2)
+
+
+def _instances(rows: npt.NDArray[Any]) -> list[float]:
+    return [_of_sums(row, _SENTENCE) for row in rows]
+
+
+def _value(rows: npt.NDArray[Any], counts: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    return np.array([_of_sums(sums, _CORPUS) for sums in counts.astype(np.float64) @ rows])
+
+
+def _of_sums(row: npt.NDArray[Any], rule: peer.BLEU) -> float:
+    sums = [int(number) for number in row]
+    done = rule.compute_bleu(
+        correct=sums[:_ORDER],
+        total=sums[_ORDER : 2 * _ORDER],
+        sys_len=sums[-2],
+        ref_len=sums[-1],
+        smooth_method=rule.smooth_method,
+        smooth_value=rule.smooth_value,
+        effective_order=rule.effective_order,
+        max_ngram_order=_ORDER,
+    )
+    return min(1.0, float(done.score) / 100)
+
+
+BLEU = Metric(
+    name="bleu",
+    title="BLEU",
+    description=(
+        "Geometric mean of the precisions of 1- to 4-grams, times the brevity penalty; tokenizer 13a, case kept, "
+        "smoothing exp. All references are matched together. Summaries hold the corpus's BLEU, as sacrebleu's "
+        "corpus_bleu; one instance's score is its sentence BLEU (effective order), whose mean it is not."
+    ),
+    score=bleu,
+    score_many=one_by_one(bleu),
+    profile=Profile(
+        tokenizer="sacrebleu's 13a (mteval-v13a)",
+        normalisation="none: case is kept",
+        references="all",
+        source="Papineni et al. 2002; Post 2018 (sacrebleu)",
+        equals="sacrebleu's corpus_bleu and, by instance, sentence_bleu",
+    ),
+    corpus=Corpus(statistics=_statistics, instances=_instances, value=_value),
+)

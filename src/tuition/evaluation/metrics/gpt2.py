@@ -1,0 +1,53 @@
+"""GPT-2's byte-level tokenizer (Radford et al., 2019), from its own merges, which lie compressed beside this file.
+
+`scripts/make_gpt2_merges.py` took them, checked, from a package that carries OpenAI's files unchanged. Nothing is
+fetched when it is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import lzma
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+MERGES_SHA256 = "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5"
+"""Of OpenAI's `vocab.bpe`, as published with GPT-2."""
+
+_END = "<|endoftext|>"
+
+
+@cache
+def gpt2_tokenizer() -> Tokenizer:
+    """Return GPT-2's tokenizer, whose ids are those of GPT-2.
+
+    Raises:
+        RuntimeError: the installed file of merges is not the known one.
+    """
+    from tokenizers import AddedToken, Tokenizer, pre_tokenizers
+    from tokenizers.models import BPE
+
+    packed = resources.files(__package__).joinpath("gpt2_merges.xz").read_bytes()
+    data = lzma.decompress(packed)
+    if hashlib.sha256(data).hexdigest() != MERGES_SHA256:
+        raise RuntimeError("gpt2_merges.xz is not the file that Tuition ships; install it again")
+    lines = data.decode("utf-8").split("\n")[1:]
+    merges = [(left, right) for left, _, right in (line.partition(" ") for line in lines if line)]
+    symbols = (*byte_symbols(), *(left + right for left, right in merges))
+    tokenizer = Tokenizer(BPE(vocab={symbol: number for number, symbol in enumerate(symbols)}, merges=merges))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.add_special_tokens([AddedToken(_END, normalized=False)])
+    return tokenizer
+
+
+def byte_symbols() -> tuple[str, ...]:
+    """Return the character that stands for each byte in GPT-2's vocabulary, in the order of its ids.
+
+    Bytes that print in Latin-1 stand for themselves and come first; the other 68 are U+0100 and on.
+    """
+    printing = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    return (*map(chr, printing), *(chr(0x100 + number) for number in range(256 - len(printing))))

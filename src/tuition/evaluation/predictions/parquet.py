@@ -1,0 +1,66 @@
+"""Predictions as Parquet: those that a study keeps, and any with columns of the same names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tuition.evaluation.predictions.fields import name_text, prediction_text, reference_texts
+from tuition.evaluation.predictions.record import PredictionReader, StoredPrediction
+from tuition.tasks.readers.findings import Findings
+
+_READ = ("prediction", "references", "reference", "task", "instance", "id", "category", "dataset", "language", "system")
+
+
+def _recognises(path: Path) -> bool:
+    return path.suffix == ".parquet" and path.is_file()
+
+
+def read_parquet(path: Path, found: Findings, *, system: str = "") -> list[StoredPrediction]:
+    """Return the answers in one file; those without a system of their own are of `system`."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            if "prediction" not in names:
+                seen = ", ".join(names[:8])
+                found.error("missing-column", f"no column is named `prediction` (columns: {seen})", "name it so")
+                return []
+            table = file.read(columns=[name for name in _READ if name in names])
+    except (OSError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        why = next(iter(str(error).splitlines()), type(error).__name__)
+        found.error("unreadable-file", f"it cannot be read ({why})", "is it a whole Parquet file?")
+        return []
+    rows = []
+    for number, row in enumerate(table.to_pylist()):
+        found.index, found.id = number, row.get("instance", row.get("id"))
+        made = _row(row, found, system)
+        if made is not None:
+            rows.append(made)
+    found.index = found.id = None
+    return rows
+
+
+def _row(row: dict[str, Any], found: Findings, system: str) -> StoredPrediction | None:
+    text = prediction_text(row["prediction"], found)
+    given = row.get("references", row.get("reference"))
+    references = () if given is None else reference_texts(given, found)
+    if text is None or references is None:
+        return None
+    return StoredPrediction(
+        text,
+        references,
+        task=name_text(row.get("task")),
+        instance=name_text(row.get("instance", row.get("id"))),
+        system=name_text(row.get("system")) or system,
+        category=name_text(row.get("category")),
+        dataset=name_text(row.get("dataset")),
+        language=name_text(row.get("language")),
+    )
+
+
+READER = PredictionReader(
+    "parquet", "Parquet with a column `prediction`, as a study keeps them", _recognises, read_parquet
+)

@@ -1,0 +1,46 @@
+"""What is read from a file of predictions, and what a reader of one format is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tuition.tasks.readers.findings import Findings
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPrediction:
+    """One answer of a model, with as much of what it answers as its file tells.
+
+    `references` are the accepted outputs, none where the file has none. `instance` is the id that the file gives, empty
+    if it gives none; `index` is the instance's position in its task, where the file counts. `system` tells apart
+    what several models or arms answered in one file. `category`, `dataset` and `language` are for aggregation.
+    """
+
+    text: str
+    references: tuple[str, ...] = ()
+    task: str = ""
+    instance: str = ""
+    index: int | None = None
+    system: str = ""
+    category: str = ""
+    dataset: str = ""
+    language: str = ""
+    options: tuple[str, ...] = ()
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionReader:
+    """A format that predictions come in.
+
+    `expects` says in words what such a file looks like, for the message when none fits. `recognises` looks at names
+    and, where these do not tell, at the beginning of one file. `read` returns all answers and puts what is wrong,
+    every row of it, into the findings; it raises nothing for what the file holds.
+    """
+
+    name: str
+    expects: str
+    recognises: Callable[[Path], bool]
+    read: Callable[[Path, Findings], list[StoredPrediction]]

@@ -1,4 +1,4 @@
-"""Greedy generation that runs a task's prefix once for all its instances; equal to plain generation in fp32."""
+"""Generation that runs a task's prefix once for all its instances; equal to plain generation in fp32."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import torch
 from torch import nn
 from transformers import DynamicCache
 
-from tuition.models.batches import collate, group_by_prefix, without_lone_prefixes
+from tuition.models.batches import PrefixBatch, collate, group_by_prefix, without_lone_prefixes
+from tuition.models.decoding import GREEDY, Choice, Decode, Decoding, Stops, generate_options
 from tuition.models.prefix import counts_padding, expand_cache, prefix_cache, rows_input, soft_prompt, trunk
 from tuition.models.tokens import TokenizedPrompt
 
@@ -41,6 +42,42 @@ def generate_greedily(
         share_prefix: run each prefix once, instead of once a row.
         advance: is told after each batch how many rows were answered.
     """
+    return generate(
+        model,
+        prompts,
+        GREEDY,
+        end=end,
+        new_tokens=new_tokens,
+        batch_size=batch_size,
+        share_prefix=share_prefix,
+        advance=advance,
+    )
+
+
+@torch.inference_mode()
+def generate(
+    model: nn.Module,
+    prompts: Sequence[TokenizedPrompt],
+    decoding: Decoding,
+    *,
+    end: frozenset[int],
+    new_tokens: int,
+    decode: Decode | None = None,
+    batch_size: int = 32,
+    share_prefix: bool = True,
+    advance: Advance = lambda done: None,
+) -> list[tuple[int, ...]]:
+    """Return a continuation of each prompt's prefix and body, chosen as `decoding` says.
+
+    See `generate_greedily`. `decode` reads an answer's tokens, where it is to stop at a text; the token that completes
+    the text is part of what is returned. Beams are searched by transformers' own `generate`, behind the shared prefix.
+
+    Raises:
+        ValueError: there are texts to stop at and no `decode`, or beams and no end token.
+    """
+    if decoding.beams > 1 and not end:
+        raise ValueError("a search by beams needs an end token")
+    stops = Stops(decoding, decode)
     answers: list[tuple[int, ...]] = [()] * len(prompts)
     prompts = without_lone_prefixes(prompts)
     # A soft prompt is a prefix that every sequence has.
@@ -49,7 +86,11 @@ def generate_greedily(
         first = prompts[group[0]]
         shared = _run_prefix(model, first) if always or (share_prefix and first.prefix) else None
         for positions in _batches(prompts, group, batch_size, one_length=counts_padding(model)):
-            rows = _answer(model, [prompts[p] for p in positions], shared, end, new_tokens)
+            chosen = [prompts[p] for p in positions]
+            if decoding.beams > 1:
+                rows = _search(model, chosen, shared, decoding, stops, end, new_tokens)
+            else:
+                rows = _answer(model, chosen, shared, Choice(decoding, positions, new_tokens), stops, end, new_tokens)
             for position, row in zip(positions, rows, strict=True):
                 answers[position] = row
             advance(len(positions))
@@ -80,16 +121,15 @@ def _answer(
     model: nn.Module,
     prompts: Sequence[TokenizedPrompt],
     shared: DynamicCache | None,
+    choose: Choice,
+    stops: Stops,
     end: frozenset[int],
     new_tokens: int,
 ) -> list[tuple[int, ...]]:
     """Answer one batch of prompts of one prefix."""
     device = next(model.parameters()).device
-    if shared is None:
-        whole = [TokenizedPrompt((), prompt.prefix + prompt.body, ()) for prompt in prompts]
-        batch, cache = collate(whole, with_target=False).to(device), DynamicCache()
-    else:
-        batch, cache = collate(prompts, with_target=False).to(device), _branch(shared, len(prompts))
+    batch, cache = _begun(prompts, shared)
+    batch = batch.to(device)
     given = rows_input(batch, cache.get_seq_length())
     model = trunk(model)
     mask, position = given["attention_mask"], given["position_ids"][:, -1:]
@@ -99,10 +139,12 @@ def _answer(
     last = torch.tensor([batch.rows.shape[1] - 1], device=device)
     out: Any = model(**given, past_key_values=cache, use_cache=True, logits_to_keep=last)
     for step in range(new_tokens):
-        chosen = out.logits[:, -1].argmax(dim=-1)
+        chosen = choose(out.logits[:, -1], alive, step)
         going = ~torch.isin(chosen, ends)
         for row, token in zip(alive[going].tolist(), chosen[going].tolist(), strict=True):
             answers[row].append(token)
+        if stops:
+            going &= torch.tensor([not stops(answers[row]) for row in alive.tolist()], device=device)
         if step + 1 == new_tokens or not going.any():
             break
         if not going.all():
@@ -121,7 +163,49 @@ def _answer(
     return [tuple(answer) for answer in answers]
 
 
-def _branch(shared: DynamicCache, rows: int) -> DynamicCache:
+def _begun(
+    prompts: Sequence[TokenizedPrompt], shared: DynamicCache | None, copies: int = 1
+) -> tuple[PrefixBatch, DynamicCache]:
+    """Return a batch and the cache that it goes on from, for `copies` rows a prompt."""
+    if shared is not None:
+        return collate(prompts, with_target=False), branch(shared, copies * len(prompts))
+    whole = [TokenizedPrompt((), prompt.prefix + prompt.body, ()) for prompt in prompts]
+    return collate(whole, with_target=False), DynamicCache()
+
+
+def _search(
+    model: nn.Module,
+    prompts: Sequence[TokenizedPrompt],
+    shared: DynamicCache | None,
+    decoding: Decoding,
+    stops: Stops,
+    end: frozenset[int],
+    new_tokens: int,
+) -> list[tuple[int, ...]]:
+    """Answer one batch by transformers' beam search, which goes on from the cache of the prefix."""
+    device = next(model.parameters()).device
+    batch, cache = _begun(prompts, shared, decoding.beams)
+    rows, before = len(prompts), cache.get_seq_length()
+    # What the cache holds is not run again, so that the ids before the rows (a soft prompt has none) do not matter.
+    ids = torch.cat([batch.rows.new_zeros(rows, before), batch.rows], dim=1).to(device)
+    mask = torch.cat([batch.mask.new_ones(rows, before), batch.mask], dim=1).to(device)
+    width = ids.shape[1]
+    told = generate_options(decoding, stops, end=end, new_tokens=new_tokens, begins=width, positions=range(rows))
+    # As greedily, nothing is done that a model's own generation configuration asks besides.
+    told |= {"repetition_penalty": 1.0, "no_repeat_ngram_size": 0, "min_length": 0, "pad_token_id": min(end)}
+    if before:
+        told["past_key_values"] = cache
+    running: Any = trunk(model)
+    found = running.generate(input_ids=ids, attention_mask=mask, **told)
+    return [stops.cut(until_end(row, end)) for row in found[:, width:].tolist()]
+
+
+def until_end(row: Sequence[int], end: frozenset[int]) -> tuple[int, ...]:
+    """Return the tokens before the first end token."""
+    return tuple(itertools.takewhile(lambda token: token not in end, row))
+
+
+def branch(shared: DynamicCache, rows: int) -> DynamicCache:
     """Return a cache that begins with the shared prefix for each of `rows` rows and leaves `shared` as it is."""
     # Layers grow by concatenation into new tensors, so handing over the same tensors is safe.
     branch = DynamicCache([(layer.keys, layer.values) for layer in shared.layers])

@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from tuition.models.batches import IGNORED, collate_pairs
+from tuition.models.decoding import GREEDY, Decode, Decoding, Stops, generate_options
 from tuition.models.tokens import TokenizedPrompt
 
 
@@ -35,13 +36,20 @@ def answer_pairs(
     *,
     end: frozenset[int],
     new_tokens: int,
+    decoding: Decoding = GREEDY,
+    decode: Decode | None = None,
     batch_size: int = 32,
     advance: Callable[[int], None] = lambda done: None,
 ) -> list[tuple[int, ...]]:
-    """Return an encoder-decoder's most likely answer to each prompt, token by token, without its end token.
+    """Return an encoder-decoder's answer to each prompt, chosen as `decoding` says, without its end token.
 
-    Rows are sorted by length; each source is encoded once.
+    Rows are sorted by length; each source is encoded once. `decode` reads an answer's tokens, where it is to stop at a
+    text; the token that completes the text is part of what is returned.
+
+    Raises:
+        ValueError: there are texts to stop at and no `decode`.
     """
+    stops = Stops(decoding, decode)
     device = next(model.parameters()).device
     order = sorted(range(len(prompts)), key=lambda at: len(prompts[at].prefix) + len(prompts[at].body), reverse=True)
     answers: list[tuple[int, ...]] = [()] * len(prompts)
@@ -55,13 +63,10 @@ def answer_pairs(
             input_ids=batch.sources,
             attention_mask=batch.mask,
             # One more for a start token that some tokenizers put before every target.
-            max_new_tokens=new_tokens + 1,
-            do_sample=False,
-            num_beams=1,
-            eos_token_id=sorted(end),
+            **generate_options(decoding, stops, end=end, new_tokens=new_tokens + 1, begins=1, positions=chosen),
         )
         for at, row in zip(chosen, rows.tolist(), strict=True):
-            answers[at] = _answer(row[1:], end, drop)[:new_tokens]
+            answers[at] = stops.cut(_answer(row[1:], end, drop)[:new_tokens])
         advance(len(chosen))
     return answers
 

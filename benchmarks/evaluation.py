@@ -1,0 +1,183 @@
+"""Rank classification against lm-evaluation-harness, and generation against `transformers`, on the same prompts."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import statistics
+import sys
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+from _real import tasks
+from _table import Cell, argument_parser, print_table
+from prefix_generation import ours as answer_shared
+from prefix_generation import peer as answer_plain
+from tuition.evaluation.rank import rank
+from tuition.models.load import LoadedModel, load_model
+from tuition.models.tokens import TokenizedPrompt
+from tuition.prompts import ENCODINGS, Prompt, encode
+from tuition.tasks import Instance
+from tuition.tasks.readers import open_collection
+
+RANKED = ("task242", "task1385", "task1152")
+"""Two options of one token, which suit the harness best; three; and ten or more, of which ten are ranked."""
+_MOST_OPTIONS = 10
+_READ = 200
+TOLERANCE = 1e-4
+Sums = list[list[float]]
+
+
+def questions(name: str, rows: int) -> tuple[list[Prompt], list[str]]:
+    """Return a task's first rows as prompts, and its commonest answers as options."""
+    task = open_collection(tasks()[0])[name]
+    read: list[Instance] = list(itertools.islice(task.instances(), _READ))
+    found = Counter(row.outputs[0] for row in read).most_common(_MOST_OPTIONS)
+    return [encode(task, row, ENCODINGS["quick-learners"]) for row in read[:rows]], [option for option, _ in found]
+
+
+def ours(loaded: LoadedModel, batch: int) -> Callable[[Sequence[Prompt], Sequence[str]], Sums]:
+    """From texts to the summed log-probability of each option of each prompt, through the tree."""
+
+    def run(prompts: Sequence[Prompt], options: Sequence[str]) -> Sums:
+        rankings = rank(loaded, loaded.model, loaded.tokens(prompts), [options] * len(prompts), batch_size=batch)
+        return [list(ranking.scores["sum"]) for ranking in rankings]
+
+    return run
+
+
+def harness(loaded: LoadedModel, batch: int) -> Callable[[Sequence[Prompt], Sequence[str]], Sums]:
+    """The same by lm-evaluation-harness's `hf` backend, as its multiple-choice tasks ask it."""
+    from lm_eval.api.instance import Instance as Request
+    from lm_eval.models.huggingface import HFLM
+
+    backend = HFLM(
+        pretrained=loaded.model, tokenizer=loaded.tokens.tokenizer, batch_size=batch, device=str(loaded.device)
+    )
+
+    def run(prompts: Sequence[Prompt], options: Sequence[str]) -> Sums:
+        requests = [
+            Request(request_type="loglikelihood", doc={}, arguments=(prompt.source, f" {option}"), idx=at)
+            for prompt in prompts
+            for at, option in enumerate(options)
+        ]
+        found: list[tuple[float, bool]] = backend.loglikelihood(requests, disable_tqdm=True)
+        values = iter(value for value, _ in found)
+        return [[next(values) for _ in options] for _ in prompts]
+
+    return run
+
+
+def timed(sides: dict[str, Callable[[], Any]], repeats: int) -> tuple[dict[str, float], dict[str, float]]:
+    """Run the sides in turn; return each one's median time and median processor time, in seconds, after a warm-up."""
+    wall: dict[str, list[float]] = {side: [] for side in sides}
+    busy: dict[str, list[float]] = {side: [] for side in sides}
+    for repeat in range(repeats + 1):
+        for side, run in sides.items():
+            start, used = time.perf_counter(), time.process_time()
+            run()
+            if repeat:
+                wall[side].append(time.perf_counter() - start)
+                busy[side].append(time.process_time() - used)
+    middle = [{side: statistics.median(taken) for side, taken in kind.items()} for kind in (wall, busy)]
+    return middle[0], middle[1]
+
+
+def ranking(quick: LoadedModel, precise: LoadedModel, name: str, given: Any) -> dict[str, Cell]:
+    """Measure rank classification on one task."""
+    prompts, options = questions(name, given.rows)
+    sides = {"tuition": ours(quick, given.batch), "peer": harness(quick, given.batch)}
+    wall, busy = timed({side: partial(run, prompts, options) for side, run in sides.items()}, given.repeats)
+    few = prompts[: given.exact_rows]
+    exact = [make(precise, given.batch)(few, options) for make in (ours, harness)]
+    pairs = [(a, b) for one, other in zip(*exact, strict=True) for a, b in zip(one, other, strict=True)]
+    tokens = quick.tokens.ids([f" {option}" for option in options])
+    told = {"options": len(options), "tokens an option": statistics.fmean(map(len, tokens))}
+    found = {"fp32 log-probabilities differ by": max(abs(a - b) for a, b in pairs)}
+    return _row(f"rank {name}", quick.tokens(prompts), told, wall, busy, found)
+
+
+def generation(quick: LoadedModel, precise: LoadedModel, name: str, given: Any) -> dict[str, Cell]:
+    """Measure generation on one task."""
+    rows = quick.tokens(questions(name, given.rows)[0])
+    sides = {"tuition": answer_shared, "peer": answer_plain}
+    runs = {side: partial(run, quick, rows, given.batch, given.new_tokens) for side, run in sides.items()}
+    wall, busy = timed(runs, given.repeats)
+    few = rows[: given.exact_rows]
+    exact = [run(precise, few, given.batch, given.new_tokens) for run in sides.values()]
+    found = {"fp32 answers that differ": sum(a != b for a, b in zip(*exact, strict=True))}
+    return _row(f"generate {name}", rows, {}, wall, busy, found)
+
+
+def _row(
+    what: str,
+    rows: Sequence[TokenizedPrompt],
+    told: Mapping[str, Cell],
+    wall: Mapping[str, float],
+    busy: Mapping[str, float],
+    found: Mapping[str, Cell],
+) -> dict[str, Cell]:
+    return {
+        "what": what,
+        **told,
+        "prefix": len(rows[0].prefix),
+        "body, mean": statistics.fmean(len(row.body) for row in rows),
+        "tuition s": wall["tuition"],
+        "peer s": wall["peer"],
+        "ratio": wall["peer"] / wall["tuition"],
+        "ratio, processor time": busy["peer"] / busy["tuition"],
+        **found,
+    }
+
+
+def main() -> int:
+    """Measure, print, and return the exit status: 1 where log-probabilities or fp32 answers differ."""
+    parser = argument_parser(str(__doc__).splitlines()[0])
+    parser.add_argument("--model", default="smollm2-135m")
+    parser.add_argument("--precision", default="auto", choices=("auto", "bfloat16", "float32"), help="what is timed")
+    parser.add_argument("--what", default="both", choices=("ranking", "generation", "both"))
+    parser.add_argument("--tasks", nargs="+", default=list(RANKED))
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--rows", type=int, default=64, help="instances a task")
+    parser.add_argument("--exact-rows", type=int, default=16, help="instances compared in fp32")
+    parser.add_argument("--new-tokens", type=int, default=16)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--quick", action="store_true", help="8 rows, 4 of them compared, one repeat")
+    given = parser.parse_args()
+    if given.quick:
+        given.rows, given.exact_rows, given.repeats = 8, 4, 1
+    warnings.simplefilter("ignore")
+    logging.disable(logging.WARNING)
+    if tasks()[2] != "Super-NaturalInstructions":
+        print("this benchmark needs Super-NaturalInstructions' tasks; TUITION_SHARED_DATA says where they are")
+        return 2
+    quick = load_model(given.model, precision=given.precision)
+    precise = quick if given.precision == "float32" else load_model(given.model, precision="float32")
+    facts: dict[str, Cell] = {
+        name: getattr(given, name) for name in ("model", "batch", "rows", "exact_rows", "repeats")
+    }
+    facts["precision timed"] = str(next(quick.model.parameters()).dtype)
+    facts["peers"] = f"lm-evaluation-harness {version('lm_eval')}, transformers {version('transformers')}"
+    table: list[dict[str, Cell]] = []
+    for kind, measure in (("ranking", ranking), ("generation", generation)):
+        if given.what in (kind, "both"):
+            own = [measure(quick, precise, name, given) for name in given.tasks]
+            for ratio in ("ratio", "ratio, processor time"):
+                mean = statistics.geometric_mean(float(row[ratio]) for row in own)  # type: ignore[arg-type]
+                facts[f"{kind}, geometric mean of {ratio}"] = mean
+            table += own
+    print_table("Judging: ranking options through one tree, and generation", table, facts, as_json=given.json)
+    far = any(float(row.get("fp32 log-probabilities differ by") or 0) > TOLERANCE for row in table)
+    return 1 if far or any(row.get("fp32 answers that differ") for row in table) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,162 @@
+"""One pass through a tree: bodies behind a shared prefix, each with its options behind it, under one mask.
+
+An option's token sees the prefix, its body, and the tokens before it in its own option.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import DynamicCache
+
+from tuition.models.batches import PrefixBatch, collate, group_by_prefix, without_lone_prefixes
+from tuition.models.generation import branch
+from tuition.models.option_tree import ROOT, OptionTree, Tokens, divided, option_tree
+from tuition.models.prefix import prefix_cache, soft_prompt, trunk
+from tuition.models.tokens import TokenizedPrompt
+
+LOGITS_LIMIT = 1 << 29
+"""Bytes that the logits of one pass may take in fp32."""
+_FEW, _ALIKE = 8, 0.8
+"""Beyond so many rows, those shorter than this share of the longest wait for the next pass: a row's padding is run like
+its tokens, while the number of passes costs little."""
+LogProbabilities = list[tuple[float, ...]]
+"""Of one prompt: for each option, the log-probability (nats) of each of its tokens."""
+Questions = Sequence[tuple[TokenizedPrompt, Sequence[Tokens]]]
+Found = Iterator[tuple[int, int, tuple[float, ...]]]
+"""A question's number, an option's, and the log-probabilities of the option's tokens."""
+
+
+def logits_room(model: nn.Module) -> int:
+    """Return how many positions' logits one pass may hold."""
+    return max(LOGITS_LIMIT // (4 * vocabulary(model)), 1)
+
+
+def vocabulary(model: nn.Module) -> int:
+    """Return the number of tokens that a model foretells."""
+    return int(model.get_input_embeddings().weight.shape[0])  # type: ignore[operator]
+
+
+@dataclass(frozen=True, slots=True)
+class _Branch:
+    """A prompt with some of its options (by number), as one row of a pass."""
+
+    at: int
+    body: TokenizedPrompt
+    chosen: tuple[int, ...]
+    tree: OptionTree
+
+
+def by_tree(
+    model: nn.Module, questions: Questions, batch_size: int, _share: bool, advance: Callable[[int], None]
+) -> Found:
+    """Foretell the options of a causal model's questions, in whatever order suits its batches."""
+    room = logits_room(model)
+    device = next(model.parameters()).device
+    prompts = without_lone_prefixes([prompt for prompt, _ in questions])
+    always = soft_prompt(model) is not None
+    for group in group_by_prefix(prompts):
+        prefix = torch.tensor(prompts[group[0]].prefix, dtype=torch.long, device=device)
+        shared = prefix_cache(model, prefix) if prefix.numel() or always else DynamicCache()
+        left = _branches(questions, prompts, group, room - 1)
+        while left:
+            count = _together(left, min(batch_size, len(left)), room)
+            rows, left = left[:count], left[count:]
+            for row, foretold in zip(rows, _foretold(model, shared, rows), strict=True):
+                for option, log_probabilities in zip(row.chosen, foretold, strict=True):
+                    yield row.at, option, log_probabilities
+            # A prompt whose options go on in the next batch is not finished.
+            advance(len({row.at for row in rows} - {row.at for row in left[:1]}))
+
+
+def _together(rows: Sequence[_Branch], most: int, room: int) -> int:
+    """Return how many of the first rows to run in one pass: as room for logits allows, and without much padding."""
+    longest = len(rows[0].body.body)
+    alike = sum(len(row.body.body) >= _ALIKE * longest for row in rows[:most])
+    columns = 1 + max(len(row.tree.tokens) for row in rows[:most])
+    return max(min(max(alike, _FEW), most, room // columns), 1)
+
+
+def _branches(
+    questions: Questions, prompts: Sequence[TokenizedPrompt], group: Sequence[int], most: int
+) -> list[_Branch]:
+    """Return the rows of a group of prompts, longest first; a prompt with very many options takes several."""
+    trees: dict[tuple[Tokens, ...], list[tuple[tuple[int, ...], OptionTree]]] = {}
+    rows = []
+    for at in sorted(group, key=lambda at: len(prompts[at].body), reverse=True):
+        own = tuple(questions[at][1])
+        if own not in trees:
+            trees[own] = [(tuple(run), option_tree([own[o] for o in run])) for run in divided(own, most)]
+        rows += [_Branch(at, prompts[at], chosen, tree) for chosen, tree in trees[own]]
+    return rows
+
+
+def _foretold(model: nn.Module, shared: DynamicCache, rows: Sequence[_Branch]) -> list[LogProbabilities]:
+    """Run one batch of bodies with their options behind what is `shared`."""
+    batch = collate([row.body for row in rows], with_target=False)
+    trees = [row.tree for row in rows]
+    before, width = shared.get_seq_length(), batch.rows.shape[1]
+    device = next(model.parameters()).device
+    given = _tree_input(batch, trees, before)
+    mask = torch.zeros(given["seen"].shape, dtype=next(model.parameters()).dtype)
+    mask = mask.masked_fill(~given["seen"], torch.finfo(mask.dtype).min)[:, None]
+    running: Any = trunk(model)
+    out: Any = running(
+        input_ids=given["ids"].to(device),
+        attention_mask=mask.to(device),
+        position_ids=given["positions"].to(device),
+        past_key_values=branch(shared, len(rows)) if before else DynamicCache(),
+        use_cache=True,
+        logits_to_keep=torch.arange(width - 1, given["ids"].shape[1], device=device),
+    )
+    return _read(out.logits, trees)
+
+
+def _tree_input(batch: PrefixBatch, trees: Sequence[OptionTree], before: int) -> dict[str, torch.Tensor]:
+    """Return the ids (B × Q) of bodies and trees side by side, their positions, and what each may see (B × Q × P + Q).
+
+    Bodies are padded at the left and trees at the right, so that all trees begin in one column.
+    """
+    rows, width = batch.rows.shape
+    nodes = max(len(tree.tokens) for tree in trees)
+    kinds = {tree: number for number, tree in enumerate(dict.fromkeys(trees))}
+    own = torch.zeros(len(kinds), width + nodes, width + nodes, dtype=torch.bool)
+    own[:, :width, :width] = torch.ones(width, width, dtype=torch.bool).tril()
+    tokens, depths = torch.zeros(2, len(kinds), nodes, dtype=torch.long)
+    for tree, kind in kinds.items():
+        own[kind, width:, :width] = True
+        for node, parent in enumerate(tree.parents):
+            if parent != ROOT:
+                own[kind, width + node] |= own[kind, width + parent]
+            own[kind, width + node, width + node] = True
+        tokens[kind, : len(tree.tokens)] = torch.tensor(tree.tokens, dtype=torch.long)
+        depths[kind, : len(tree.tokens)] = torch.tensor(tree.depths, dtype=torch.long)
+    which = torch.tensor([kinds[tree] for tree in trees])
+    filled = torch.cat([batch.mask.bool(), torch.ones(rows, nodes, dtype=torch.bool)], dim=1)
+    # Padding sees itself: a row of attention that sees nothing has no softmax.
+    seen = (own[which] & filled[:, None, :]) | torch.eye(width + nodes, dtype=torch.bool)
+    body_positions = (before + batch.mask.cumsum(dim=1) - 1).clamp(min=0)
+    last = before + batch.mask.sum(dim=1, keepdim=True) - 1
+    return {
+        "ids": torch.cat([batch.rows, tokens[which]], dim=1),
+        "positions": torch.cat([body_positions, last + depths[which]], dim=1),
+        "seen": torch.cat([torch.ones(rows, width + nodes, before, dtype=torch.bool), seen], dim=2),
+    }
+
+
+def _read(logits: torch.Tensor, trees: Sequence[OptionTree]) -> list[LogProbabilities]:
+    """Read each option's tokens off logits (B × 1 + N × V): the first column foretells from the question itself."""
+    wanted = [
+        (row, place + 1, token)
+        for row, tree in enumerate(trees)
+        for option, places in zip(tree.options, tree.places, strict=True)
+        for place, token in zip(places, option, strict=True)
+    ]
+    rows, columns, tokens = torch.tensor(wanted, dtype=torch.long, device=logits.device).unbind(dim=1)
+    logits = logits.float()
+    values = iter((logits[rows, columns, tokens] - logits.logsumexp(dim=-1)[rows, columns]).tolist())
+    return [[tuple(next(values) for _ in option) for option in tree.options] for tree in trees]

@@ -112,6 +112,34 @@ def learn(
 
 
 @app.command()
+def evaluate(
+    tasks: Annotated[Path, typer.Option(help="A collection's path, or `starter`.")],
+    model: Annotated[str, typer.Option(help="Embedded alias, model folder, .gguf file or hub id.")] = "smollm2-135m",
+    setting: Annotated[str, typer.Option(help="zero-shot or few-shot.")] = "zero-shot",
+    task: Annotated[list[str] | None, typer.Option(help="A task's name or unique beginning; repeat for more.")] = None,
+    encoding: Annotated[
+        list[str] | None, typer.Option("--encoding", "-e", help="How tasks are told; repeat to compare.")
+    ] = None,
+    labels: Annotated[int, typer.Option(help="Labels that stand in the prompt, few-shot.", min=0)] = 0,
+    metric: Annotated[list[str] | None, typer.Option(help="How answers are scored; repeat for more.")] = None,
+    heuristics: Annotated[bool, typer.Option("--heuristics", help="Judge copied and majority answers too.")] = False,
+    test: Annotated[int, typer.Option(help="Test rows a task; smaller tasks give what they have.", min=1)] = 100,
+    order: Annotated[str, typer.Option(help="file or seeded: which rows test.")] = "file",
+    chat: Annotated[bool, typer.Option("--chat", help="Put prompts into the model's chat template.")] = False,
+    out: Annotated[Path, typer.Option(help="Where answers, scores and the report go.")] = Path("tuition-evaluate"),
+    json: Json = False,
+) -> None:
+    """Judge a model on many tasks without tuning it: scores by category, with intervals."""
+    from tuition.commands.evaluate import EvaluateChoice, evaluate_and_print
+
+    choice = EvaluateChoice(
+        tasks, tuple(task or ()), model, setting, tuple(encoding or ["definition+2-positive"]), labels,
+        tuple(metric or ["rouge_l", "exact_match"]), heuristics, test, order, chat,
+    )  # fmt: skip
+    raise typer.Exit(evaluate_and_print(choice, out, as_json=json))
+
+
+@app.command()
 def export(
     run: Annotated[Path, typer.Argument(help="A folder that run, learn or demo made.")],
     to: Annotated[Path, typer.Option(help="The folder to make.")],
@@ -177,6 +205,22 @@ def check(
         path, format, as_json=json, prompts=prompts, skip=tuple(skip or ()), every=every, strict=strict
     )
     raise typer.Exit(code)
+
+
+@app.command()
+def card(
+    table: Annotated[Path, typer.Argument(help="A .csv, .tsv, .jsonl, .parquet or .arrow file, or a saved dataset.")],
+    instruction: Annotated[str, typer.Option(help="A sentence that says what is to be done.")],
+    input: Annotated[list[str] | None, typer.Option(help="The input's column; repeat for more.")] = None,  # noqa: A002
+    output: Annotated[str, typer.Option(help="The output's column; by default the likeliest.")] = "",
+    examples: Annotated[int, typer.Option(help="Rows that become worked examples.", min=0, max=100)] = 2,
+    force: Annotated[bool, typer.Option("--force", help="Replace the card that is there.")] = False,
+) -> None:
+    """Make a task of your own table: write a card beside it that says what its columns are and what is to be done."""
+    from tuition.commands.card import write_card
+    from tuition.tasks.card_draft import CardWish
+
+    write_card(table, CardWish(instruction, tuple(input or ()), output, examples), force=force)
 
 
 @app.command()
@@ -292,6 +336,26 @@ def forecast(
     from tuition.commands.forecast import forecast_and_print
 
     forecast_and_print(source, target=target, task=task, arm=arm, at=at, metric=metric, as_json=json)
+
+
+@app.command()
+def score(
+    predictions: Annotated[Path, typer.Argument(help="A file of predictions, a study's folder, or a harness's logs.")],
+    references: Annotated[Path | None, typer.Option(help="A collection, or JSON lines of id and references.")] = None,
+    profile: Annotated[list[str] | None, typer.Option(help="A metric; repeat for more.")] = None,
+    by: Annotated[str | None, typer.Option(help="task, category, dataset, language or instance.")] = None,
+    format: Annotated[str | None, typer.Option(help="The predictions' format, if their look does not tell.")] = None,  # noqa: A002
+    references_format: Annotated[str | None, typer.Option(help="The collection's format.")] = None,
+    complete: Annotated[bool, typer.Option("--complete", help="Refuse tasks that were answered in part.")] = False,
+    json: Json = False,
+) -> None:
+    """Judge stored predictions anew, from any program, by several metrics side by side."""
+    from tuition.commands.score import ScoreChoice, score_and_print
+
+    choice = ScoreChoice(
+        predictions, references, format, references_format, tuple(profile or ()), by, complete=complete
+    )
+    score_and_print(choice, as_json=json)
 
 
 @app.command()

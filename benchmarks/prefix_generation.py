@@ -23,7 +23,9 @@ Answers = list[tuple[int, ...]]
 
 def ours(loaded: LoadedModel, rows: Sequence[TokenizedPrompt], batch: int, new_tokens: int) -> Answers:
     """Each task's prefix once, rows sorted by length, ended rows leave their batch."""
-    return generate_greedily(loaded.model, rows, end=end_tokens(loaded, loaded.tokens), new_tokens=new_tokens, batch_size=batch)
+    return generate_greedily(
+        loaded.model, rows, end=end_tokens(loaded, loaded.tokens), new_tokens=new_tokens, batch_size=batch
+    )
 
 
 def peer(loaded: LoadedModel, rows: Sequence[TokenizedPrompt], batch: int, new_tokens: int) -> Answers:

@@ -32,6 +32,7 @@ benchmarks: $(MODEL)
 	$(BIN)/python benchmarks/collections.py
 	$(BIN)/python benchmarks/prefix_generation.py
 	$(BIN)/python benchmarks/prefix_training.py
+	$(BIN)/python benchmarks/evaluation.py
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tuition needs Python 3.11 or later; make PYTHON=python3.12 demo names another")'

@@ -65,7 +65,7 @@ def test_figures_equal_the_peers_to_the_last_digit_that_they_print(tmp_path) -> 
             scorer.score_multi(own, said)[key].fmeasure for said, own in zip(predictions, references, strict=True)
         ]
         assert figure(told, name)["value"] == pytest.approx(100 * sum(scores) / 4, rel=1e-14)
-    streams = [[own[0] for own in references], [(own + [None])[1] for own in references]]
+    streams = [[own[0] for own in references], [[*own, None][1] for own in references]]
     for name, peer in (("bleu", sacrebleu.corpus_bleu), ("chrf", sacrebleu.corpus_chrf)):
         assert figure(told, name)["value"] == pytest.approx(peer(predictions, streams).score, rel=1e-14)
     classes = figure(told, "macro_f1", "task", "t2"), figure(told, "accuracy", "task", "t2")

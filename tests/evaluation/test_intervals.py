@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from tuition.base.errors import UserError
 from tuition.evaluation import intervals
-from tuition.evaluation.intervals import Interval, bootstrap_interval, paired_bootstrap
+from tuition.evaluation.intervals import (
+    Interval,
+    bootstrap_interval,
+    corpus_of,
+    interval_of,
+    macro_of,
+    mean_of,
+    paired_bootstrap,
+)
 
 stats = pytest.importorskip("scipy.stats", reason="scipy is the independent implementation")
 
@@ -189,3 +197,45 @@ def test_one_seldom_finds_a_difference_where_there_is_none():
         for seed in range(400)
     ]
     assert np.mean(found) < 0.07
+
+
+def test_a_corpus_figure_that_is_a_mean_has_the_interval_of_a_mean() -> None:
+    values = np.random.default_rng(3).random(400)
+    rows = values[:, None]
+    statistic = corpus_of(rows, lambda kept, counts: (counts @ kept)[:, 0] / counts.sum(axis=1))
+    made = interval_of(statistic, seed=1)
+    plain = bootstrap_interval(values, seed=1)
+    assert made.mean == pytest.approx(plain.mean)
+    assert made.low == pytest.approx(plain.low, abs=0.003)
+    assert made.high == pytest.approx(plain.high, abs=0.003)
+
+
+def test_few_distinct_rows_are_drawn_by_their_counts() -> None:
+    rows = np.array([[0.0]] * 300 + [[1.0]] * 700)
+    statistic = corpus_of(rows, lambda kept, counts: (counts @ kept)[:, 0] / counts.sum(axis=1))
+    drawn = statistic.draw(4000, np.random.default_rng(0))
+    assert drawn.mean() == pytest.approx(0.7, abs=0.002)
+    assert drawn.std() == pytest.approx((0.7 * 0.3 / 1000) ** 0.5, rel=0.05)
+
+
+def test_the_macro_statistic_is_the_mean_of_its_groups() -> None:
+    groups = [mean_of([0.0, 1.0]), mean_of([1.0, 1.0, 1.0]), mean_of([0.5])]
+    macro = macro_of(groups)
+    assert macro.observed == pytest.approx((0.5 + 1 + 0.5) / 3)
+    assert macro.n == 6
+    drawn = set(np.round(macro.draw(500, np.random.default_rng(0)), 6))
+    assert drawn == {round((first + 1.5) / 3, 6) for first in (0, 0.5, 1)}
+
+
+def test_a_corpus_figure_that_never_changes_is_not_certain() -> None:
+    statistic = corpus_of(np.arange(30.0)[:, None], lambda kept, counts: np.ones(len(counts)))
+    made = interval_of(statistic, seed=0)
+    assert (made.mean, made.high) == (1.0, 1.0)
+    assert made.low == pytest.approx(0.025 ** (1 / 30))
+
+
+def test_nothing_has_no_figure() -> None:
+    with pytest.raises(UserError, match="at least one"):
+        corpus_of(np.empty((0, 2)), lambda kept, counts: np.ones(len(counts)))
+    with pytest.raises(UserError, match="at least one"):
+        macro_of([])

@@ -203,7 +203,7 @@ def test_files_that_are_no_predictions_are_refused_in_every_format(tmp_path, nam
 
 def test_an_unknown_look_is_answered_with_all_formats(tmp_path) -> None:
     (tmp_path / "notes.txt").write_text("hello")
-    with pytest.raises(ProblemsError, match="lm-evaluation-harness.*--format"):
+    with pytest.raises(ProblemsError, match=r"lm-evaluation-harness.*--format"):
         read_predictions(tmp_path / "notes.txt")
     with pytest.raises(ProblemsError, match="no such file"):
         read_predictions(tmp_path / "absent.csv")
@@ -298,7 +298,7 @@ def test_a_list_of_references_says_exactly_what_is_to_be_answered(tmp_path) -> N
     assert {(answer.place.category, answer.place.language) for answer in answers} == {("C", "cross-lingual")}
     with pytest.raises(ProblemsError, match="2 instances have no prediction: t0 i2, t1 i3"):
         found_references(rows[:2], path, listed)
-    with pytest.raises(ProblemsError, match="1 instances have no prediction: t1 i3|unknown-id|do not have: i9"):
+    with pytest.raises(ProblemsError, match="references do not have: i9"):
         found_references([*answered(tmp_path, [{"id": "i9", "prediction": "a"}])[0], *rows], path, listed)
 
 

@@ -161,9 +161,7 @@ def test_a_folder_a_card_and_a_table_all_lead_to_the_task(put: Any, tmp_path: Pa
 def test_a_folder_may_hold_many_tasks(put: Any, tmp_path: Path) -> None:
     put("b.csv", "input,output\n1,2\n", "a.jsonl", '{"text": "x", "label": "y"}\n')
     assert open_collection(tmp_path).names == ("a", "b")
-    put(
-        "b.task.yaml", "input: input\noutput: output", "c/task.yaml", "name: c", "c/x.csv", "text,label\n1,2\n"
-    )
+    put("b.task.yaml", "input: input\noutput: output", "c/task.yaml", "name: c", "c/x.csv", "text,label\n1,2\n")
     assert open_collection(tmp_path).names == ("b", "c")
     put("c/task.yaml", "name: b")
     assert "duplicate-name" in kinds(tmp_path)
@@ -195,9 +193,7 @@ def test_files_with_the_names_of_sets_are_one_task(put: Any, tmp_path: Path) -> 
 
 
 def test_a_folder_of_parquet_is_one_table(put: Any, tmp_path: Path) -> None:
-    put(
-        "b.parquet", pa.table({"text": ["3"], "label": ["x"]}), "a.parquet", pa.table({"text": ["1"], "label": ["y"]})
-    )
+    put("b.parquet", pa.table({"text": ["3"], "label": ["x"]}), "a.parquet", pa.table({"text": ["1"], "label": ["y"]}))
     assert [row.input for row in only(tmp_path).instances()] == ["1", "3"]
 
 
@@ -276,14 +272,16 @@ def test_unknown_columns_are_listed_with_the_card_to_write(put: Any) -> None:
 
 # ---- what is refused
 
+NO_TEXT = "template-without-text"
+
 
 @pytest.mark.parametrize(
     ("card", "table", "expected"),
     [
         ("input: q\noutput: a", "q,a\n1,\n2,x\n3, \n", ["no-output", "no-output"]),
         ("input: qq\noutput: b", "q,a\n1,2\n", ["missing-column", "missing-column"]),
-        ("template: '{% if q == \"1\" %}{{ q }}{% endif %}'\noutput: a", "q,a\n1,2\n2,3\n3,4\n", ["template-without-text"] * 2),
-        ("input: q\noutput: '{{ a if a != \"x\" }}'", "q,a\n1,x\n2,y\n", ["template-without-text"]),
+        ("template: '{% if q == \"1\" %}{{ q }}{% endif %}'\noutput: a", "q,a\n1,2\n2,3\n3,4\n", [NO_TEXT] * 2),
+        ("input: q\noutput: '{{ a if a != \"x\" }}'", "q,a\n1,x\n2,y\n", [NO_TEXT]),
         ("template: '{{ q / 2 }}'\noutput: a", "q,a\n1,2\n", ["template-fault"]),
         ("template: '{{ z }}'\noutput: a", "q,a\n1,2\n", ["missing-column"]),
         ("input: q\noutput: a\nid: k", "k,q,a\nx,1,2\nx,3,4\n,5,6\n", ["duplicate-id", "empty-id"]),

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tuition.models.generation import generate_greedily
+from tuition.models.decoding import GREEDY, Decoding, cut_at_stop
+from tuition.models.generation import generate
 from tuition.models.pairs import answer_pairs
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A model's answer; `ended` tells whether the model ended it itself, or the limit did."""
+    """A model's answer; `ended` tells whether the model ended it (or a text to stop at did), or the limit did."""
 
     text: str
     tokens: int
@@ -31,12 +32,13 @@ def predict(
     prompts: Sequence[TokenizedPrompt],
     *,
     new_tokens: int,
+    decoding: Decoding = GREEDY,
     tokens: PromptTokenizer | None = None,
     batch_size: int = 32,
     share_prefix: bool = True,
     advance: Callable[[int], None] = lambda done: None,
 ) -> list[Prediction]:
-    """Answer each prompt greedily, in at most `new_tokens` tokens.
+    """Answer each prompt, greedily unless told otherwise, in at most `new_tokens` tokens.
 
     White space around an answer is taken off: the encodings put a space before each target.
 
@@ -45,6 +47,7 @@ def predict(
         tuned: the module that answers; the base itself, or the base with a tuner loaded.
         prompts: what to answer.
         new_tokens: the most tokens of an answer.
+        decoding: beams, draws, and texts to stop at, which are no part of an answer.
         tokens: the tokenizer that made the prompts, where it is not the model's plain one (a chat's, say).
         batch_size: rows answered at once.
         share_prefix: run each prefix once.
@@ -53,18 +56,34 @@ def predict(
     tokens = tokens or loaded.tokens
     end = end_tokens(loaded, tokens)
     if loaded.encoder_decoder:
-        rows = answer_pairs(tuned, prompts, end=end, new_tokens=new_tokens, batch_size=batch_size, advance=advance)
-    else:
-        rows = generate_greedily(
+        rows = answer_pairs(
             tuned,
             prompts,
             end=end,
             new_tokens=new_tokens,
+            decoding=decoding,
+            decode=tokens.decode,
+            batch_size=batch_size,
+            advance=advance,
+        )
+    else:
+        rows = generate(
+            tuned,
+            prompts,
+            decoding,
+            end=end,
+            new_tokens=new_tokens,
+            decode=tokens.decode,
             batch_size=batch_size,
             share_prefix=share_prefix,
             advance=advance,
         )
-    return [Prediction(tokens.decode(row).strip(), len(row), len(row) < new_tokens) for row in rows]
+    predictions = []
+    for row in rows:
+        whole = tokens.decode(row)
+        text = cut_at_stop(whole, decoding.stop)
+        predictions.append(Prediction(text.strip(), len(row), len(row) < new_tokens or len(text) < len(whole)))
+    return predictions
 
 
 def end_tokens(loaded: LoadedModel, tokens: PromptTokenizer) -> frozenset[int]:

@@ -80,9 +80,7 @@ def train(
     _check_targets(prompts)
     started = time.perf_counter()
     torch.manual_seed(derive_seed("training", seed))
-    objective = Objective(
-        tuned, share_prefix=recipe.share_prefix, checkpointed=recipe.gradient_checkpointing
-    ).train()
+    objective = Objective(tuned, share_prefix=recipe.share_prefix, checkpointed=recipe.gradient_checkpointing).train()
     optimiser = MasterOptimiser(tuned.parameters(), recipe)
     run = _Run(objective, optimiser, recipe, checkpoint)
     done = run.begin()

@@ -3,7 +3,7 @@
     python benchmarks/scores.py [--json] [--pairs 1000000] [--sample 5000]
 
 Pairs are made as in `rouge.py`, of real outputs of Super-NaturalInstructions where they are at hand. Each side runs in
-a fresh process on one core: its time is that of scoring alone, imports and new words among it; its memory is the
+a fresh process: its time is that of scoring alone, imports and new words among it; its memory is the
 process's greatest, the pairs' texts among it. rouge_score scores the first pairs only, by one `score` call a pair, and
 its time for all is worked out from that. ROUGE-1 and the cross-lingual ROUGE-L stand beside. The exit status is 1 if
 any score of the sample differs in any bit.

@@ -160,3 +160,14 @@ def test_demo_takes_another_collection_model_and_budgets(
         (arm, labels, "5") for arm in ("without instruction", "with instruction") for labels in ("0", "3")
     }
     assert (out / "report.html").stat().st_size > 1_000_000
+
+
+def test_a_task_of_templates_alone_shows_them(tmp_path: Path) -> None:
+    (tmp_path / "copa.yaml").write_text(
+        "dataset: x\ntemplates:\n  1-2: !Template\n    name: ask\n    jinja: 'Why {{premise}}? ||| {{choice1}}'\n"
+        "    answer_choices: null\n    metadata: !TemplateMetadata {original_task: true}\n"
+    )
+    done = tuition("show", tmp_path, "copa")
+    assert done.returncode == 0, done.stderr
+    assert "no rows to tell by them" in done.stdout
+    assert "Why {{premise}}?" in done.stdout

@@ -347,13 +347,14 @@ def score(
     format: Annotated[str | None, typer.Option(help="The predictions' format, if their look does not tell.")] = None,  # noqa: A002
     references_format: Annotated[str | None, typer.Option(help="The collection's format.")] = None,
     complete: Annotated[bool, typer.Option("--complete", help="Refuse tasks that were answered in part.")] = False,
+    embedder: Annotated[Path | None, typer.Option(help="A local model's folder, for the profile similarity.")] = None,
     json: Json = False,
 ) -> None:
     """Judge stored predictions anew, from any program, by several metrics side by side."""
     from tuition.commands.score import ScoreChoice, score_and_print
 
     choice = ScoreChoice(
-        predictions, references, format, references_format, tuple(profile or ()), by, complete=complete
+        predictions, references, format, references_format, tuple(profile or ()), by, complete, embedder
     )
     score_and_print(choice, as_json=json)
 

@@ -6,7 +6,6 @@ import decimal
 import io
 import json
 import random
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -139,7 +138,6 @@ def test_a_line_of_200_megabytes_costs_no_memory(tmp_path: Path) -> None:
         "rows = [c for _, c in csv_rows(p, p, f)]; print([r['a'] for r in rows], [(x.kind, x.line) for x in f.all()]);"
         "assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - used < 60_000"
     )
-    assert resource.getrusage(resource.RUSAGE_SELF)  # the system counts memory
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "['1', '3'] [('line-too-long', 3)]\n"
 

@@ -14,7 +14,7 @@ from tuition.base.errors import UserError
 from tuition.commands.console import console, notes, print_json
 from tuition.evaluation.aggregate import LEVELS, GroupScore, Level, aggregate
 from tuition.evaluation.defaults import ALWAYS, is_closed
-from tuition.evaluation.metrics import METRICS, Metric
+from tuition.evaluation.metrics import EMBEDDER_METRICS, METRICS, Metric
 from tuition.evaluation.predictions import find_prediction_reader, read_predictions
 from tuition.evaluation.predictions.references import Answer, Coverage, found_references, own_references
 from tuition.evaluation.score import score_instances
@@ -31,7 +31,8 @@ class ScoreChoice:
 
     `predictions` is a file or folder, `format` its format where its look does not tell it. `references` is a collection
     or a list of references; without, the predictions' own file has them. `profiles` are names of metrics, none for the
-    usual ones; `by` adds figures of tasks, categories, datasets, language tracks or single instances.
+    usual ones; `by` adds figures of tasks, categories, datasets, language tracks or single instances. `embedder` is the
+    folder of a local model, for profiles that compare token vectors.
     """
 
     predictions: Path
@@ -41,6 +42,7 @@ class ScoreChoice:
     profiles: tuple[str, ...] = ()
     by: str | None = None
     complete: bool = False
+    embedder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ def score_predictions(choice: ScoreChoice, *, levels: Sequence[Level] | None = N
     """
     if choice.by is not None and choice.by not in (*LEVELS, _INSTANCE):
         raise UserError(f"--by {choice.by}: give one of {', '.join((*LEVELS[1:], _INSTANCE))}")
-    named = [METRICS[name] for name in dict.fromkeys(choice.profiles)]  # before a long file is read
+    named = [_metric(name, choice.embedder) for name in dict.fromkeys(choice.profiles)]  # before a long file is read
     wanted = (
         tuple(levels) if levels is not None else tuple(level for level in LEVELS if level in ("overall", choice.by))
     )
@@ -124,6 +126,16 @@ def score_predictions(choice: ScoreChoice, *, levels: Sequence[Level] | None = N
         tuple(coverage),
         tuple(_notices(systems, coverage)),
     )
+
+
+def _metric(name: str, embedder: Path | None) -> Metric:
+    if name not in EMBEDDER_METRICS:
+        return METRICS[name]
+    if embedder is None:
+        raise UserError(f"--profile {name} compares token vectors; give --embedder, the folder of a local model")
+    from tuition.evaluation.metrics.similarity import local_embedder
+
+    return EMBEDDER_METRICS[name](local_embedder(embedder))
 
 
 def _usual(answers: Sequence[Answer]) -> tuple[str, ...]:

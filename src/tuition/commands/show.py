@@ -71,8 +71,11 @@ def show_prompt(choice: SplitChoice, encoding: str, number: int, model: str, *, 
     """
     chosen = find_encoding(encoding).in_chat() if chat else find_encoding(encoding)
     task, rows = choice.read()
+    if not rows and task.templates:
+        _show_templates(task)
+        return
     if not rows:
-        raise UserError(f"{task.name} has no instances to show; its source has {_without_rows(task)}")
+        raise UserError(f"{task.name} has no instances to show")
     if number >= len(rows):
         raise UserError(f"--instance {number}: {task.name} has {len(rows)} instances here, 0 to {len(rows) - 1}")
     row = rows[number]
@@ -99,9 +102,15 @@ def show_prompt(choice: SplitChoice, encoding: str, number: int, model: str, *, 
     out.print(_mask(ids.ids, ids.label_mask, tokens.tokenizer))
 
 
-def _without_rows(task: Task) -> str:
-    count = len(task.templates)
-    return f"{count} templates and no rows to tell by them" if count else "no rows"
+def _show_templates(task: Task) -> None:
+    """Print the templates of a task without rows, as they stand."""
+    out = console()
+    out.print(escape(f"{task.name}: {len(task.templates)} templates, and no rows to tell by them"))
+    for template in task.templates:
+        out.print(Text(f"\n── {template.name}", style="bold"))
+        out.print(Text(template.input if template.joined else f"{template.input}\n→ {template.target}"), soft_wrap=True)
+        if template.answer_choices:
+            out.print(Text(f"answer choices: {template.answer_choices}"), soft_wrap=True)
 
 
 def _mask(ids: tuple[int, ...], mask: tuple[bool, ...], tokenizer: object, context: int = 8) -> Table:

@@ -189,10 +189,20 @@ def _written(told: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes texts so that they come back exactly: what does not print, or ends lines in YAML alone, as escapes."""
+
+
+def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"')
+
+
+_Dumper.add_representer(str, _text)
+
+
 def _dumped(value: object, *, default_flow_style: bool) -> str:
-    text = yaml.safe_dump(
-        value, allow_unicode=True, sort_keys=False, width=110, default_flow_style=default_flow_style
-    ).rstrip("\n")
+    options: dict[str, Any] = {"allow_unicode": True, "sort_keys": False, "width": 110}
+    text = str(yaml.dump(value, Dumper=_Dumper, default_flow_style=default_flow_style, **options)).rstrip("\n")
     return text.replace("\n", "\n  ") if default_flow_style else text
 
 

@@ -1,7 +1,11 @@
 """Metrics: pure functions that judge a prediction against its accepted references; no model and no torch.
 
-A new metric is a new file that ends in a `Metric`, and one `METRICS.add` below.
+A new metric is a new file that ends in a `Metric`, and one `METRICS.add` below. One that needs token vectors ends in
+a function from an embedder to a `Metric`, and stands in `EMBEDDER_METRICS`.
 """
+
+from collections.abc import Callable
+from typing import Any
 
 from tuition.base.registry import Registry
 from tuition.evaluation.metrics.exact import exact_match, exact_match_many
@@ -21,7 +25,11 @@ METRICS.add("invalid_output", "tuition.evaluation.metrics.classification:INVALID
 METRICS.add("bleu", "tuition.evaluation.metrics.bleu:BLEU")
 METRICS.add("chrf", "tuition.evaluation.metrics.chrf:CHRF")
 
+EMBEDDER_METRICS: Registry[Callable[[Any], Metric]] = Registry("metric of an embedder")
+EMBEDDER_METRICS.add("similarity", "tuition.evaluation.metrics.similarity:similarity_metric")
+
 __all__ = [
+    "EMBEDDER_METRICS",
     "METRICS",
     "Corpus",
     "Metric",

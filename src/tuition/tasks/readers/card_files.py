@@ -16,7 +16,8 @@ SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet", ".arrow", ".feather")
 """The endings of the files that can be read as tables."""
 
 _TELLING = re.compile(r"^(definition|input|output|template|table|dataset)\s*:", re.MULTILINE)
-_NOT_A_CARD = re.compile(r"^(templates|datasets|study|arms)\s*:|^!", re.MULTILINE)
+# PromptSource's templates (cards have no tags), clusters of datasets, studies.
+_NOT_A_CARD = re.compile(r"^(templates|datasets|study|arms)\s*:|!Template", re.MULTILINE)
 
 
 def has_card(path: Path) -> bool:

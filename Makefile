@@ -28,6 +28,7 @@ lint: $(STAMP)
 benchmarks: $(MODEL)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[benchmarks]"
 	$(BIN)/python benchmarks/rouge.py
+	$(BIN)/python benchmarks/scores.py
 	$(BIN)/python benchmarks/audit.py
 	$(BIN)/python benchmarks/collections.py
 	$(BIN)/python benchmarks/prefix_generation.py

@@ -5,7 +5,17 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-_METRICS = {"rouge_l": "ROUGE-L", "exact_match": "exact match"}
+_METRICS = {
+    "rouge_l": "ROUGE-L",
+    "rouge_1": "ROUGE-1",
+    "rouge_l_xlingual": "ROUGE-L (cross-lingual)",
+    "exact_match": "exact match",
+    "exact_match_squad": "exact match (SQuAD)",
+    "f1_squad": "F1 (SQuAD)",
+    "macro_f1": "macro-F1",
+    "bleu": "BLEU",
+    "chrf": "chrF",
+}
 
 # Characters that turn the direction of the text around them: inside a name they would reorder a whole sentence.
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")

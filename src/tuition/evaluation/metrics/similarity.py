@@ -48,7 +48,8 @@ def similarity_metric(embed: Embedder) -> Metric:
         title="Similarity",
         description=(
             "F-measure of the cosines of token vectors, each token matched with the nearest of the other text; no "
-            "weights by rarity, no rescaling. The best over the references counts. Figures of two embedders do not compare."
+            "weights by rarity, no rescaling. The best over the references counts. Figures of two embedders do not "
+            "compare."
         ),
         score=lambda prediction, references: score_many([prediction], [references])[0],
         score_many=score_many,
@@ -64,7 +65,8 @@ def similarity_metric(embed: Embedder) -> Metric:
 def _directions(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     lengths[lengths == 0] = 1
-    return vectors / lengths
+    made: npt.NDArray[np.float32] = np.divide(vectors, lengths)
+    return made
 
 
 def _f_measure(prediction: npt.NDArray[np.float32], reference: npt.NDArray[np.float32]) -> float:

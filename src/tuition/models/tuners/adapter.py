@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,16 +15,16 @@ from tuition.base.errors import UserError
 from tuition.base.seeds import derive_seed
 
 
-class Adapter:
+class Adapter(ABC):
     """An adapter beside frozen weights. Several of a kind can stand on one model; only the newest learns."""
 
     stacks: ClassVar[bool] = True
     changes_base: ClassVar[bool] = False
     title: ClassVar[str] = "the adapter"
 
+    @abstractmethod
     def config(self, model: nn.Module) -> PeftConfig:
         """Return peft's configuration of this adapter for `model`."""
-        raise NotImplementedError
 
     def attach(self, model: nn.Module, seed: int) -> nn.Module:
         """Return `model` with a fresh adapter drawn from `seed`; all weights that it had are frozen.

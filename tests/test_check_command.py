@@ -17,7 +17,7 @@ WriteTask = Callable[..., Path]
 
 
 def check(*arguments: object, **more: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tuition.cli", "check", *map(str, arguments)]
+    command = [sys.executable, "-m", "tuition", "check", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, **more)  # type: ignore[call-overload,no-any-return]
 
 
@@ -119,7 +119,7 @@ def test_a_check_that_is_stopped_leaves_nothing_behind(
     folder = write_task(rows=30_000)
     before = sorted(path.name for path in tmp_path.rglob("*"))
     with subprocess.Popen(
-        [sys.executable, "-m", "tuition.cli", "check", str(folder), "--json"],
+        [sys.executable, "-m", "tuition", "check", str(folder), "--json"],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -16,7 +16,7 @@ from tests.studies.conftest import study_text
 
 
 def tuition(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tuition.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "tuition", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload,no-any-return]
 
 

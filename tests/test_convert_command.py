@@ -15,7 +15,7 @@ from tuition.tasks.types import task_fingerprint
 
 
 def tuition(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tuition.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "tuition", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

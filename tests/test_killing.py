@@ -17,7 +17,7 @@ from tests.studies.conftest import study_text
 
 
 def command(study: Path, out: Path) -> list[str]:
-    return [sys.executable, "-m", "tuition.cli", "run", str(study), "--out", str(out)]
+    return [sys.executable, "-m", "tuition", "run", str(study), "--out", str(out)]
 
 
 def steps_told(error: str) -> int:

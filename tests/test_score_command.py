@@ -158,7 +158,7 @@ def test_a_hundred_thousand_words_are_scored(tmp_path) -> None:
 
 def test_problems_go_to_standard_error_and_exit_with_2(tmp_path) -> None:
     path = write(tmp_path / "p.jsonl", [{"prediction": None}, {"prediction": 3}])
-    command = [sys.executable, "-m", "tuition.cli", "score", path]
+    command = [sys.executable, "-m", "tuition", "score", path]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
     assert "p.jsonl:1: the prediction is null" in done.stderr

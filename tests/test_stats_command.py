@@ -17,7 +17,7 @@ from tuition.tasks.statistics import published as papers
 
 
 def tuition(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tuition.cli", "stats", *map(str, arguments)]
+    command = [sys.executable, "-m", "tuition", "stats", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environment})
 
 

@@ -1,0 +1,48 @@
+"""The command line's root: its application, and the options that many commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tuition import __version__
+
+app = typer.Typer(
+    name="tuition",
+    help="Instruction tuning, and what it costs in labels.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
+Format = Annotated[str | None, typer.Option("--format", help="The tasks' format, where their path does not tell it.")]
+
+
+def _located(path: Path) -> Path:
+    """Let the word `starter` stand for the collection inside the package, where no file or folder has that name."""
+    if str(path) == "starter" and not path.exists():
+        from tuition.tasks.starter import STARTER_PATH
+
+        return STARTER_PATH
+    return path
+
+
+CollectionPath = Annotated[
+    Path, typer.Argument(callback=_located, help="A collection: a folder, a checkout, one file, or `starter`.")
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tuition {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """Instruction tuning, and what it costs in labels."""

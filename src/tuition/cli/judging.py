@@ -1,0 +1,75 @@
+"""Commands that judge models and answers, and say what scores mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tuition.cli.app import Json, app
+
+
+@app.command(rich_help_panel="Judging")
+def evaluate(
+    tasks: Annotated[Path, typer.Option(help="A collection's path, or `starter`.")],
+    model: Annotated[str, typer.Option(help="Embedded alias, model folder, .gguf file or hub id.")] = "smollm2-135m",
+    setting: Annotated[str, typer.Option(help="zero-shot or few-shot.")] = "zero-shot",
+    task: Annotated[list[str] | None, typer.Option(help="A task's name or unique beginning; repeat for more.")] = None,
+    encoding: Annotated[
+        list[str] | None, typer.Option("--encoding", "-e", help="How tasks are told; repeat to compare.")
+    ] = None,
+    labels: Annotated[int, typer.Option(help="Labels that stand in the prompt, few-shot.", min=0)] = 0,
+    metric: Annotated[list[str] | None, typer.Option(help="How answers are scored; repeat for more.")] = None,
+    heuristics: Annotated[bool, typer.Option("--heuristics", help="Judge copied and majority answers too.")] = False,
+    test: Annotated[int, typer.Option(help="Test rows a task; smaller tasks give what they have.", min=1)] = 100,
+    order: Annotated[str, typer.Option(help="file or seeded: which rows test.")] = "file",
+    chat: Annotated[bool, typer.Option("--chat", help="Put prompts into the model's chat template.")] = False,
+    out: Annotated[Path, typer.Option(help="Where answers, scores and the report go.")] = Path("tuition-evaluate"),
+    json: Json = False,
+) -> None:
+    """Judge a model on many tasks without tuning it: scores by category, with intervals."""
+    from tuition.commands.evaluate import EvaluateChoice, evaluate_and_print
+
+    choice = EvaluateChoice(
+        tasks, tuple(task or ()), model, setting, tuple(encoding or ["definition+2-positive"]), labels,
+        tuple(metric or ["rouge_l", "exact_match"]), heuristics, test, order, chat,
+    )  # fmt: skip
+    raise typer.Exit(evaluate_and_print(choice, out, as_json=json))
+
+
+@app.command(rich_help_panel="Judging")
+def score(
+    predictions: Annotated[Path, typer.Argument(help="A file of predictions, a study's folder, or a harness's logs.")],
+    references: Annotated[Path | None, typer.Option(help="A collection, or JSON lines of id and references.")] = None,
+    profile: Annotated[list[str] | None, typer.Option(help="A metric; repeat for more.")] = None,
+    by: Annotated[str | None, typer.Option(help="task, category, dataset, language or instance.")] = None,
+    format: Annotated[str | None, typer.Option(help="The predictions' format, if their look does not tell.")] = None,  # noqa: A002
+    references_format: Annotated[str | None, typer.Option(help="The collection's format.")] = None,
+    complete: Annotated[bool, typer.Option("--complete", help="Refuse tasks that were answered in part.")] = False,
+    embedder: Annotated[Path | None, typer.Option(help="A local model's folder, for the profile similarity.")] = None,
+    json: Json = False,
+) -> None:
+    """Judge stored predictions anew, from any program, by several metrics side by side."""
+    from tuition.commands.score import ScoreChoice, score_and_print
+
+    choice = ScoreChoice(
+        predictions, references, format, references_format, tuple(profile or ()), by, complete, embedder
+    )
+    score_and_print(choice, as_json=json)
+
+
+@app.command(rich_help_panel="Judging")
+def forecast(
+    source: Annotated[Path, typer.Argument(help="A demo's or study's folder, its scores.csv, or any CSV of scores.")],
+    target: Annotated[float | None, typer.Option(help="The score wanted, on the scores' own scale.")] = None,
+    task: Annotated[str | None, typer.Option(help="Only this task's curves.")] = None,
+    arm: Annotated[str | None, typer.Option(help="Only this arm's curves.")] = None,
+    at: Annotated[str, typer.Option(help="Numbers of labels whose score is asked for.")] = "",
+    metric: Annotated[str, typer.Option(help="The metric, where the file has several.")] = "rouge_l",
+    json: Json = False,
+) -> None:
+    """Say what more labels would buy, from a learning curve's first points."""
+    from tuition.commands.forecast import forecast_and_print
+
+    forecast_and_print(source, target=target, task=task, arm=arm, at=at, metric=metric, as_json=json)

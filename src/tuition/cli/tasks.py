@@ -1,0 +1,147 @@
+"""Commands on tasks: what a collection holds, how it is told, and how it is divided."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tuition.cli.app import CollectionPath, Format, Json, app
+
+
+@app.command(rich_help_panel="Tasks")
+def check(
+    path: CollectionPath,
+    encoding: Annotated[str | None, typer.Option("--encoding", "-e", help="Judge prompts told in this way.")] = None,
+    model: Annotated[str | None, typer.Option(help="Judge prompts by this model's tokenizer.")] = None,
+    max_length: Annotated[int | None, typer.Option(help="Tokens that a prompt may have.", min=1)] = None,
+    skip: Annotated[list[str] | None, typer.Option(help="An audit to leave out; repeat for more.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Print every finding, not the first few of a kind.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where there are warnings.")] = False,
+    format: Format = None,  # noqa: A002
+    json: Json = False,
+) -> None:
+    """Read a whole collection; list its problems, leaks, duplicates and oddities, and prompts that do not fit."""
+    from tuition.commands.check import PromptChoice, check_and_print
+
+    prompts = PromptChoice(encoding, model, max_length)
+    code = check_and_print(
+        path, format, as_json=json, prompts=prompts, skip=tuple(skip or ()), every=every, strict=strict
+    )
+    raise typer.Exit(code)
+
+
+@app.command(rich_help_panel="Tasks")
+def card(
+    table: Annotated[Path, typer.Argument(help="A .csv, .tsv, .jsonl, .parquet or .arrow file, or a saved dataset.")],
+    instruction: Annotated[str, typer.Option(help="A sentence that says what is to be done.")],
+    input: Annotated[list[str] | None, typer.Option(help="The input's column; repeat for more.")] = None,  # noqa: A002
+    output: Annotated[str, typer.Option(help="The output's column; by default the likeliest.")] = "",
+    examples: Annotated[int, typer.Option(help="Rows that become worked examples.", min=0, max=100)] = 2,
+    force: Annotated[bool, typer.Option("--force", help="Replace the card that is there.")] = False,
+) -> None:
+    """Make a task of your own table: write a card beside it that says what its columns are and what is to be done."""
+    from tuition.commands.card import write_card
+    from tuition.tasks.card_draft import CardWish
+
+    write_card(table, CardWish(instruction, tuple(input or ()), output, examples), force=force)
+
+
+@app.command(rich_help_panel="Tasks")
+def stats(
+    paths: Annotated[list[Path], typer.Argument(help="Collections: folders, checkouts or files.")],
+    format: Annotated[str | None, typer.Option(help="Their format, if it is not to be told from the paths.")] = None,  # noqa: A002
+    model: Annotated[str | None, typer.Option(help="Whose tokens lengths are counted in, besides words.")] = None,
+    published: Annotated[bool, typer.Option("--published", help="Put the papers' own figures beside.")] = False,
+    json: Json = False,
+) -> None:
+    """Count tasks, types, languages, labels by budget and lengths, as the papers' tables do."""
+    from tuition.commands.stats import print_statistics
+
+    print_statistics(paths, format=format, model=model, published=published, as_json=json)
+
+
+@app.command(rich_help_panel="Tasks")
+def convert(
+    src: Annotated[Path, typer.Argument(help="A collection in any format that can be read.")],
+    dst: Annotated[Path, typer.Argument(help="The new folder, or one .jsonl file for chat and alpaca.")],
+    to: Annotated[str, typer.Option(help="superni, jsonl, chat or alpaca.")],
+    format: Annotated[str | None, typer.Option(help="The source's format, if not to be told from its path.")] = None,  # noqa: A002
+    force: Annotated[bool, typer.Option("--force", help="Replace what DST holds.")] = False,
+    json: Json = False,
+) -> None:
+    """Write a collection in another format, and say what that format could not hold."""
+    from tuition.commands.convert import convert_and_print
+
+    convert_and_print(src, dst, to, format=format, force=force, as_json=json)
+
+
+@app.command(rich_help_panel="Tasks")
+def show(
+    path: CollectionPath,
+    task: Annotated[str, typer.Argument(help="The task's name or unique beginning.")],
+    encoding: Annotated[
+        str, typer.Option("--encoding", "-e", help="How the task is told: a name, or your own .jinja or .yaml file.")
+    ] = "definition+2-positive",
+    chat: Annotated[bool, typer.Option("--chat", help="Put it into the model's chat template.")] = False,
+    instance: Annotated[int, typer.Option(help="Which instance of the split, from 0.", min=0)] = 0,
+    model: Annotated[str, typer.Option(help="Whose tokens are counted.")] = "smollm2-135m",
+    split: Annotated[str, typer.Option(help="test, validation, train or all.")] = "all",
+    order: Annotated[str, typer.Option(help="file or seeded: how the rows are divided.")] = "file",
+    test: Annotated[int, typer.Option(help="Test rows set aside.", min=1)] = 100,
+    validation: Annotated[int, typer.Option(help="Validation rows set aside.", min=0)] = 10,
+    format: Format = None,  # noqa: A002
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line, for every instance.")] = False,
+) -> None:
+    """Show how a task is told to a model: the three parts, their tokens, and what is learnt."""
+    from tuition.commands.show import SplitChoice, print_prompts_as_json, show_prompt
+
+    rows = SplitChoice(path, task, split, order, test, validation, format)
+    if json:
+        print_prompts_as_json(rows, encoding, chat=chat)
+    else:
+        show_prompt(rows, encoding, instance, model, chat=chat)
+
+
+@app.command(rich_help_panel="Tasks")
+def split(
+    path: CollectionPath,
+    by: Annotated[
+        str,
+        typer.Option(
+            help="category=…, dataset=…, task=…, cluster=…, list=… (a name or file), random, random=12 or"
+            " random=2/category; without '=' each category (dataset, …) in turn."
+        ),
+    ],
+    seed: Annotated[int, typer.Option(help="Decides random tasks.")] = 0,
+    disjoint_sources: Annotated[
+        bool, typer.Option("--disjoint-sources", help="Exclude seen tasks with an unseen one's source dataset.")
+    ] = False,
+    rows: Annotated[str, typer.Option(help="Rows of each task whose inputs are compared: a number or all.")] = "1000",
+    write: Annotated[Path | None, typer.Option(help="Write train_tasks.txt, test_tasks.txt, … here.")] = None,
+    json: Json = False,
+) -> None:
+    """Divide tasks into seen and unseen ones, and show what they share all the same."""
+    from tuition.commands.splits import SplitRequest, split_and_print
+
+    split_and_print(SplitRequest(path, by, seed, disjoint_sources, rows), as_json=json, write=write)
+
+
+@app.command(rich_help_panel="Tasks")
+def encodings(json: Json = False) -> None:
+    """List the ways in which a task can be told."""
+    from tuition.commands.encodings import list_encodings
+
+    list_encodings(as_json=json)
+
+
+@app.command(rich_help_panel="Tasks")
+def index(
+    path: CollectionPath,
+    format: Format = None,  # noqa: A002
+) -> None:
+    """Index a large collection, so that opening it again and drawing some rows of many tasks is quick."""
+    from tuition.commands.index import index_and_print
+
+    raise typer.Exit(index_and_print(path, format))

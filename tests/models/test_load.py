@@ -76,7 +76,7 @@ def test_the_identity_of_a_folder_follows_its_content_not_its_place(tiny_model: 
 
 
 def test_an_unknown_precision_is_refused() -> None:
-    with pytest.raises(UserError, match="use auto, float32 or bfloat16"):
+    with pytest.raises(UserError, match="use auto, float32, bfloat16 or nf4"):
         resolve_precision("float8")
     assert resolve_precision("float32") == "float32"
     assert resolve_precision("auto") in ("float32", "bfloat16")

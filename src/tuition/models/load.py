@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tuition.base.errors import UserError
 from tuition.base.fingerprints import file_sha256, fingerprint
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 Say = Callable[[str], None]
+FOUR_BIT = "nf4"
+"""The precision that holds frozen weights in four bits."""
+
 _WEIGHT_FILES = ("*.safetensors", "*.json", "*.model", "*.txt", "*.jinja")
 
 
@@ -93,12 +97,13 @@ def load_model(name: str, *, precision: str = "auto", say: Say = lambda text: No
 
     Args:
         name: an embedded alias, a local folder, a GGUF file, or a hub id.
-        precision: `float32`, `bfloat16`, or `auto` (bfloat16 where the device computes in it).
+        precision: `float32`, `bfloat16`, `auto` (bfloat16 where the device computes in it), or `nf4` (frozen weights in
+            four bits).
         say: is told what is being done.
 
     Raises:
         UserError: the model cannot be found, is no language model, has no end token, or its tokenizer has more tokens
-            than the model has embeddings.
+            than the model has embeddings; or four bits are asked for where bitsandbytes is not installed.
     """
     path = model_path(name, say=say)
     import torch
@@ -114,7 +119,7 @@ def load_model(name: str, *, precision: str = "auto", say: Say = lambda text: No
         pairs = bool(getattr(config, "is_encoder_decoder", False))
         kind = transformers.AutoModelForSeq2SeqLM if pairs else transformers.AutoModelForCausalLM
         model = kind.from_pretrained(
-            path, dtype=getattr(torch, resolve_precision(precision)), trust_remote_code=False, use_safetensors=True
+            path, **_weights(resolve_precision(precision), device), trust_remote_code=False, use_safetensors=True
         )
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"the model {name!r} cannot be loaded: {str(error).strip().splitlines()[0]}") from error
@@ -122,7 +127,11 @@ def load_model(name: str, *, precision: str = "auto", say: Say = lambda text: No
         logging.getLogger("transformers").setLevel(level)
     _refuse_mismatch(name, model, tokenizer)
     tokens = PromptTokenizer(tokenizer)
-    return LoadedModel(name, model.to(device).eval(), tokens.for_encoder() if pairs else tokens)
+    if precision == FOUR_BIT:
+        _keep_as_packed(model)
+    else:
+        model = model.to(device)
+    return LoadedModel(name, model.eval(), tokens.for_encoder() if pairs else tokens)
 
 
 def load_tokens(name: str, *, say: Say = lambda text: None) -> PromptTokenizer:
@@ -144,13 +153,13 @@ def load_tokens(name: str, *, say: Say = lambda text: None) -> PromptTokenizer:
 
 
 def resolve_precision(precision: str) -> str:
-    """Return the torch type's name that `precision` means on this machine.
+    """Return what `precision` means on this machine: a torch type's name, or `nf4`.
 
     Raises:
-        UserError: it is none of auto, float32, bfloat16.
+        UserError: it is none of auto, float32, bfloat16, nf4.
     """
-    if precision not in ("auto", "float32", "bfloat16"):
-        raise UserError(f"precision {precision!r} is not known; use auto, float32 or bfloat16")
+    if precision not in ("auto", "float32", "bfloat16", FOUR_BIT):
+        raise UserError(f"precision {precision!r} is not known; use auto, float32, bfloat16 or {FOUR_BIT}")
     if precision != "auto":
         return precision
     import torch
@@ -158,6 +167,34 @@ def resolve_precision(precision: str) -> str:
     if torch.cuda.is_available():
         return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
     return "bfloat16" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "float32"
+
+
+def _weights(precision: str, device: torch.device) -> dict[str, Any]:
+    """Return how transformers is to hold a model's weights.
+
+    Four bits are those of QLoRA (Dettmers et al. 2023, section 3): NormalFloat-4 with doubly quantised constants,
+    computed in bfloat16 where the device has it. Embeddings and norms keep that type.
+    """
+    import torch
+
+    if precision != FOUR_BIT:
+        return {"dtype": getattr(torch, precision)}
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise UserError("weights in four bits need the package bitsandbytes: pip install 'tuition[4bit]'")
+    import transformers
+
+    dtype = getattr(torch, resolve_precision("auto"))
+    config = transformers.BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type=FOUR_BIT, bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
+    )
+    return {"dtype": dtype, "quantization_config": config, "device_map": {"": device}}
+
+
+def _keep_as_packed(model: PreTrainedModel) -> None:
+    """Keep a processor with bfloat16 from packing weights anew before it answers: that rounds their constants again."""
+    for part in model.modules():
+        if hasattr(part, "support_avx512bf16_for_cpu"):
+            part.support_avx512bf16_for_cpu = False
 
 
 def _refuse_mismatch(name: str, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:

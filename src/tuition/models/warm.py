@@ -13,6 +13,7 @@ from torch import nn
 
 from tuition.base.errors import UserError
 from tuition.models.tuners import Tuner
+from tuition.models.tuners.adapter import free, packed
 from tuition.models.tuners.full import Full
 
 Start = Literal["auto", "stack", "merge", "continue"]
@@ -87,7 +88,7 @@ class WarmModel:
         if self._aside is not None:
             self.base.load_state_dict(self._aside)
         self.base.zero_grad(set_to_none=True)
-        self.base.requires_grad_(True).eval()
+        free(self.base).eval()
         if weights_digest(self.base) != self._proof:
             raise RuntimeError("the base model is not as it was loaded; load it anew")
 
@@ -120,6 +121,11 @@ class WarmModel:
         return model
 
     def _keep_aside(self) -> None:
+        if packed(self.base):
+            raise UserError(
+                "weights in four bits cannot be changed: tune an adapter (lora, ia3, prompt) and let stages `stack`, "
+                "or use precision bfloat16"
+            )
         if self._aside is None:
             self._aside = {name: value.detach().clone() for name, value in self._own.items()}
 

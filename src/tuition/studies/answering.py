@@ -32,16 +32,15 @@ class Answered:
 class ExportedModel:
     """An exported model, ready to answer."""
 
-    def __init__(
-        self, folder: Path, *, precision: str = "auto", say: Callable[[str], None] = lambda text: None
-    ) -> None:
-        """Load the model in `folder`, or its base with the adapter in it.
+    def __init__(self, folder: Path, *, precision: str = "", say: Callable[[str], None] = lambda text: None) -> None:
+        """Load the model in `folder`, or its base with the adapter in it, in the precision that it was exported with.
 
         Raises:
             UserError: it is no exported model, or cannot be loaded.
         """
         self.folder = folder
         self.exported: Exported = read_exported(folder)
+        precision = precision or self.exported.precision
         self._loaded: LoadedModel = load_model(self.exported.base or str(folder), precision=precision, say=say)
         self._module: nn.Module = self._loaded.model
         if self.exported.tuner:

@@ -13,7 +13,7 @@ from tuition.studies.steps import Step, TrainStep
 if TYPE_CHECKING:
     from tuition.models.load import LoadedModel
 
-_BYTES = {"float32": 4, "bfloat16": 2}
+_BYTES = {"float32": 4, "bfloat16": 2, "nf4": 4}
 _PROBE = 192
 """Tokens of the sequence by which the machine's pace is taken."""
 

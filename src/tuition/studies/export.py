@@ -10,7 +10,7 @@ from tuition import __version__
 from tuition.base.errors import UserError
 from tuition.base.files import atomic_path
 from tuition.models.embedded import EMBEDDED
-from tuition.models.load import load_model
+from tuition.models.load import FOUR_BIT, load_model
 from tuition.models.tuners import make_tuner
 from tuition.models.warm import Link, WarmModel, effective
 from tuition.studies.exported import Exported, write_exported
@@ -43,6 +43,8 @@ def export_model(plan: Plan, store: Store, made: MadeModel, to: Path, *, merge: 
     links = [Link(make_tuner(e.tuner, e.tuner_options), store.adapter(e.key), e.start) for e in chain]
     if not merge and (len(effective(links)) > 1 or step.recipe.tuner == "full"):
         raise UserError("this model stands on more than an adapter of the base model; export it with --merge")
+    if merge and plan.precision == FOUR_BIT:
+        raise UserError("nothing can be merged into weights in four bits; export the adapter, without --merge")
     loaded = load_model(plan.spec.model, precision=plan.precision)
     with atomic_path(to) as folder:
         folder.mkdir(parents=True)
@@ -60,6 +62,7 @@ def export_model(plan: Plan, store: Store, made: MadeModel, to: Path, *, merge: 
             max_length=step.recipe.max_length,
             new_tokens=new_tokens,
             **({} if merge else {"base": plan.spec.model, "tuner": step.recipe.tuner}),
+            precision=FOUR_BIT if plan.precision == FOUR_BIT else "auto",
             tuner_options={} if merge else step.recipe.tuner_options,
         )
         write_exported(folder, exported)
@@ -81,7 +84,7 @@ def _card(plan: Plan, made: MadeModel, *, merge: bool) -> str:
         "",
         "Weights with what was learnt merged into them: load them with `transformers` alone."
         if merge
-        else f"An adapter for `peft`, upon the base model `{model}`.",
+        else f"An adapter for `peft`, upon the base model `{model}`{_in_bits(plan)}.",
         "",
         "## How it is asked",
         "",
@@ -111,6 +114,10 @@ def _card(plan: Plan, made: MadeModel, *, merge: bool) -> str:
     lines += [f"- {task.name}: fingerprint `{task_fingerprint(task)}`, licence {_licence(task)}" for task in made.tasks]
     lines += ["", f"Licence of the base model: {licence}. Made with Tuition {__version__}.", ""]
     return "\n".join(lines)
+
+
+def _in_bits(plan: Plan) -> str:
+    return " in four bits (NF4)" if plan.precision == FOUR_BIT else ""
 
 
 def _one_line(text: str) -> str:

@@ -23,7 +23,8 @@ _FILE = "tuition.json"
 class Exported:
     """What is kept beside an exported model: how it is asked, and what its task says.
 
-    `base`, `tuner` and `tuner_options` are those of an adapter that is not merged; the base is then loaded first.
+    `base`, `tuner` and `tuner_options` are those of an adapter that is not merged; the base is then loaded first, in
+    `precision` (`nf4` where the adapter learnt upon four bits).
     """
 
     encoding: Encoding
@@ -34,6 +35,7 @@ class Exported:
     base: str = ""
     tuner: str = ""
     tuner_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    precision: str = "auto"
 
 
 def read_exported(folder: Path) -> Exported:
@@ -71,6 +73,7 @@ def _to_json(exported: Exported) -> dict[str, Any]:
         "base": exported.base,
         "tuner": exported.tuner,
         "tuner_options": dict(exported.tuner_options),
+        "precision": exported.precision,
         "made_with": f"tuition {__version__}",
     }
 
@@ -92,6 +95,7 @@ def _from_json(data: Mapping[str, Any]) -> Exported:
         base=data["base"],
         tuner=data["tuner"],
         tuner_options=data["tuner_options"],
+        precision=data.get("precision", "auto"),  # folders of earlier versions do not say
     )
 
 

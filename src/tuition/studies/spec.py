@@ -23,6 +23,7 @@ from pydantic import (
 from tuition.base.errors import Problem, ProblemsError, UserError, clip
 from tuition.evaluation.heuristics import HEURISTICS
 from tuition.evaluation.metrics import METRICS
+from tuition.models.load import FOUR_BIT
 from tuition.models.recipes import RECIPES, Recipe
 from tuition.models.tuners import make_tuner
 from tuition.prompts.encodings import find_encoding, is_file_name
@@ -238,7 +239,7 @@ class StudySpec(_Strict):
     study: Annotated[str, Field(min_length=1)]
     tasks: TaskChoice
     model: Annotated[str, Field(min_length=1)] = "smollm2-135m"
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16", "nf4"] = "auto"
     arms: Annotated[dict[str, Annotated[tuple[Stage, ...], Field(min_length=1)]], Field(min_length=1)]
     labels: Annotated[tuple[Annotated[int | str, BeforeValidator(_budget)], ...], Field(min_length=1)]
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (1,)
@@ -274,6 +275,18 @@ class StudySpec(_Strict):
     def _seeds(cls, values: tuple[int, ...]) -> tuple[int, ...]:
         _refuse_repeats(values)
         return tuple(sorted(values))
+
+    @model_validator(mode="after")
+    def _four_bits_stay(self) -> StudySpec:
+        if self.precision == FOUR_BIT:
+            for name, stages in self.arms.items():
+                for place, stage in enumerate(stages, start=1):
+                    if stage.recipe.tuner in ("full", "ia3") or stage.start == "merge":
+                        raise ValueError(
+                            f"arm {clip(name)!r}: stage {place} cannot be tuned upon weights in four bits, which stay as "
+                            "they are: use the tuner lora or prompt, and `stack`; or precision bfloat16"
+                        )
+        return self
 
     @property
     def most_labels(self) -> int:

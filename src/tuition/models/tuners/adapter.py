@@ -40,13 +40,13 @@ class Adapter(ABC):
                 # The adapter takes the base's precision; the trainer keeps its fp32 masters.
                 if isinstance(model, PeftModel):
                     model.add_adapter(_next(older), self.config(model), autocast_adapter_dtype=False)
-                    return _activate(model, learning=True)
+                    return _in_precision(_activate(model, learning=True))
                 tuned: nn.Module = get_peft_model(
                     model, self.config(model), adapter_name=_next(older), autocast_adapter_dtype=False
                 )
             except ValueError as error:
                 raise UserError(f"{self.title} cannot be attached: {error}") from error
-        return tuned
+        return _in_precision(tuned)
 
     def save(self, tuned: nn.Module, folder: Path) -> None:
         """Write the newest adapter as peft's own folder."""
@@ -70,6 +70,7 @@ class Adapter(ABC):
                 tuned = PeftModel.from_pretrained(
                     model, str(folder), adapter_name=name, is_trainable=learning, autocast_adapter_dtype=False
                 )
+        tuned = _in_precision(tuned)
         return tuned if learning else tuned.eval()
 
     def merge(self, tuned: nn.Module) -> nn.Module:
@@ -79,13 +80,13 @@ class Adapter(ABC):
         _retype(tuned, torch.float32)
         base: nn.Module = merging.merge_and_unload(adapter_names=_names(tuned))
         _retype(base, dtype)
-        return _free(base)
+        return free(base)
 
     def detach(self, tuned: nn.Module) -> nn.Module:
         """Take all adapters off; the base's own weights were never touched."""
         taking: Any = tuned
         base: nn.Module = taking.unload()
-        return _free(base)
+        return free(base)
 
 
 def _names(model: nn.Module) -> list[str]:
@@ -114,7 +115,23 @@ def _retype(model: nn.Module, dtype: torch.dtype) -> None:
         parameter.data = parameter.data.to(dtype)
 
 
-def _free(base: nn.Module) -> nn.Module:
+def _in_precision(tuned: nn.Module) -> nn.Module:
+    """Turn the adapters on packed weights into the precision that these are computed in; peft makes them float32."""
+    if packed(tuned):
+        dtype = next(parameter.dtype for parameter in tuned.parameters() if parameter.is_floating_point())
+        for parameter in tuned.parameters():
+            if parameter.is_floating_point():
+                parameter.data = parameter.data.to(dtype)
+    return tuned
+
+
+def packed(model: nn.Module) -> bool:
+    """Whether a model holds weights as packed whole numbers (four bits), which no gradient can change."""
+    return any(not parameter.is_floating_point() for parameter in model.parameters())
+
+
+def free(base: nn.Module) -> nn.Module:
+    """Let every weight of a model learn that can."""
     for parameter in base.parameters():
-        parameter.requires_grad_(True)
+        parameter.requires_grad_(parameter.is_floating_point())
     return base

@@ -10,7 +10,7 @@ from torch import nn
 
 from tuition.base.errors import UserError
 from tuition.models.pairs import is_encoder_decoder
-from tuition.models.tuners.adapter import Adapter
+from tuition.models.tuners.adapter import Adapter, packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,11 @@ class IA3(Adapter):
         """Return the scales' configuration.
 
         Raises:
-            UserError: only one of `modules` and `feedforward` is given.
+            UserError: only one of `modules` and `feedforward` is given, or the model's weights stand in four bits:
+                peft's scales upon these give keys and values in another precision than queries.
         """
+        if packed(model):
+            raise UserError("IA³ does not work upon weights in four bits; use lora or prompt, or precision bfloat16")
         if bool(self.modules) != bool(self.feedforward):
             raise UserError("the tuner 'ia3': give `modules` and `feedforward` together, or neither")
         feedforward = self.feedforward.split(",")

@@ -11,7 +11,7 @@ from torch import nn
 
 from tuition.base.errors import UserError
 from tuition.models.pairs import is_encoder_decoder
-from tuition.models.tuners.adapter import Adapter, _free
+from tuition.models.tuners.adapter import Adapter, free
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class PromptTuning(Adapter):
     def detach(self, tuned: nn.Module) -> nn.Module:
         """Take the soft prompt off."""
         prompted: Any = tuned
-        return _free(prompted.get_base_model())
+        return free(prompted.get_base_model())
 
 
 def _refuse_stack(model: nn.Module) -> None:

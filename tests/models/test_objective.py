@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import combinations, pairwise
+
 import pytest
 import torch
 
 from tests.models.architectures import build
 from tests.models.test_prefix import ragged
 from tuition.models.batches import collate
-from tuition.models.objective import Objective
+from tuition.models.objective import Objective, cheapest_cuts
 from tuition.models.prefix import TargetLoss, sharing_is_exact
 from tuition.models.tokens import TokenizedPrompt
 
@@ -56,6 +59,32 @@ def test_a_run_keeps_to_its_budget_of_tokens_and_loses_no_row() -> None:
             size = len(run[0].prefix) + len(run) * max(len(r.body) + len(r.target) for r in run)
             assert size <= tokens or len(run) == 1
             assert len({r.prefix for r in run}) == 1
+
+
+def cost_of(cuts: Sequence[int], lengths: list[int], prefix: int, run_costs: int) -> int:
+    """What runs cost that end at `cuts`."""
+    return sum(run_costs + prefix + (stop - start) * lengths[start] for start, stop in pairwise([0, *cuts]))
+
+
+@pytest.mark.parametrize(("prefix", "most", "run_costs"), [(0, 10_000, 64), (30, 10_000, 64), (0, 200, 64), (9, 1, 5)])
+def test_no_other_cuts_are_cheaper(prefix: int, most: int, run_costs: int) -> None:
+    lengths = [190, 180, 90, 88, 60, 30, 30, 12, 3]
+    cuts = cheapest_cuts(lengths, prefix, most=most, run_costs=run_costs)
+    assert cuts[-1] == len(lengths)
+
+    def allowed(ends: Sequence[int]) -> bool:
+        runs = pairwise([0, *ends])
+        return all(stop - start == 1 or prefix + (stop - start) * lengths[start] <= most for start, stop in runs)
+
+    every = ([*ends, 9] for count in range(9) for ends in combinations(range(1, 9), count))
+    cheapest = min(cost_of(ends, lengths, prefix, run_costs) for ends in every if allowed(ends))
+    assert allowed(cuts)
+    assert cost_of(cuts, lengths, prefix, run_costs) == cheapest
+
+
+def test_rows_of_like_length_stay_together_and_a_long_one_does_not_pad_the_short() -> None:
+    assert cheapest_cuts([50] * 8, 0, most=10_000, run_costs=64) == [8]
+    assert cheapest_cuts([400, 20, 20, 20], 0, most=10_000, run_costs=64) == [1, 4]
 
 
 @pytest.mark.parametrize("architecture", ["llama", "gpt2", "qwen2", "neox", "opt"])

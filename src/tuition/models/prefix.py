@@ -29,7 +29,7 @@ class TargetLoss(nn.Module):
     """
 
     def __init__(self, model: nn.Module, *, share_prefix: bool, packed: bool = False) -> None:
-        """`share_prefix` chooses the shared path; without it every row is run whole, as any trainer would.
+        """`share_prefix` chooses the shared path; without it every row is run whole and every logit computed.
 
         `packed` shares through one packed sequence instead of a cache, as gradient checkpointing needs it.
         """
@@ -43,13 +43,20 @@ class TargetLoss(nn.Module):
         if self.share_prefix and self.packed and batch.prefix.numel():
             logits, wanted = packed_logits(self.model, batch)
             return functional.cross_entropy(logits.float(), wanted, reduction="sum")
-        if self.share_prefix and (batch.prefix.numel() or soft_prompt(self.model) is not None):
+        if self.share_prefix:
             return _summed_loss(shared_logits(self.model, batch), batch.labels[:, batch.asking + 1])
         return _plain_loss(self.model, batch)
 
 
 def shared_logits(model: nn.Module, batch: PrefixBatch) -> torch.Tensor:
-    """Return the logits (B × K × V) of the K columns in `batch.asking`, with the prefix run once."""
+    """Return the logits (B × K × V) of the K columns in `batch.asking`, with the prefix, where there is one, run once.
+
+    Most logits of a row are of no use, and with a large vocabulary they are much of a small model's work and memory.
+    """
+    if not batch.prefix.numel() and soft_prompt(model) is None:
+        alone: Any = model(**rows_input(batch, 0), use_cache=False, logits_to_keep=batch.asking)
+        every: torch.Tensor = alone.logits
+        return every
     cache = prefix_cache(model, batch.prefix)
     expand_cache(cache, batch.rows.shape[0])
     # Columns, not a number: a slice is not contiguous, and torch would then copy the output matrix once a row.

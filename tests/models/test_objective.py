@@ -12,6 +12,7 @@ from tests.models.architectures import build
 from tests.models.test_prefix import ragged
 from tuition.models.batches import collate
 from tuition.models.objective import Objective, cheapest_cuts
+from tuition.models.packed import packed_tokens
 from tuition.models.prefix import TargetLoss, sharing_is_exact
 from tuition.models.tokens import TokenizedPrompt
 
@@ -56,9 +57,7 @@ def test_a_run_keeps_to_its_budget_of_tokens_and_loses_no_row() -> None:
         runs = objective.micro_batches(mixed(), tokens)
         assert sorted(r.prefix + r.body + r.target for run in runs for r in run) == sorted(r.ids for r in mixed())
         for run in runs:
-            size = len(run[0].prefix) + len(run) * max(len(r.body) + len(r.target) for r in run)
-            assert size <= tokens or len(run) == 1
-            assert len({r.prefix for r in run}) == 1
+            assert packed_tokens(run) <= tokens or len(run) == 1
 
 
 def cost_of(cuts: Sequence[int], lengths: list[int], prefix: int, run_costs: int) -> int:

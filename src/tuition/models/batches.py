@@ -36,6 +36,14 @@ class PrefixBatch:
         """The columns whose logits matter: those just before a column in which some row has a token to learn."""
         return (self.labels != IGNORED).any(dim=0).nonzero()[:, 0] - 1
 
+    def prompts(self) -> list[TokenizedPrompt]:
+        """Return the rows as the prompts that they were made from."""
+        prefix, made = tuple(self.prefix.tolist()), []
+        for row, mask, labels in zip(self.rows, self.mask, self.labels, strict=True):
+            ids, learnt = tuple(row[mask.bool()].tolist()), int((labels != IGNORED).sum())
+            made.append(TokenizedPrompt(prefix, ids[: len(ids) - learnt], ids[len(ids) - learnt :]))
+        return made
+
     def to(self, device: torch.device) -> PrefixBatch:
         """Return the batch on `device`."""
         return PrefixBatch(*(part.to(device) for part in (self.prefix, self.rows, self.mask, self.labels)))

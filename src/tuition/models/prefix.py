@@ -16,7 +16,7 @@ from torch.nn import functional
 from transformers import DynamicCache
 
 from tuition.models.batches import IGNORED, PrefixBatch, collate
-from tuition.models.packed import packed_logits
+from tuition.models.packed import packed_loss
 from tuition.models.tokens import TokenizedPrompt
 
 _log = logging.getLogger(__name__)
@@ -41,8 +41,7 @@ class TargetLoss(nn.Module):
     def forward(self, batch: PrefixBatch) -> torch.Tensor:
         """Return the sum of cross-entropies (nats, fp32 scalar) over the batch's target tokens."""
         if self.share_prefix and self.packed and batch.prefix.numel():
-            logits, wanted = packed_logits(self.model, batch)
-            return functional.cross_entropy(logits.float(), wanted, reduction="sum")
+            return packed_loss(self.model, batch.prompts())
         if self.share_prefix:
             return _summed_loss(shared_logits(self.model, batch), batch.labels[:, batch.asking + 1])
         return _plain_loss(self.model, batch)

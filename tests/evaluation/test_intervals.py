@@ -15,7 +15,6 @@ from tuition.evaluation.intervals import (
     interval_of,
     macro_of,
     mean_of,
-    paired_bootstrap,
 )
 
 stats = pytest.importorskip("scipy.stats", reason="scipy is the independent implementation")
@@ -70,7 +69,6 @@ def test_the_seed_alone_decides_the_draws():
     values = list(sample(6, 80))
     assert bootstrap_interval(values, seed=7) == bootstrap_interval(np.array(values), seed=7)
     assert bootstrap_interval(values, seed=7) != bootstrap_interval(values, seed=8)
-    assert paired_bootstrap(values, values[::-1], seed=7) == paired_bootstrap(values, values[::-1], seed=7)
 
 
 def test_small_blocks_give_every_resample(monkeypatch):
@@ -116,8 +114,6 @@ def test_the_ends_stand_in_order_within_the_bounds(values):
 def test_what_cannot_be_is_refused():
     with pytest.raises(UserError, match="n = 0"):
         bootstrap_interval([], seed=1)
-    with pytest.raises(UserError, match="n = 0"):
-        paired_bootstrap([], [], seed=1)
     with pytest.raises(ValueError, match="value 1 is nan"):
         bootstrap_interval([0.5, math.nan], seed=1)
     with pytest.raises(ValueError, match=r"45\.0 is not in 0\.0 to 1\.0"):
@@ -128,75 +124,10 @@ def test_what_cannot_be_is_refused():
         bootstrap_interval([0.5, 0.6], resamples=0, seed=1)
     with pytest.raises(ValueError, match="shape"):
         bootstrap_interval([[0.5], [0.6]], seed=1)
-    with pytest.raises(ValueError, match="2 scores against 1"):
-        paired_bootstrap([0.5, 0.6], [0.5], seed=1)
 
 
 def test_other_bounds_serve_other_scales():
     assert bootstrap_interval([0.0] * 50, seed=1, bounds=(0, 100)).high == pytest.approx(7.11, abs=0.01)
-
-
-def test_the_paired_interval_is_that_of_the_differences():
-    a, b = sample(10, 150), sample(11, 150)
-    ours = paired_bootstrap(a, b, resamples=20000, seed=1)
-    peer = stats.bootstrap((a - b,), np.mean, n_resamples=20000, method="percentile", rng=2).confidence_interval
-    assert ours.difference == pytest.approx(a.mean() - b.mean(), abs=1e-12)
-    assert ours.low == pytest.approx(peer.low, abs=0.002)
-    assert ours.high == pytest.approx(peer.high, abs=0.002)
-
-
-@pytest.mark.parametrize("better", [0.0, 0.02, 0.05])
-def test_for_many_differences_p_is_the_normal_one(better):
-    draw = np.random.default_rng(12)
-    b = draw.uniform(0.2, 0.6, 400)
-    noise = draw.normal(0, 0.2, 400)
-    a = b + better + noise - noise.mean()
-    z = better / (math.sqrt(np.mean((a - b) ** 2)) / 20)
-    ours = paired_bootstrap(a, b, resamples=20000, seed=1, bounds=None)
-    assert ours.p == pytest.approx(2 * (1 - NormalDist().cdf(z)), abs=0.01)
-
-
-@pytest.mark.parametrize("kind", ["spread", "right or wrong"])
-@pytest.mark.parametrize("cost", [0, 10**9])
-def test_p_agrees_with_scipys_permutation_test(monkeypatch, kind, cost):
-    monkeypatch.setattr(intervals, "_COUNT_COST", cost)
-    a, b = sample(13, 60, kind), sample(14, 60, kind)
-    ours = paired_bootstrap(a, b, resamples=20000, seed=1)
-    peer = stats.permutation_test(
-        (a, b), lambda x, y: np.mean(x - y), permutation_type="samples", n_resamples=20000, rng=2
-    )
-    assert ours.p == pytest.approx(peer.pvalue, abs=0.015)
-
-
-@pytest.mark.parametrize(("n", "p"), [(1, 1.0), (2, 0.5), (5, 0.0625), (8, 2 / 256)])
-def test_p_of_a_clean_sweep_is_that_of_the_sign_test(n, p):
-    ours = paired_bootstrap([1.0] * n, [0.0] * n, resamples=50000, seed=1)
-    assert ours.p == pytest.approx(p, abs=0.004)
-    assert (ours.low > 0) == (p < 0.05)
-
-
-def test_equal_scores_differ_by_nothing_but_are_not_certain_to():
-    a = sample(15, 100)
-    ours = paired_bootstrap(a, a, seed=1)
-    assert (ours.difference, ours.p) == (0.0, 1.0)
-    assert ours.low == -ours.high < -0.03
-
-
-def test_swapping_the_sides_turns_the_sign():
-    a, b = sample(16, 90), sample(17, 90)
-    one, other = paired_bootstrap(a, b, resamples=20000, seed=1), paired_bootstrap(b, a, resamples=20000, seed=1)
-    assert one.difference == -other.difference
-    assert one.low == pytest.approx(-other.high, abs=0.003)
-    assert one.p == pytest.approx(other.p, abs=0.01)
-
-
-def test_one_seldom_finds_a_difference_where_there_is_none():
-    draw = np.random.default_rng(18)
-    found = [
-        paired_bootstrap(*(draw.random((2, 40)) < 0.5).astype(float), resamples=400, seed=seed).p < 0.05
-        for seed in range(400)
-    ]
-    assert np.mean(found) < 0.07
 
 
 def test_a_corpus_figure_that_is_a_mean_has_the_interval_of_a_mean() -> None:

@@ -60,6 +60,29 @@ def score(
 
 
 @app.command(rich_help_panel="Judging")
+def compare(
+    source: Annotated[Path, typer.Argument(metavar="RUN", help="A study's folder, or a CSV of instances' scores.")],
+    baseline: Annotated[str | None, typer.Option(help="The arm that others are compared with; else the first.")] = None,
+    labels: Annotated[int | None, typer.Option(help="At this number of labels alone.", min=0)] = None,
+    metric: Annotated[str | None, typer.Option(help="By which metric; by default the first.")] = None,
+    correction: Annotated[str, typer.Option(help="holm, benjamini-hochberg or none.")] = "benjamini-hochberg",
+    by_task: Annotated[bool, typer.Option("--by-task", help="List every task, with its interval and p.")] = False,
+    factors: Annotated[bool, typer.Option("--factors", help="Add the effects of the factors that arms cross.")] = False,
+    factor: Annotated[
+        list[str] | None, typer.Option(help="What a part of the arms' names is called; once for each, in order.")
+    ] = None,
+    resamples: Annotated[int, typer.Option(help="Draws behind every interval.", min=100, max=1_000_000)] = 2000,
+    json: Json = False,
+) -> None:
+    """Say which arm is better, on which tasks, by how much, and what that leaves to chance."""
+    from tuition.commands.compare import compare_and_print
+    from tuition.reports.comparing import Question
+
+    question = Question(source, baseline, labels, metric, correction, factors, tuple(factor or ()), resamples)
+    compare_and_print(question, by_task=by_task, as_json=json)
+
+
+@app.command(rich_help_panel="Judging")
 def forecast(
     source: Annotated[Path, typer.Argument(help="A demo's or study's folder, its scores.csv, or any CSV of scores.")],
     target: Annotated[float | None, typer.Option(help="The score wanted, on the scores' own scale.")] = None,

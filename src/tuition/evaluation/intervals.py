@@ -1,4 +1,4 @@
-"""How sure a mean is: bootstrap intervals over test instances, and a paired test of two sets of predictions."""
+"""How sure a figure of one set of answers is: bootstrap intervals over test instances."""
 
 from __future__ import annotations
 
@@ -29,17 +29,6 @@ class Interval:
     mean: float
     low: float
     high: float
-    n: int
-
-
-@dataclass(frozen=True, slots=True)
-class PairedTest:
-    """The mean of a − b over `n` instances, the ends of its interval, and `p`, two-sided, for no difference."""
-
-    difference: float
-    low: float
-    high: float
-    p: float
     n: int
 
 
@@ -167,39 +156,6 @@ def interval_of(
     return Interval(statistic.observed, low, high, statistic.n)
 
 
-def paired_bootstrap(
-    a: Sequence[float] | _Floats,
-    b: Sequence[float] | _Floats,
-    *,
-    level: float = 0.95,
-    resamples: int = 2000,
-    seed: int,
-    bounds: tuple[float, float] | None = (0.0, 1.0),
-) -> PairedTest:
-    """Compare two sets of scores of the same instances, in the same order.
-
-    The interval is `bootstrap_interval` of the differences a − b, `bounds` being those of the scores. `p` comes from
-    the paired randomisation test (Noreen, 1989; for language tasks see Dror et al., 2018): if it made no difference
-    which of two scores an instance got, every difference could as well have the other sign; p is the share of random
-    signs, the observed ones among them, whose mean is at least as far from 0. Unlike the share of resampled means
-    beyond 0 it stays honest for few instances: one instance gives p = 1, and five wins out of five 0.06. The least p
-    that can come out is 1/(resamples + 1).
-
-    Raises:
-        UserError: there is no value.
-        ValueError: `a` and `b` differ in length, or as `bootstrap_interval`.
-    """
-    first, second = _checked(a, bounds), _checked(b, bounds)
-    if len(first) != len(second):
-        raise ValueError(f"{len(first)} scores against {len(second)}; a paired test needs both for every instance")
-    differences = first - second
-    reach = None if bounds is None else (bounds[0] - bounds[1], bounds[1] - bounds[0])
-    rng = np.random.Generator(np.random.PCG64(seed))
-    low, high = _ends(mean_of(differences, reach), level, resamples, rng, reach)
-    p = _sign_flip_p(differences, resamples, rng)
-    return PairedTest(float(differences.mean()), low, high, p, len(differences))
-
-
 def _checked(values: Sequence[float] | _Floats, bounds: tuple[float, float] | None) -> _Floats:
     scores = np.asarray(values, dtype=np.float64)
     if scores.ndim != 1:
@@ -277,23 +233,6 @@ def _resampled_means(values: _Floats, resamples: int, rng: np.random.Generator) 
             sums = values[rng.integers(0, n, size=(size, n))].sum(axis=1)
         means[rows] = sums / n
     return means
-
-
-def _sign_flip_p(differences: _Floats, resamples: int, rng: np.random.Generator) -> float:
-    """Return the two-sided p of the paired randomisation test, with the observed signs counted as one draw."""
-    n = len(differences)
-    sizes, counts = np.unique(np.abs(differences), return_counts=True)
-    few = _few(sizes, n)
-    observed = abs(float(differences.sum())) * (1 - _ROUNDING)
-    as_far = 1
-    for _, size in _blocks(resamples, len(sizes) if few else n):
-        if few:
-            # Of `count` differences of one size, Binomial(count, 1/2) keep their sign.
-            sums = ((2 * rng.binomial(counts, 0.5, size=(size, len(sizes))) - counts) * sizes).sum(axis=1)
-        else:
-            sums = np.where(rng.integers(0, 2, size=(size, n), dtype=np.bool_), differences, -differences).sum(axis=1)
-        as_far += int((np.abs(sums) >= observed).sum())
-    return as_far / (resamples + 1)
 
 
 def _few(distinct: _Floats, n: int) -> bool:

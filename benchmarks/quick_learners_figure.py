@@ -1,0 +1,114 @@
+"""Mean scores against labels, a panel for each fine-tuning setting, as plain SVG.
+
+    tuition compare RUN --factors --json | python benchmarks/quick_learners_figure.py > FIGURE.svg
+
+A line is an arm: its colour says how it was pre-finetuned, a dashed one is of the first level of `encoding`. Bands are
+the 95% intervals of these tasks; a study without the factors `setting`, `encoding` or `pre-finetuning` has one panel,
+line style or colour.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+_WIDTH, _HEIGHT, _LEFT, _TOP, _GAP = 320, 280, 52, 34, 34
+_COLOURS = ("#555555", "#d17a00", "#0b62a4", "#2e8540", "#8e3b8e", "#b3261e")
+Point = Mapping[str, Any]
+
+
+def curves_svg(told: Mapping[str, Any]) -> str:
+    """Return the figure of what `tuition compare --factors --json` printed."""
+    arms: Mapping[str, Mapping[str, str]] = told["factorial"]["arms"]
+    points = [point for point in told["curves"] if point["arm"] in arms]
+    panels, colours, styles = (_levels(arms, name) for name in ("setting", "pre-finetuning", "encoding"))
+    sizes = sorted({point["labels"] for point in points})
+    top = 10 * math.ceil(max(point["high"] for point in points) / 10)
+    width = _LEFT + len(panels) * (_WIDTH + _GAP)
+    height = _TOP + _HEIGHT + 44 + 18 * len(colours) + 18 * (len(styles) > 1)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
+        'font-size="12" fill="#222" role="img" aria-labelledby="title">',
+        f'<title id="title">Mean {escape(told["metric"])} over tasks by labels, for each arm</title>',
+        f'<rect width="{width}" height="{height}" fill="#fff"/>',
+    ]
+    for at, panel in enumerate(panels):
+        parts.append(f'<g transform="translate({_LEFT + at * (_WIDTH + _GAP)} {_TOP})">')
+        parts += _frame(panel, sizes, top)
+        for arm, levels in arms.items():
+            if levels.get("setting", panel) == panel:
+                colour = _COLOURS[colours.index(levels.get("pre-finetuning", "")) % len(_COLOURS)]
+                own = [point for point in points if point["arm"] == arm]
+                parts += _line(arm, own, sizes, top, colour, dashed=styles.index(levels.get("encoding", "")) == 0)
+        parts.append("</g>")
+    return "\n".join([*parts, *_legend(colours, styles), "</svg>", ""])
+
+
+def _levels(arms: Mapping[str, Mapping[str, str]], factor: str) -> list[str]:
+    return list(dict.fromkeys(levels.get(factor, "") for levels in arms.values()))
+
+
+def _x(labels: int, sizes: Sequence[int]) -> float:
+    """Return the place of a number of labels: logarithmic from the smallest positive one on, and none beside it."""
+    positive = [size for size in sizes if size]
+    scale = [math.log2(1 + 3 * size / (positive[0] if positive else 1)) for size in (labels, sizes[-1])]
+    return round(12 + (_WIDTH - 24) * scale[0] / (scale[1] or 1), 1)
+
+
+def _y(value: float, top: float) -> float:
+    return round(_HEIGHT * (1 - value / top), 1)
+
+
+def _text(x: float, y: float, text: str, anchor: str = "middle") -> str:
+    return f'<text x="{x}" y="{y}" text-anchor="{anchor}">{escape(text)}</text>'
+
+
+def _frame(panel: str, sizes: Sequence[int], top: int) -> list[str]:
+    parts = [_text(_WIDTH / 2, -12, panel), _text(_WIDTH / 2, _HEIGHT + 34, "labels a task")]
+    for value in range(0, top + 1, 10):
+        parts.append(f'<path d="M0 {_y(value, top)}H{_WIDTH}" stroke="#ddd"/>')
+        parts.append(_text(-6, _y(value, top) + 4, f"{value}", "end"))
+    return parts + [_text(_x(size, sizes), _HEIGHT + 17, f"{size:,}") for size in sizes]
+
+
+def _line(
+    arm: str, points: Sequence[Point], sizes: Sequence[int], top: float, colour: str, *, dashed: bool
+) -> list[str]:
+    def path(name: str, own: Sequence[Point]) -> str:
+        return "L".join(f"{_x(point['labels'], sizes)} {_y(point[name], top)}" for point in own)
+
+    if not points:
+        return []
+    band = f"M{path('low', points)}L{path('high', points[::-1])}Z"
+    dash = ' stroke-dasharray="5 4"' if dashed else ""
+    parts = [
+        f'<path d="{band}" fill="{colour}" fill-opacity="0.1"/>',
+        f'<path d="M{path("mean", points)}" fill="none" stroke="{colour}" stroke-width="2"{dash}/>',
+    ]
+    for point in points:
+        told = f"{arm}, {point['labels']} labels: {point['mean']:.1f} ({point['low']:.1f} to {point['high']:.1f})"
+        place = f'cx="{_x(point["labels"], sizes)}" cy="{_y(point["mean"], top)}"'
+        parts.append(f'<circle {place} r="3" fill="{colour}"><title>{escape(told)}</title></circle>')
+    return parts
+
+
+def _legend(colours: Sequence[str], styles: Sequence[str]) -> list[str]:
+    rows = [(f"pre-finetuning: {name}", _COLOURS[at % len(_COLOURS)], "") for at, name in enumerate(colours) if name]
+    if len(styles) > 1:
+        rows.append(
+            (f"dashed: fine-tuned {styles[0]}; whole: {', '.join(styles[1:])}", "#222", ' stroke-dasharray="5 4"')
+        )
+    parts = []
+    for at, (text, colour, dash) in enumerate(rows):
+        y = _TOP + _HEIGHT + 56 + 18 * at
+        parts.append(f'<path d="M{_LEFT} {y - 4}h28" stroke="{colour}" stroke-width="2"{dash}/>')
+        parts.append(_text(_LEFT + 36, y, text, "start"))
+    return parts
+
+
+if __name__ == "__main__":
+    sys.stdout.write(curves_svg(json.load(sys.stdin)))

@@ -1,0 +1,119 @@
+"""Where comparisons take the scores of single instances from: a study's folder, or any table of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tuition.base.errors import Problem, ProblemsError, UserError, clip
+from tuition.evaluation.instance_scores import InstanceScores, ScoredInstance, gather_scores
+from tuition.reports.arm_factors import Stages
+from tuition.reports.study_instances import Place, read_study_instances
+from tuition.tasks.readers.findings import Findings
+from tuition.tasks.readers.table_csv import csv_columns, csv_rows
+
+_NEEDED = ("task", "arm", "instance", "value")
+_MOST_LABELS = 10**12
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceSource:
+    """The scores of single instances under one metric.
+
+    `metrics` are all that there are. `top` is what reports multiply by: 100 where scores lie in 0-1, else 1.
+    `shared_seeds` are the arms of which a seed's model answers several tasks. `stages` are each arm's as the study has
+    them, empty for a table; `missing` are the points that the study asks for and that are not judged.
+    """
+
+    metric: str
+    metrics: tuple[str, ...]
+    scores: tuple[InstanceScores, ...]
+    arms: tuple[str, ...]
+    top: float
+    shared_seeds: frozenset[str]
+    stages: Stages
+    missing: tuple[Place, ...]
+
+
+def read_instance_scores(source: Path, *, metric: str | None = None) -> InstanceSource:
+    """Read a folder that run, learn, evaluate or demo made, or a CSV file with a row for each score of an instance.
+
+    The columns of a table are task, arm, instance and value, and where there are several labels, seed and metric. Any
+    columns whose names end in `seed` (`sampling_seed`, `order_seed`) are seeds; others are passed over.
+
+    Args:
+        source: the folder or file.
+        metric: which metric; by default the first.
+
+    Raises:
+        UserError: there is no such source or metric, or it holds no scores of instances.
+        ProblemsError: rows that are no scores, all of them together.
+    """
+    if source.is_dir():
+        study = read_study_instances(source)
+        chosen = _chosen(source, metric, study.metrics if study.keys else ())
+        scores = gather_scores(study.rows(chosen))
+        return InstanceSource(
+            chosen, study.metrics, scores, study.arms, 100.0, study.shared_seeds, study.stages, study.expected
+        )
+    if not source.is_file():
+        raise UserError(f"{source}: there is no such file or folder; give a study's folder or a CSV of scores")
+    return _of_table(source, metric)
+
+
+def _of_table(path: Path, metric: str | None) -> InstanceSource:
+    found = Findings(path)
+    columns = csv_columns(path, path, Findings(path)) or ()
+    missing = [name for name in _NEEDED if name not in columns]
+    if columns and missing:
+        seen = ", ".join(clip(name, 30) for name in columns[:12])
+        raise UserError(
+            f"{path}:1: no column is named {' or '.join(missing)} (columns: {seen}); a table of single scores has "
+            "task, arm, instance and value, and where there are several labels, seed and metric"
+        )
+    seeds = [name for name in columns if name.endswith("seed")]
+    rows = list(_rows(path, seeds, found))
+    if errors := found.errors():
+        raise ProblemsError(errors)
+    metrics = tuple(dict.fromkeys(name for name, _ in rows))
+    chosen = _chosen(path, metric, metrics)
+    own = [row for name, row in rows if name == chosen]
+    made = gather_scores(own)
+    inside = all(0 <= row.value <= 1 for row in own)
+    arms = tuple(dict.fromkeys(row.arm for row in own))
+    return InstanceSource(chosen, metrics, made, arms, 100.0 if inside else 1.0, frozenset(), {}, ())
+
+
+def _rows(path: Path, seeds: Sequence[str], found: Findings) -> Iterator[tuple[str, ScoredInstance]]:
+    for line, cells in csv_rows(path, path, found):
+        row = {name: str(cell) for name, cell in cells.items()}
+        value = _number(row["value"])
+        labels = _number(row.get("labels", "0"))
+        if value is None:
+            found.error("no-number", f"value is {clip(row['value'], 40)!r}", "it is a number")
+        elif labels is None or not (0 <= labels <= _MOST_LABELS and labels == int(labels)):
+            found.error("no-number", f"labels is {clip(row['labels'], 40)!r}", "it is a whole number from 0 on")
+        else:
+            seed = tuple(row[name].strip() for name in seeds) or ("1",)
+            place = Problem("score", "", "", path, line=line)
+            told = ScoredInstance(row["task"], row["arm"], int(labels), seed, row["instance"], value, place=place)
+            yield row.get("metric", "") or "score", told
+
+
+def _number(text: str) -> float | None:
+    """Return the number that a cell says; one that is not finite is refused where its place can be told."""
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _chosen(source: Path, metric: str | None, metrics: Sequence[str]) -> str:
+    if not metrics:
+        raise UserError(f"{source}: there are no scores yet; run the study first")
+    if metric is None:
+        return metrics[0]
+    if metric not in metrics:
+        raise UserError(f"{source}: no scores by {clip(metric, 40)!r}; there are {', '.join(map(clip, metrics))}")
+    return metric

@@ -1,0 +1,231 @@
+"""The scores of single instances that a study's folder holds, also while the study is run or after it was stopped."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import orjson
+
+from tuition.base.errors import UserError, clip
+from tuition.evaluation.instance_scores import ScoredInstance
+from tuition.reports.arm_factors import Stages
+from tuition.reports.scores_csv import read_scores_csv
+
+_DATABASE, _STUDY, _SCORES, _PREFIX = "store.sqlite", "study.json", "scores.csv", "score:"
+Place: TypeAlias = tuple[str, str, int, int]
+"""Task, arm, labels, seed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A finished judging step; `scores` are value, low, high and n by metric."""
+
+    key: str
+    place: Place
+    scores: dict[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class StudyInstances:
+    """Which judging step each point of a study is of, and what the study's arms are.
+
+    `stages` are those of `study.json`, empty where there is none. `expected` are the points that the study asks for
+    and that are not judged yet, as far as the tasks with any score tell.
+    """
+
+    folder: Path
+    metrics: tuple[str, ...]
+    keys: Mapping[Place, str]
+    arms: tuple[str, ...]
+    stages: Stages
+    expected: tuple[Place, ...]
+
+    @property
+    def shared_seeds(self) -> frozenset[str]:
+        """The arms of which one seed's model answers several tasks."""
+        shared = {
+            name
+            for name, own in self.stages.items()
+            if any(stage.get("on") == "seen" or stage.get("setting") == "multi-task" for stage in own)
+        }
+        return frozenset(arm for arm in self.arms if _arm(arm) in shared or arm in shared)
+
+    def rows(self, metric: str) -> Iterator[ScoredInstance]:
+        """Yield every instance's score under a metric.
+
+        Raises:
+            UserError: a file of answers cannot be read, or has no such scores.
+        """
+        read: dict[str, list[tuple[str, float]]] = {}
+        for (task, arm, labels, seed), key in self.keys.items():
+            if key not in read:
+                read[key] = _instances(self.folder / "predictions" / f"{key}.parquet", metric)
+            for name, value in read[key]:
+                yield ScoredInstance(task, arm, labels, (str(seed),), name, value, key)
+
+
+def read_study_instances(folder: Path) -> StudyInstances:
+    """Read what a study's folder has finished; it is only read, so a run may be at work.
+
+    `scores.csv` says which of the finished steps are the study's. Where it is not there, or older than `study.json`,
+    a run is at work or was stopped; then the newest step of each point counts. Points without labels that arms have in
+    common are judged once, and stand under every one of these arms.
+
+    Raises:
+        UserError: the folder has no store, or it cannot be read.
+    """
+    if not (folder / _DATABASE).is_file():
+        raise UserError(f"{folder}: the folder has no {_DATABASE}; name one that run, learn, evaluate or demo made")
+    study, steps = _study(folder), _steps(folder)
+    stages: Stages = study.get("arms", {})
+    if _is_whole(folder):
+        keys, metrics = _listed(folder, steps)
+    else:
+        newest: dict[Place, str] = {}
+        for step in steps:
+            if not stages or _arm(step.place[1]) in stages:
+                newest.setdefault(step.place, step.key)
+        keys = dict(reversed(newest.items()))
+        keys |= _shared_beginnings(study, keys)
+        metrics = [*study.get("judge", {}).get("metrics", ()), *(name for step in steps for name in step.scores)]
+    found = dict.fromkeys(arm for _, arm, _, _ in keys)
+    arms = (*(arm for arm in stages if arm in found), *(arm for arm in found if arm not in stages))
+    return StudyInstances(folder, tuple(dict.fromkeys(metrics)), keys, arms, stages, _expected(study, keys))
+
+
+def _arm(name: str) -> str:
+    """Return the arm of a probe, or the arm itself."""
+    return name.partition(" · ")[0]
+
+
+def _study(folder: Path) -> dict[str, Any]:
+    """Return what `study.json` says; nothing where it is not there or not of this form."""
+    try:
+        study = orjson.loads((folder / _STUDY).read_bytes())
+        return study if all(isinstance(own, list) and own for own in study["arms"].values()) else {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        written = (folder / _SCORES).stat().st_mtime
+        return not (folder / _STUDY).is_file() or written >= (folder / _STUDY).stat().st_mtime
+    except OSError:
+        return False
+
+
+def _steps(folder: Path) -> list[_Step]:
+    """Return the judging steps of a store, the newest first."""
+    path = folder / _DATABASE
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
+            listed = database.execute(
+                "SELECT key, task, arm, labels, seed FROM steps WHERE kind = 'evaluate' "
+                "ORDER BY finished DESC, rowid DESC"
+            ).fetchall()
+            scores: dict[str, dict[str, tuple[float, ...]]] = {}
+            for key, name, *numbers in database.execute("SELECT step, metric, value, low, high, n FROM scores"):
+                scores.setdefault(key, {})[name] = tuple(numbers)
+    except sqlite3.Error as error:
+        raise UserError(f"{path}: cannot be read ({error}); name a folder that run, learn or demo made") from error
+    return [_Step(key, (task, arm, labels, seed), scores.get(key, {})) for key, task, arm, labels, seed in listed]
+
+
+def _listed(folder: Path, steps: Sequence[_Step]) -> tuple[dict[Place, str], list[str]]:
+    """Return the step of each point of `scores.csv`, and its metrics."""
+    table = read_scores_csv(folder / _SCORES)
+    rows: dict[Place, dict[str, tuple[float, ...]]] = {}
+    for row in table:
+        place = (row.task, row.arm, row.labels, row.seed)
+        rows.setdefault(place, {})[row.metric] = (row.value, row.low, row.high, row.n)
+    by_task: dict[str, list[_Step]] = {}
+    for step in steps:
+        by_task.setdefault(step.place[0], []).append(step)
+    keys = {place: _key(folder, by_task.get(place[0], ()), place, scores) for place, scores in rows.items()}
+    return keys, list(dict.fromkeys(row.metric for row in table))
+
+
+def _key(folder: Path, steps: Sequence[_Step], place: Place, scores: Mapping[str, tuple[float, ...]]) -> str:
+    """Return the step that a row of the table is of.
+
+    Points that are the same by all that decides them (no labels under several seeds, a stage that arms share) are one
+    step, which stands in the store under the arm and seed that came first. Its scores are the same to the last digit.
+    """
+    task, arm, labels, seed = place
+    same = [
+        step
+        for step in steps
+        if step.place[2] == labels and all(step.scores.get(name) == own for name, own in scores.items())
+    ]
+    if not same:
+        where = f"task {clip(task, 80)}, arm {clip(arm, 60)}, {labels} labels, seed {seed}"
+        raise UserError(
+            f"{folder}: {where}: {_SCORES} has a score that the store has not; run the study again to write it anew"
+        )
+    nearest = min(same, key=lambda one: (one.place != place, one.place[1] != arm, one.place[3] != seed))
+    return nearest.key
+
+
+def _shared_beginnings(study: Mapping[str, Any], keys: Mapping[Place, str]) -> dict[Place, str]:
+    """Return the points without labels that are judged under another arm or seed, by what decides them."""
+    decides = {arm: own for arm, stages in study.get("arms", {}).items() if (own := _beginning(stages)) is not None}
+    seeds: Sequence[int] = study.get("seeds", ())
+    known: dict[tuple[str, bytes, int], str] = {}
+    for (task, arm, labels, seed), key in keys.items():
+        if labels == 0 and arm in decides:
+            for each in seeds if len(study["arms"][arm]) == 1 else (seed,):
+                known.setdefault((task, decides[arm], each), key)
+    if 0 not in study.get("labels", ()):
+        return {}
+    return {
+        (task, arm, 0, seed): key
+        for arm, own in decides.items()
+        for (task, of, seed), key in known.items()
+        if of == own and (task, arm, 0, seed) not in keys
+    }
+
+
+def _beginning(stages: Sequence[Mapping[str, Any]]) -> bytes | None:
+    """Return what decides an arm's answers before its last stage has any label; None if there is no such point."""
+    *before, last = stages
+    if last.get("on") == "seen" or last.get("setting") not in ("single-task", "multi-task"):
+        return None
+    recipe = last.get("recipe", {})
+    asked = [last.get(name) for name in ("encoding", "chat", "template")]
+    limits = [recipe.get(name) for name in ("max_length", "too_long", "cut", "share_prefix")]
+    return orjson.dumps([before, last.get("start") if before else None, asked, limits], option=orjson.OPT_SORT_KEYS)
+
+
+def _expected(study: Mapping[str, Any], keys: Mapping[Place, str]) -> tuple[Place, ...]:
+    tasks = dict.fromkeys(task for task, _, _, _ in keys)
+    counts = [labels for labels in study.get("labels", ()) if isinstance(labels, int)]
+    return tuple(
+        (task, arm, labels, seed)
+        for arm, stages in study.get("arms", {}).items()
+        if stages[-1].get("on") != "seen"
+        for labels in counts
+        for seed in study.get("seeds", ())
+        for task in tasks
+        if (task, arm, labels, seed) not in keys
+    )
+
+
+def _instances(path: Path, metric: str) -> list[tuple[str, float]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path, columns=["instance", f"{_PREFIX}{metric}"])
+    except (OSError, pa.ArrowInvalid, KeyError) as error:
+        why = next(iter(str(error).splitlines()), type(error).__name__)
+        raise UserError(
+            f"{path}: has no scores by {metric} that can be read ({clip(why)}); run the study again"
+        ) from error
+    names, values = (table.column(at).to_pylist() for at in (0, 1))
+    return [(str(name), float("nan") if value is None else value) for name, value in zip(names, values, strict=True)]

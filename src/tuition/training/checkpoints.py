@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from tuition.base.errors import UserError
 from tuition.base.files import atomic_path
 from tuition.training.optimiser import MasterOptimiser
+from tuition.training.sharding import whole
 
 _STATE, _FACTS = "state.safetensors", "progress.json"
 _RANDOM = "random"
@@ -25,11 +26,12 @@ _RANDOM = "random"
 class Checkpoint:
     """Where a run keeps its state, and how often: every `seconds`, and when it is asked to stop.
 
-    The folder always holds one whole state or none.
+    The folder always holds one whole state or none. Of several processes, one `writes` and all read.
     """
 
     folder: Path
     seconds: float = 120.0
+    writes: bool = True
     _last: float = 0.0
 
     def begin(self, optimiser: MasterOptimiser) -> list[float]:
@@ -59,7 +61,13 @@ class Checkpoint:
 
     def keep(self, optimiser: MasterOptimiser, losses: Sequence[float]) -> None:
         """Keep the state after as many steps as there are losses, whole or not at all."""
-        state = {name: value.contiguous().cpu() for name, value in optimiser.state().items()}
+        state: dict[str, torch.Tensor] = {}
+        for name, value in optimiser.state().items():
+            full = whole(value)
+            if self.writes:
+                state[name] = full.contiguous().cpu()
+        if not self.writes:
+            return
         state[_RANDOM] = torch.get_rng_state()
         with atomic_path(self.folder) as made:
             made.mkdir()

@@ -9,9 +9,13 @@ import torch
 
 from tuition.base.errors import UserError
 from tuition.models.objective import Objective
+from tuition.models.packed import packed_tokens
 from tuition.models.tokens import TokenizedPrompt
+from tuition.training.distributed import ALONE, Group, ProcessLostError
+from tuition.training.division import divide
 from tuition.training.optimiser import MasterOptimiser
 
+_Runs = Sequence[Sequence[TokenizedPrompt]]
 _SIGNS = ("out of memory", "can't allocate memory", "not enough memory")
 
 
@@ -25,12 +29,15 @@ def is_out_of_memory(error: BaseException) -> bool:
 class Accumulator:
     """Runs batches forward and backward within a budget of tokens that it learns to be smaller where it must."""
 
-    def __init__(self, objective: Objective, optimiser: MasterOptimiser, tokens: int) -> None:
-        """`tokens` is the budget to begin with; `halved` counts how often it was too much."""
+    def __init__(self, objective: Objective, optimiser: MasterOptimiser, tokens: int, group: Group = ALONE) -> None:
+        """`tokens` is the budget to begin with; `halved` counts how often it was too much.
+
+        Each process of `group` runs its part of a batch; gradients and losses are summed over them.
+        """
         self.objective = objective
         self.tokens = tokens
         self.halved = 0
-        self._optimiser = optimiser
+        self._optimiser, self._group = optimiser, group
 
     def backward(self, batch: Sequence[TokenizedPrompt]) -> float:
         """Accumulate the gradients of a batch's mean loss over target tokens; return that loss (nats).
@@ -40,20 +47,21 @@ class Accumulator:
         Raises:
             UserError: not even one row fits into memory.
         """
+        targets = sum(len(prompt.target) for prompt in batch)
         while True:
-            runs = self.objective.micro_batches(batch, self.tokens)
-            try:
-                return self._through(runs, sum(len(prompt.target) for prompt in batch))
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                most = max(_tokens(run) for run in runs)
-                if all(len(run) == 1 for run in runs):
-                    raise UserError(
-                        f"a single row of {most} tokens does not fit into memory; lower max_length, set "
-                        "gradient_checkpointing, or tune less of the model (LoRA, IA³)"
-                    ) from error
-            # Outside the handler, whose traceback would keep the tensors of the failed run alive.
+            runs = self.objective.micro_batches(self._part(batch), self.tokens)
+            loss, too_many = self._tried(runs, targets, batch)
+            lone = too_many > 0 and all(len(run) == 1 for run in runs)
+            met = self._group.meet("backward", loss, too_many, lone)
+            most = int(max(tokens for _, tokens, _ in met))
+            if not most:
+                self._group.sum_gradients(self._optimiser.parameters)
+                return sum(part for part, _, _ in met)
+            if single := [int(tokens) for _, tokens, alone in met if alone]:
+                raise UserError(
+                    f"a single row of {max(single)} tokens does not fit into memory; lower max_length, set "
+                    "gradient_checkpointing, or tune less of the model (LoRA, IA³)"
+                )
             self._optimiser.clear()
             gc.collect()
             if torch.cuda.is_available():
@@ -61,7 +69,24 @@ class Accumulator:
             self.tokens = max(1, min(self.tokens, most) // 2)
             self.halved += 1
 
-    def _through(self, runs: Sequence[Sequence[TokenizedPrompt]], targets: int) -> float:
+    def _part(self, batch: Sequence[TokenizedPrompt]) -> Sequence[TokenizedPrompt]:
+        if self._group.size == 1:
+            return batch
+        return divide(batch, self._group.size, share_prefix=self.objective.shares)[self._group.rank]
+
+    def _tried(self, runs: _Runs, targets: int, batch: Sequence[TokenizedPrompt]) -> tuple[float, int]:
+        """Return the loss of these runs; or 0, and the tokens of the largest, where memory did not suffice for them."""
+        if self._group.sharding is not None:
+            return self._in_step(runs, targets, batch), 0
+        try:
+            return self._through(runs, targets), 0
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        # Outside the handler, whose traceback would keep the tensors of the failed run alive.
+        return 0.0, max(_tokens(run) for run in runs)
+
+    def _through(self, runs: _Runs, targets: int) -> float:
         total = 0.0
         for run in runs:
             loss = self.objective(run) / targets
@@ -69,6 +94,27 @@ class Accumulator:
             total += float(loss.detach())
         return total
 
+    def _in_step(self, runs: _Runs, targets: int, batch: Sequence[TokenizedPrompt]) -> float:
+        """Go through sharded weights as often as every other process does: each pass is run by all of them together.
+
+        Raises:
+            ProcessLostError: something failed midway, where the others wait for this process.
+        """
+        idle = int(max(count for (count,) in self._group.meet("runs", len(runs)))) - len(runs)
+        shortest = min(batch, key=lambda row: len(row.prefix) + len(row.body) + len(row.target))
+        [nothing] = self.objective.micro_batches([shortest], self.tokens)
+        try:
+            total = self._through(runs, targets)
+            for _ in range(idle):
+                (self.objective(nothing) * 0.0).backward()
+        except Exception as error:
+            advice = "lower the recipe's `memory`, or use more GPUs; " if is_out_of_memory(error) else ""
+            raise ProcessLostError(
+                f"a pass through sharded weights failed ({error}); {advice}the same command goes on from what is kept"
+            ) from error
+        return total
+
 
 def _tokens(run: Sequence[TokenizedPrompt]) -> int:
-    return len(run[0].prefix) + len(run) * max(len(row.body) + len(row.target) for row in run)
+    padded = len(run[0].prefix) + len(run) * max(len(row.body) + len(row.target) for row in run)
+    return padded if len({row.prefix for row in run}) == 1 else packed_tokens(run)

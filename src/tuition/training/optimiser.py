@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from tuition.models.recipes import Recipe
+from tuition.training.sharding import like, whole
 
 
 class MasterOptimiser:
@@ -31,7 +32,7 @@ class MasterOptimiser:
         for parameter, master in zip(self.parameters, self._masters, strict=True):
             if master is not parameter and parameter.grad is not None:
                 master.grad = parameter.grad.float()
-        norm = float(torch.nn.utils.clip_grad_norm_(self._masters, max_gradient_norm))
+        norm = float(whole(torch.nn.utils.clip_grad_norm_(self._masters, max_gradient_norm)))
         if math.isfinite(norm):
             for group in self._optimiser.param_groups:
                 group["lr"] = learning_rate
@@ -49,7 +50,10 @@ class MasterOptimiser:
             parameter.grad = master.grad = None
 
     def state(self) -> dict[str, torch.Tensor]:
-        """Return all that the next step depends on, as named tensors: masters, moments, counts of steps."""
+        """Return all that the next step depends on, as named tensors: masters, moments, counts of steps.
+
+        Under FSDP these are a process's parts.
+        """
         told = {f"master.{at}": master.detach() for at, master in enumerate(self._masters)}
         for at, moments in self._optimiser.state_dict()["state"].items():
             for name, value in moments.items():
@@ -67,16 +71,16 @@ class MasterOptimiser:
             raise ValueError("the kept state belongs to another set of weights")
         with torch.no_grad():
             for parameter, master, kept in zip(self.parameters, self._masters, masters, strict=True):
-                master.copy_(kept)
+                master.copy_(like(kept, master))
                 if master is not parameter:
                     parameter.copy_(master)
         moments: dict[int, dict[str, Any]] = {}
         for name, value in state.items():
             if name.startswith("moment."):
                 _, at, key = name.split(".", 2)
-                moments.setdefault(int(at), {})[key] = value
-        whole = self._optimiser.state_dict()
-        self._optimiser.load_state_dict({**whole, "state": moments})
+                moments.setdefault(int(at), {})[key] = like(value, self._masters[int(at)])
+        fresh = self._optimiser.state_dict()
+        self._optimiser.load_state_dict({**fresh, "state": moments})
 
 
 def _make(masters: list[torch.nn.Parameter] | list[torch.Tensor], recipe: Recipe) -> torch.optim.Optimizer:

@@ -22,8 +22,10 @@ from tuition.models.objective import Objective
 from tuition.models.recipes import Recipe
 from tuition.models.tokens import TokenizedPrompt
 from tuition.training.checkpoints import Checkpoint
+from tuition.training.distributed import ALONE, Group, ProcessLostError
 from tuition.training.memory import Accumulator
 from tuition.training.optimiser import MasterOptimiser
+from tuition.training.sharding import make_whole, shard
 
 Advance = Callable[[int], None]
 
@@ -33,7 +35,7 @@ class TrainingLog:
     """What a run of training did: the mean loss a target token (nats) of each optimiser step, and its cost.
 
     `resumed_at` is the step that it went on from after an interruption, 0 where there was none; `halved`, how often
-    memory made it divide its batches further.
+    memory made it divide its batches further; `processes`, how many learnt together.
     """
 
     steps: int
@@ -45,6 +47,7 @@ class TrainingLog:
     seconds: float
     resumed_at: int = 0
     halved: int = 0
+    processes: int = 1
 
 
 def train(
@@ -56,6 +59,7 @@ def train(
     batches: Iterator[list[int]] | None = None,
     checkpoint: Checkpoint | None = None,
     advance: Advance = lambda done: None,
+    group: Group = ALONE,
 ) -> TrainingLog:
     """Tune the trainable parameters of `tuned`, in place, on the targets of `prompts`.
 
@@ -70,6 +74,8 @@ def train(
         batches: positions in `prompts`, a list a step, where a mixture decides them.
         checkpoint: where the state is kept; a run that was stopped goes on from there, bit for bit on a CPU.
         advance: is told after each step how many instances it used.
+        group: the processes that learn together, all of which call this with the same model, prompts and order. Under
+            FSDP, `tuned` can afterwards be saved by the first of them, but not run.
 
     Raises:
         UserError: there is nothing to learn from, the loss is no longer a number, or memory does not suffice.
@@ -80,9 +86,14 @@ def train(
     _check_targets(prompts)
     started = time.perf_counter()
     torch.manual_seed(derive_seed("training", seed))
-    objective = Objective(tuned, share_prefix=recipe.share_prefix, checkpointed=recipe.gradient_checkpointing).train()
+    group.same("the weights to learn", learning_weights(tuned))
+    if group.sharding is not None:
+        shard(tuned, group.sharding, recipe)
+    # FSDP lets go of weights after one pass forward and back, so that a prefix cannot have a pass of its own.
+    packed = recipe.gradient_checkpointing or group.sharding is not None
+    objective = Objective(tuned, share_prefix=recipe.share_prefix, checkpointed=packed).train()
     optimiser = MasterOptimiser(tuned.parameters(), recipe)
-    run = _Run(objective, optimiser, recipe, checkpoint)
+    run = _Run(objective, optimiser, recipe, checkpoint, group)
     done = run.begin()
     order = batches if batches is not None else epoch_batches(len(prompts), recipe.batch_size, seed)
     longest = max(len(prompt.body) + len(prompt.target) for prompt in prompts)
@@ -95,12 +106,18 @@ def train(
         for step in range(recipe.steps(len(prompts))):
             batch = [prompts[at] for at in next(order)]
             if step >= done:
-                run.step(batch, recipe.steps(len(prompts)))
-                if interrupts.asked:
+                group.reseed(seed, step)
+                with run.kept_if_lost():
+                    run.step(batch, recipe.steps(len(prompts)))
+                    asked = group.any(interrupts.asked)
+                if asked:
                     run.keep()
-                interrupts.heed()
+                    raise KeyboardInterrupt
             advance(len(batch))
     tuned.eval()
+    group.same("the learnt weights", learning_weights(tuned))
+    if group.sharding is not None:
+        make_whole(tuned, keep=group.first)
     return TrainingLog(
         steps=len(run.losses),
         losses=tuple(run.losses),
@@ -111,7 +128,13 @@ def train(
         seconds=time.perf_counter() - started,
         resumed_at=done,
         halved=run.accumulator.halved,
+        processes=group.size,
     )
+
+
+def learning_weights(tuned: nn.Module) -> Iterator[torch.Tensor]:
+    """Yield the weights of a model that learn."""
+    return (parameter for parameter in tuned.parameters() if parameter.requires_grad)
 
 
 @contextmanager
@@ -134,15 +157,25 @@ class _Run:
     """A run of training: what it has done, and how it does one step more."""
 
     def __init__(
-        self, objective: Objective, optimiser: MasterOptimiser, recipe: Recipe, checkpoint: Checkpoint | None
+        self,
+        objective: Objective,
+        optimiser: MasterOptimiser,
+        recipe: Recipe,
+        checkpoint: Checkpoint | None,
+        group: Group,
     ) -> None:
         self.losses: list[float] = []
-        self.accumulator = Accumulator(objective, optimiser, recipe.memory)
-        self._optimiser, self._recipe, self._checkpoint = optimiser, recipe, checkpoint
+        self.accumulator = Accumulator(objective, optimiser, recipe.memory, group)
+        self._optimiser, self._recipe, self._checkpoint, self._group = optimiser, recipe, checkpoint, group
 
     def begin(self) -> int:
         if self._checkpoint is not None:
             self.losses = self._checkpoint.begin(self._optimiser)
+        met = self._group.meet("begin", len(self.losses), self.accumulator.objective.shares)
+        if len({found for found, _ in met}) > 1:
+            raise UserError("the processes do not see the same kept state; all machines must share the results' folder")
+        if len({shares for _, shares in met}) > 1:
+            raise UserError("some devices share prefixes exactly and others do not; say share_prefix: false")
         return len(self.losses)
 
     def step(self, batch: Sequence[TokenizedPrompt], steps: int) -> None:
@@ -155,12 +188,26 @@ class _Run:
         if not math.isfinite(norm):
             self._diverged(f"the gradients' norm is {norm}", steps)
         self.losses.append(loss)
-        if self._checkpoint is not None and len(self.losses) < steps and self._checkpoint.due():
+        if self._checkpoint is None or len(self.losses) == steps:
+            return
+        if self._group.any(self._group.first and self._checkpoint.due()):
             self.keep()
 
     def keep(self) -> None:
-        if self._checkpoint is not None:
+        # Of whole weights, one process has all; of divided ones, each has a part to give.
+        if self._checkpoint is not None and (self._group.first or self._group.sharding is not None):
             self._checkpoint.keep(self._optimiser, self.losses)
+
+    @contextmanager
+    def kept_if_lost(self) -> Iterator[None]:
+        """Keep the state before another process was lost; of divided weights, a part went with it."""
+        try:
+            yield
+        except ProcessLostError:
+            if self._group.sharding is None:
+                self._optimiser.clear()
+                self.keep()
+            raise
 
     def _diverged(self, what: str, steps: int) -> None:
         self._optimiser.clear()

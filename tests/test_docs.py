@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
 import pytest
 
+from tuition.models.recipes import RECIPES, Recipe
+from tuition.models.tuners import TUNERS
 from tuition.prompts import ENCODINGS
 from tuition.prompts.encodings.reading import read_encodings
+from tuition.studies.presets import list_presets
 from tuition.tasks.readers import READERS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -58,3 +62,54 @@ def test_the_study_of_the_page_can_be_read() -> None:
     spec = parse_study(load_yaml(block), Path("docs/studies.md"))
     assert list(spec.arms) == ["instruction-tuned", "cross-task", "four-shot", "majority"]
     assert spec.labels == (0, 100, 200, "6%", "all")
+
+
+def recipe_cells(recipe: Recipe) -> list[str]:
+    """What the table of recipes says of one: its tuner, course, batch and optimiser."""
+    options = "".join(f", {name} {value}" for name, value in recipe.tuner_options.items())
+    course = f"{recipe.total_steps:,} steps" if recipe.total_steps else f"{recipe.epochs} epochs"
+    if recipe.min_steps > 1 and not recipe.total_steps:
+        course += f", at least {recipe.min_steps} steps"
+    optimiser = {"adamw": "AdamW", "adafactor": "Adafactor"}[recipe.optimiser]
+    warm = f", warm-up {recipe.warmup:g}" if recipe.warmup else ""
+    return [
+        f"`{recipe.tuner}`{options}",
+        course,
+        str(recipe.batch_size),
+        f"{optimiser} {recipe.learning_rate:g}, {recipe.schedule}{warm}",
+    ]
+
+
+def rows_of(heading: str) -> list[list[str]]:
+    """The cells of the first table under a heading of the page on learning."""
+    text = (ROOT / "docs" / "learning.md").read_text(encoding="utf-8")
+    section = re.split(r"^## ", text.partition(f"## {heading}\n")[2], flags=re.MULTILINE)[0]
+    table = section[section.index("|") :].split("\n\n")[0]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table.splitlines()[2:]]
+
+
+def test_the_table_of_recipes_is_that_of_the_package() -> None:
+    rows = rows_of("Recipes")
+    assert [row[:-1] for row in rows] == [[f"`{name}`", *recipe_cells(RECIPES[name])] for name in RECIPES]
+    assert all(row[-1].strip() for row in rows)
+
+
+def test_the_table_of_recipe_settings_names_all_of_them() -> None:
+    text = (ROOT / "docs" / "learning.md").read_text(encoding="utf-8")
+    table = text[text.index("| setting | what it says |") :].split("\n\n")[0]
+    named = {name for line in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", line.split("|")[1])}
+    assert named == {field.name for field in dataclasses.fields(Recipe)} - {"name"}
+
+
+def test_the_table_of_tuners_has_their_options() -> None:
+    rows = {row[0].strip("`| "): row[1] for row in rows_of("Tuners")}
+    assert list(rows) == list(TUNERS)
+    for name, told in rows.items():
+        defaults = {field.name: field.default for field in dataclasses.fields(TUNERS[name])}  # type: ignore[arg-type]
+        expected = [f"`{key}: {value}`" if value else f"`{key}`" for key, value in defaults.items()]
+        assert re.findall(r"`[^`]+`", told) == expected
+
+
+def test_the_table_of_presets_is_that_of_the_package() -> None:
+    told = [(row[0].strip("`| "), row[1].strip("| ")) for row in rows_of("Presets: the papers' experiments")]
+    assert told == [(preset.name, preset.about) for preset in list_presets()]

@@ -106,12 +106,16 @@ def test_every_setting_of_learning_runs_from_the_command_line(
     for number in (1, 2, 3):
         folder = write_task(number)
     more = ("--split", "task=task003", "--seen-labels", 5) if setting == "cross-task" else ()
-    encoding = ("-e", "definition+4-shot") if setting == "in-context" else ("-e", "definition", "-e", "input-only")
+    encoding = (
+        ("-e", "definition+4-shot", "--rank") if setting == "in-context" else ("-e", "definition", "-e", "input-only")
+    )
     out = learnt(tuition, folder, tiny_model, tmp_path / "run", "--setting", setting, *encoding, *more)
     rows = (out / "scores.csv").read_text().splitlines()[1:]
     assert {row.split(",")[0] for row in rows} == (
         {"task003_colours"} if setting == "cross-task" else {f"task00{n}_colours" for n in (1, 2, 3)}
     )
+    ranked = {row.split(",")[4] for row in rows if ",rank_" in row}
+    assert len(ranked) == (5 if setting == "in-context" else 0)
 
 
 def test_an_encoder_decoder_learns_in_a_chain_and_leaves_merged(
@@ -125,6 +129,10 @@ def test_an_encoder_decoder_learns_in_a_chain_and_leaves_merged(
     assert not (tmp_path / "model").exists()
     done = tuition("export", out, "--merge", "--labels", 4, "--to", tmp_path / "model")
     assert done.returncode == 0, done.stderr
+    drawn = ("predict", tmp_path / "model", "--input", "the sky", "--temperature", 2, "--json")
+    assert len({tuition(*drawn, "--sampling-seed", seed).stdout for seed in (1, 1)}) == 1
+    assert tuition("predict", tmp_path / "model", "--input", "the sky", "--beams", 3).returncode == 0
+    assert "give a temperature" in refused(tuition("predict", tmp_path / "model", "--input", "x", "--top-p", 0.5))
     done = tuition("predict", tmp_path / "model", "--input", "the sky")
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("\n")

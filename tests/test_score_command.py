@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import sacrebleu
 from rouge_score.rouge_scorer import RougeScorer
@@ -175,3 +177,29 @@ def test_scoring_loads_no_torch(tmp_path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == "[]"
+
+
+def test_ranked_options_are_judged_anew_in_every_way(tmp_path) -> None:
+    rows = [
+        {"options": ["no", "of course"], "option_log_probabilities": [-2.0, -3.0], "option_tokens": [1, 2]},
+        {"options": ["no", "of course"], "option_log_probabilities": [-1.0, -9.0], "option_tokens": [1, 2]},
+        {"options": None, "option_log_probabilities": None, "option_tokens": None},
+    ]
+    for at, row in enumerate(rows):
+        row |= {"prediction": "?", "references": ["of course"], "task": "t", "instance": str(at)}
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "p.parquet")
+    told = json.loads(call(str(tmp_path / "p.parquet"), "--by", "instance", "--json"))
+    assert [name for name in told["profiles"] if name.startswith("rank_")] == [
+        "rank_sum", "rank_per_token", "rank_per_character", "rank_per_byte",
+    ]  # fmt: skip
+    assert (figure(told, "rank_sum")["value"], figure(told, "rank_sum")["n"]) == (0, 2)
+    assert figure(told, "rank_per_token")["value"] == 50
+    assert figure(told, "rouge_l")["n"] == 3
+    assert [row["scores"]["rank_per_token"] for row in told["systems"][0]["instances"]] == [100, 0, None]
+    assert any("1 of 3 predictions have no ranked options" in notice for notice in told["notices"])
+    assert "n = 2" in call(str(tmp_path / "p.parquet"))
+
+
+def test_rank_accuracies_of_answers_without_ranked_options_are_refused(tmp_path) -> None:
+    with pytest.raises(UserError, match="no answer has ranked options"):
+        call(write(tmp_path / "p.jsonl", ROWS), "--profile", "rank_sum")

@@ -180,6 +180,36 @@ BAD = [
 ]
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"option_log_probabilities": [-1.0]},
+        {"option_log_probabilities": [-1.0, float("nan")]},
+        {"option_tokens": [1, 0]},
+        {"option_tokens": None},
+        {"options": ["a", " "]},
+        {"option_pmi": [0.5]},
+    ],
+)
+def test_options_and_numbers_that_do_not_go_together_are_told(tmp_path, changes) -> None:
+    row = {
+        "prediction": "a",
+        "references": ["a"],
+        "options": ["a", "b"],
+        "option_log_probabilities": [-1.0, -2.0],
+        "option_tokens": [1, 1],
+        "option_pmi": [0.5, 1.5],
+    }
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "good.parquet")
+    [read] = read_predictions(tmp_path / "good.parquet")
+    assert read.ranking is not None
+    assert (read.ranking.chosen(), read.ranking.chosen("pmi")) == ("a", "b")
+    pq.write_table(pa.Table.from_pylist([{**row, **changes}]), tmp_path / "bad.parquet")
+    with pytest.raises(ProblemsError) as error:
+        read_predictions(tmp_path / "bad.parquet")
+    assert kinds(error) == ["unreadable-ranking"]
+
+
 def test_every_bad_row_is_told_with_its_line(tmp_path) -> None:
     path = write_lines(tmp_path / "p.jsonl", BAD)
     with pytest.raises(ProblemsError) as error:

@@ -12,14 +12,9 @@ from tests.training.test_encoder_decoders import build_pairs
 
 from tuition.base.errors import UserError
 from tuition.evaluation.invariance import invariance
-from tuition.evaluation.rank import (
-    NORMALISATIONS,
-    Ranking,
-    closed_options,
-    neutral_prompt,
-    rank,
-    summarise_rankings,
-)
+from tuition.evaluation.options import closed_options
+from tuition.evaluation.rank import neutral_prompt, rank
+from tuition.evaluation.rankings import NORMALISATIONS, Ranking, summarise_rankings
 from tuition.models.load import LoadedModel, load_model
 from tuition.models.tokens import PromptTokenizer, TokenizedPrompt
 from tuition.prompts import ENCODINGS, Prompt, encode
@@ -86,12 +81,12 @@ def test_every_normalisation_is_that_of_the_plain_sum(kind: str, end: bool, requ
                 "per_token": total / ranking.tokens[at],
                 "per_character": total / len(option),
                 "per_byte": total / len(option.encode()),
-                "prior_corrected": total - alone(model, bare, option, end=end),
+                "pmi": total - alone(model, bare, option, end=end),
             }
             for way, value in wanted.items():
                 assert ranking.scores[way][at] == pytest.approx(value, abs=1e-4)
     # The prompt without input is its own neutral prompt, so that nothing is left there.
-    assert max(map(abs, rankings[1].scores["prior_corrected"])) < 1e-4
+    assert max(map(abs, rankings[1].scores["pmi"])) < 1e-4
 
 
 def test_priors_are_run_once_a_task_whatever_the_number_of_rows(loaded: LoadedModel) -> None:

@@ -12,7 +12,8 @@ from tests.models.architectures import CONFIGS, VOCABULARY, build
 from tests.models.test_generation import PROMPTS, ends_of, plain
 from tests.training.test_encoder_decoders import build_pairs, lessons
 from tuition.base.errors import UserError
-from tuition.models.decoding import GREEDY, Decoding, cut_at_stop, draw
+from tuition.models.choosing import draw
+from tuition.models.decoding import GREEDY, Decoding, cut_at_stop
 from tuition.models.generation import generate
 from tuition.models.pairs import answer_pairs
 from tuition.models.tokens import TokenizedPrompt

@@ -14,6 +14,8 @@ from tuition.cli import learning, tasks, judging
 
 __all__ = ["app", "judging", "learning", "main", "tasks"]
 
+_STOPPED = 130
+
 
 def main() -> None:
     """Run the command line; a user's mistake is told in plain lines and exits with 2."""
@@ -22,6 +24,7 @@ def main() -> None:
     except UserError as error:
         sys.stderr.write(f"tuition: {error}\n")
         sys.exit(2)
-    except KeyboardInterrupt:
-        sys.stderr.write("\ntuition: stopped; the same command goes on from the last finished step\n")
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == _STOPPED:  # typer turns a KeyboardInterrupt into this, without a word
+            sys.stderr.write("\ntuition: stopped; the same command goes on from what is finished and kept\n")
+        raise

@@ -21,7 +21,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines inst
 Format = Annotated[str | None, typer.Option("--format", help="The tasks' format, where their path does not tell it.")]
 
 
-def _located(path: Path) -> Path:
+def located(path: Path) -> Path:
     """Let the word `starter` stand for the collection inside the package, where no file or folder has that name."""
     if str(path) == "starter" and not path.exists():
         from tuition.tasks.starter import STARTER_PATH
@@ -31,7 +31,7 @@ def _located(path: Path) -> Path:
 
 
 CollectionPath = Annotated[
-    Path, typer.Argument(callback=_located, help="A collection: a folder, a checkout, one file, or `starter`.")
+    Path, typer.Argument(callback=located, help="A collection: a folder, a checkout, one file, or `starter`.")
 ]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tuition.cli.app import Json, app
+from tuition.cli.app import Json, app, located
 
 
 @app.command(rich_help_panel="Learning")
@@ -35,7 +35,7 @@ def learn(
     encoding: Annotated[
         list[str] | None, typer.Option("--encoding", "-e", help="How tasks are told; repeat to compare arms.")
     ] = None,
-    tuner: Annotated[str, typer.Option(help="lora, full, ia3 or prompt.")] = "lora",
+    tuner: Annotated[str, typer.Option(help="lora, full, ia3 or prompt; by default the recipe's, or lora.")] = "",
     recipe: Annotated[str, typer.Option(help="A recipe's name; by default the tuner's for small data.")] = "",
     model: Annotated[str | None, typer.Option(help="Embedded alias, model folder, .gguf file or hub id.")] = None,
     split: Annotated[str, typer.Option(help="Which tasks are seen, as `tuition split --by` has it.")] = "",
@@ -45,32 +45,70 @@ def learn(
     seeds: Annotated[str, typer.Option(help="Seeds, divided by commas.")] = "1",
     order: Annotated[str, typer.Option(help="seeded or file: how rows are divided.")] = "seeded",
     capped: Annotated[bool, typer.Option("--capped", help="Small tasks give what they have.")] = False,
+    rank: Annotated[bool, typer.Option("--rank", help="Rank the options of tasks that have any, besides.")] = False,
     out: Annotated[Path, typer.Option(help="Where results and the report go.")] = Path("tuition-learn"),
     json: Json = False,
 ) -> None:
     """Learn tasks on growing budgets of labels, in any setting, and show the learning curves."""
     from tuition.commands.learn import LearnChoice, learn_study
-    from tuition.commands.study import run_and_report
 
     choice = LearnChoice(
         path, tuple(task or ()), labels, setting, tuple(encoding or ["definition+2-positive"]), tuner, recipe, model,
-        split, seen_labels, test, validation, seeds, order, capped,
+        split, seen_labels, test, validation, seeds, order, capped, rank,
     )  # fmt: skip
-    raise typer.Exit(run_and_report(learn_study(choice), out, as_json=json))
+    spec = learn_study(choice)
+    from tuition.commands.study import run_and_report
+
+    raise typer.Exit(run_and_report(spec, out, as_json=json))
 
 
 @app.command(rich_help_panel="Learning")
 def run(
-    study: Annotated[Path, typer.Argument(help="The study's YAML file.")],
+    study: Annotated[str, typer.Argument(help="A study's YAML file, or a preset: `tuition presets` lists them.")],
+    tasks: Annotated[str | None, typer.Option(help="The collection's path, or `starter`, in place of its own.")] = None,
+    task: Annotated[list[str] | None, typer.Option(help="A task that is judged; repeat for more.")] = None,
+    split: Annotated[str | None, typer.Option(help="Which tasks are seen, as `tuition split --by` has it.")] = None,
+    model: Annotated[str | None, typer.Option(help="Embedded alias, model folder, .gguf file or hub id.")] = None,
+    labels: Annotated[str | None, typer.Option(help="Label budgets a task.")] = None,
+    seen_labels: Annotated[int | None, typer.Option(help="Labels of each seen task, in earlier stages.", min=1)] = None,
+    seeds: Annotated[str | None, typer.Option(help="Seeds, divided by commas.")] = None,
+    arm: Annotated[list[str] | None, typer.Option(help="Only this arm (`*` for any part); repeat for more.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Any setting: judge.test=20; repeat for more.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Where results go; runs/<study's name> by default.")] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Only say what it takes; nothing is loaded or learnt.")] = False,
+    write: Annotated[Path | None, typer.Option(help="Only write the study to a file of your own, to change.")] = None,
     json: Json = False,
 ) -> None:
-    """Run a study from its YAML file; a run that was stopped goes on where it was."""
-    from tuition.commands.study import run_and_report, study_folder
-    from tuition.studies.spec import read_study
+    """Run a study from its YAML file, or a preset; a run that was stopped goes on where it was."""
+    from tuition.commands.run import RunChoice, chosen_study
 
-    spec = read_study(study)
+    choice = RunChoice(
+        study, tasks, tuple(task or ()), split, model, labels, seen_labels, seeds, tuple(arm or ()), tuple(set_ or ())
+    )
+    if write is not None:
+        from tuition.commands.presets import write_study
+
+        write_study(choice, write)
+        return
+    spec = chosen_study(choice)
+    from tuition.commands.study import run_and_report, study_folder
+
+    if plan:
+        from tuition.commands.outline import outline_and_print
+
+        outline_and_print(spec, out or study_folder(spec), as_json=json)
+        return
     raise typer.Exit(run_and_report(spec, out or study_folder(spec), as_json=json))
+
+
+@app.command(rich_help_panel="Learning")
+def presets(json: Json = False) -> None:
+    """List the papers' experiments that `tuition run` knows by name."""
+    from tuition.commands.presets import print_presets
+
+    print_presets(as_json=json)
 
 
 @app.command(rich_help_panel="Learning")
@@ -96,13 +134,23 @@ def predict(
     input: Annotated[str | None, typer.Option(help="One text to answer.")] = None,  # noqa: A002
     task: Annotated[str | None, typer.Option(help="Which task, where there are several.")] = None,
     limit: Annotated[int | None, typer.Option(help="At most so many instances of a task.", min=1)] = None,
+    beams: Annotated[int, typer.Option(help="Search answers by so many beams.", min=1)] = 1,
+    temperature: Annotated[float, typer.Option(help="Above 0: draw answers; 0 is greedy.", min=0)] = 0.0,
+    top_p: Annotated[float, typer.Option(help="Draw from the likeliest tokens with this share.", max=1)] = 1.0,
+    sampling_seed: Annotated[int, typer.Option(help="Decides the draws.")] = 0,
+    stop: Annotated[list[str] | None, typer.Option(help="A text at which answers end; repeat for more.")] = None,
     format: Annotated[str | None, typer.Option(help="The collection's format, where names do not tell.")] = None,  # noqa: A002
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Answer with an exported model, asked by the encoding that it learnt by."""
+    from tuition.commands.decoding import decoding_settings
     from tuition.commands.predict import predict_and_print
 
-    predict_and_print(model, tasks=tasks, task=task, text=input, limit=limit, format=format, as_json=json)
+    tasks = tasks and located(tasks)
+    decoding = decoding_settings(beams, temperature, top_p, sampling_seed, stop or ())
+    predict_and_print(
+        model, tasks=tasks, task=task, text=input, limit=limit, decoding=decoding, format=format, as_json=json
+    )
 
 
 @app.command(rich_help_panel="Learning")

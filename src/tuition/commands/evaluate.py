@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rich.markup import escape
-from rich.table import Table
 
 from tuition.base.errors import UserError, clip
+from tuition.commands.category_tables import category_figures, category_tables
 from tuition.commands.console import console, notes, print_json
 from tuition.commands.progress import RunProgress
-from tuition.evaluation.aggregate import GroupScore, Place, aggregate, place_of
 from tuition.evaluation.heuristics import HEURISTICS
 from tuition.reports.page import write_report
+from tuition.reports.probe_tables import probe_tables
+from tuition.reports.probes import probe_spreads, write_probes_csv
 from tuition.reports.scores_csv import write_scores_csv
+from tuition.studies.overrides import set_value
+from tuition.studies.plan import Plan
 from tuition.studies.results import StudyResults
 from tuition.studies.run import gather, measure, plan_study, run_plan
 from tuition.studies.spec import STARTER, StudySpec, parse_study
 from tuition.studies.store import open_store
-from tuition.tasks import Task
 
 _SETTINGS = ("zero-shot", "few-shot")
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluateChoice:
-    """What is judged: a model on tasks, told in encodings; `labels` of each task stand in the prompt (few-shot)."""
+    """What is judged: a model on tasks, told in encodings; `labels` of each task stand in the prompt (few-shot).
+
+    Without `metrics` each task is judged by its usual ones. `rank` weighs options besides, `rank_only` weighs them and
+    writes nothing; `probes` tell the tasks otherwise too; `decoding` are the settings that differ from greedy;
+    `settings` are any others of a study, as `KEY=VALUE`.
+    """
 
     tasks: Path
     names: tuple[str, ...]
@@ -40,17 +48,32 @@ class EvaluateChoice:
     test: int
     order: str
     chat: bool
+    rank: bool = False
+    rank_only: bool = False
+    probes: tuple[str, ...] = ()
+    decoding: Mapping[str, Any] = field(default_factory=dict)
+    settings: tuple[str, ...] = ()
 
     def study(self) -> StudySpec:
         """Return the choice as a study, whose arms are the encodings, and the heuristics if they are wanted.
 
         Raises:
-            UserError: the setting is not known, or does not go with the number of labels.
+            UserError: the setting is not known, or does not go with the number of labels; or metrics are asked for of
+                answers that are not written.
         """
         if self.setting not in _SETTINGS:
             raise UserError(f"--setting {clip(self.setting)!r} is not known; use {' or '.join(_SETTINGS)}")
         if (self.setting == "zero-shot") is bool(self.labels):
             raise UserError("zero-shot shows no labels, and few-shot needs --labels: how many stand in the prompt")
+        if self.rank_only and self.metrics:
+            raise UserError("--rank-only writes no answers, which --metric could judge; use --rank")
+        judge: dict[str, object] = {"test": self.test}
+        if self.metrics or self.rank_only:
+            judge["metrics"] = list(self.metrics)
+        if self.rank or self.rank_only:
+            judge["rank"] = True
+        judge |= {"probes": list(self.probes)} if self.probes else {}
+        judge |= {"decoding": dict(self.decoding)} if self.decoding else {}
         arms: dict[str, object] = {
             name: [{"setting": "in-context", "encoding": name, "chat": self.chat}] for name in self.encodings
         }
@@ -67,8 +90,10 @@ class EvaluateChoice:
             "model": self.model,
             "arms": arms,
             "labels": [self.labels],
-            "judge": {"test": self.test, "metrics": list(self.metrics)},
+            "judge": judge,
         }
+        for setting in self.settings:
+            set_value(data, setting)
         return parse_study(data, Path("--"))
 
 
@@ -89,40 +114,30 @@ def evaluate_and_print(choice: EvaluateChoice, out: Path, *, as_json: bool) -> i
     if results.scores:
         write_scores_csv(out / "scores.csv", results.scores)
         write_report(results, out / "report.html")
-        figures = {arm: _figures(results, plan.tasks, arm) for arm in dict.fromkeys(row.arm for row in results.scores)}
-        _show(figures, out, as_json=as_json)
+        if spreads := probe_spreads(results.predictions):
+            write_probes_csv(out / "probes.csv", spreads)
+        _show(results, plan, out, as_json=as_json)
     for failure in failures:
         notes().print(escape(f"not judged: {failure.step.title}: {failure.reason}"), style="red")
     return 1 if failures else 0
 
 
-def _figures(results: StudyResults, tasks: Sequence[Task], arm: str) -> list[GroupScore]:
-    places = {task.name: place_of(task) for task in tasks}
-    rows = [row for row in results.predictions if row.arm == arm]
-    scores: dict[str, list[float]] = {}
-    for row in rows:
-        for metric, score in row.scores.items():
-            scores.setdefault(metric, []).append(score)
-    at: list[Place] = [places[row.task] for row in rows]
-    return aggregate(scores, at, levels=("category", "overall"))
-
-
-def _show(figures: dict[str, list[GroupScore]], out: Path, *, as_json: bool) -> None:
+def _show(results: StudyResults, plan: Plan, out: Path, *, as_json: bool) -> None:
+    rows = {
+        arm: [row for row in results.predictions if row.arm == arm]
+        for arm in dict.fromkeys(s.arm for s in results.scores)
+    }
+    figures = {arm: category_figures(own, plan.tasks) for arm, own in rows.items()}
     if as_json:
         print_json({arm: [asdict(figure) for figure in of_arm] for arm, of_arm in figures.items()})
-        return
-    for arm, of_arm in figures.items():
-        metrics = list(dict.fromkeys(figure.metric for figure in of_arm))
-        table = Table("category", "mean over", "tasks", "rows", *metrics, title=escape(arm), title_justify="left")
-        # A category with one task has only a mean over rows; with several, the mean over tasks stands first.
-        groups = dict.fromkeys((figure.level, figure.group, figure.average) for figure in of_arm)
-        for level, group, average in groups:
-            cells = {f.metric: f for f in of_arm if (f.level, f.group, f.average) == (level, group, average)}
-            first = next(iter(cells.values()))
-            told = [f"{f.value:.1f} ({f.low:.1f} – {f.high:.1f})" if (f := cells.get(m)) else "–" for m in metrics]
-            name = "all" if level == "overall" else group or "(no category)"
-            over = "rows" if average == "micro" else "tasks"
-            table.add_row(escape(name), over, str(first.tasks), f"{first.n:,}", *told)
-        console().print(table)
-    console().print("95% intervals in brackets, over the rows of these tasks.")
-    console().print(f"Report: {escape(str(out / 'report.html'))}   Scores: {escape(str(out / 'scores.csv'))}")
+    else:
+        for arm, of_arm in figures.items():
+            for table in category_tables(arm, of_arm, rows[arm]):
+                console().print(table)
+        console().print("95% intervals in brackets, over the rows of these tasks.")
+        for table in probe_tables(results):
+            console().print(table)
+    for notice in results.notices:
+        (notes() if as_json else console()).print(escape(f"Note: {notice}"))
+    if not as_json:
+        console().print(f"Report: {escape(str(out / 'report.html'))}   Scores: {escape(str(out / 'scores.csv'))}")

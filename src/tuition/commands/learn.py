@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tuition.base.errors import UserError, clip
-from tuition.commands.study import budgets
+from tuition.commands.numbers import budgets, whole_numbers
 from tuition.models.recipes import RECIPES
 from tuition.models.tuners import TUNERS
 from tuition.studies.spec import STARTER, StudySpec, parse_study
@@ -34,6 +34,7 @@ class LearnChoice:
     seeds: str
     order: str
     capped: bool
+    rank: bool = False
 
 
 def learn_study(choice: LearnChoice) -> StudySpec:
@@ -51,11 +52,17 @@ def learn_study(choice: LearnChoice) -> StudySpec:
         )
     if choice.setting == "cross-task" and not choice.seen:
         raise UserError("--setting cross-task needs --seen-labels: how many labels of each seen task are learnt")
-    TUNERS[choice.tuner]  # an unknown one is told with the nearest
-    recipe = choice.recipe or _recipe_for(choice.tuner)
+    if choice.tuner:
+        TUNERS[choice.tuner]  # an unknown one is told with the nearest
+    recipe = choice.recipe or _recipe_for(choice.tuner or "lora")
     tuned = RECIPES[recipe].tuner
-    if choice.recipe and tuned != choice.tuner:
+    if choice.tuner and tuned != choice.tuner:
         raise UserError(f"--recipe {recipe} tunes by {tuned}, and --tuner says {choice.tuner}; give one of them")
+    asked = budgets(choice.labels)
+    if choice.setting in ("single-task", "multi-task") and not choice.seen and asked == [0]:
+        raise UserError(
+            "--labels 0 learns nothing; add a budget (0,16,64), or judge the model as it is by `tuition evaluate`"
+        )
     arms = {encoding: _stages(choice, encoding, recipe) for encoding in choice.encodings}
     data = {
         "study": f"learn {choice.path.name}",
@@ -67,20 +74,13 @@ def learn_study(choice: LearnChoice) -> StudySpec:
             "over": "capped" if choice.capped else "strict",
         },
         "arms": arms,
-        "labels": budgets(choice.labels) if choice.setting != "cross-task" else [0],
-        "seeds": _seeds(choice.seeds),
-        "judge": {"test": choice.test, "validation": choice.validation},
+        "labels": asked if choice.setting != "cross-task" else [0],
+        "seeds": whole_numbers("--seeds", choice.seeds),
+        "judge": {"test": choice.test, "validation": choice.validation, "rank": choice.rank},
     }
     if choice.model is not None:
         data["model"] = choice.model
     return parse_study(data, Path("--"))
-
-
-def _seeds(text: str) -> list[int]:
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() for part in parts):
-        raise UserError(f"--seeds {clip(text)!r}: give whole numbers divided by commas, such as 1,2,3")
-    return [int(part) for part in parts]
 
 
 def _recipe_for(tuner: str) -> str:

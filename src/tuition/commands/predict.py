@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import itertools
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import orjson
 from rich.markup import escape
 
 from tuition.base.errors import UserError
 from tuition.commands.console import notes
+from tuition.models.decoding import Decoding
 from tuition.studies.answering import ExportedModel
 from tuition.tasks import Instance, Task
 from tuition.tasks.readers import open_collection
@@ -23,29 +26,32 @@ def predict_and_print(
     task: str | None,
     text: str | None,
     limit: int | None,
+    decoding: Mapping[str, Any],
     format: str | None,  # noqa: A002 - the word that users know
     as_json: bool,
 ) -> None:
     """Answer one text, or the instances of a collection's tasks, and print an answer a line.
 
     Raises:
-        UserError: neither text nor tasks are given, or both; or the model or a task cannot be had.
+        UserError: neither text nor tasks are given, or both; answers cannot be chosen so; or the model or a task cannot
+            be had.
     """
     if (text is None) is (tasks is None):
         raise UserError("give either --input TEXT or --tasks PATH")
+    chosen = Decoding(**{**decoding, "stop": tuple(decoding.get("stop", ()))})
     exported = ExportedModel(model, say=lambda told: notes().print(escape(told), style="dim"))
     if text is not None:
-        _print(exported, exported.task(task), [Instance("input", text, ("",))], as_json=as_json)
+        _print(exported, exported.task(task), [Instance("input", text, ("",))], chosen, as_json=as_json)
         return
     collection = open_collection(tasks, format)  # type: ignore[arg-type]  # one of the two is given
     names = [collection.full_name(task)] if task else collection.names
     for name in names:
         read = collection[name]
-        _print(exported, read, list(itertools.islice(read.instances(), limit)), as_json=as_json)
+        _print(exported, read, list(itertools.islice(read.instances(), limit)), chosen, as_json=as_json)
 
 
-def _print(exported: ExportedModel, task: Task, rows: list[Instance], *, as_json: bool) -> None:
-    answered = exported.answer(task, rows)
+def _print(exported: ExportedModel, task: Task, rows: list[Instance], decoding: Decoding, *, as_json: bool) -> None:
+    answered = exported.answer(task, rows, decoding=decoding)
     for row, answer in zip(rows, answered.answers, strict=True):
         if as_json:
             line = {"task": task.name, "id": row.id, "prediction": answer, "references": [o for o in row.outputs if o]}

@@ -12,11 +12,14 @@ from rich.table import Table
 
 from tuition.base.errors import UserError
 from tuition.commands.console import console, notes, print_json
+from tuition.commands.judge import JUDGE, JudgeChoice, chosen_judge
 from tuition.evaluation.aggregate import LEVELS, GroupScore, Level, aggregate
-from tuition.evaluation.defaults import ALWAYS, is_closed
+from tuition.evaluation.defaults import ALWAYS
 from tuition.evaluation.metrics import EMBEDDER_METRICS, METRICS, Metric
+from tuition.evaluation.options import closed_options
 from tuition.evaluation.predictions import find_prediction_reader, read_predictions
 from tuition.evaluation.predictions.references import Answer, Coverage, found_references, own_references
+from tuition.evaluation.rankings import RANK_METRICS, way_of
 from tuition.evaluation.score import score_instances
 
 _INSTANCE = "instance"
@@ -32,7 +35,7 @@ class ScoreChoice:
     `predictions` is a file or folder, `format` its format where its look does not tell it. `references` is a collection
     or a list of references; without, the predictions' own file has them. `profiles` are names of metrics, none for the
     usual ones; `by` adds figures of tasks, categories, datasets, language tracks or single instances. `embedder` is the
-    folder of a local model, for profiles that compare token vectors.
+    folder of a local model, for profiles that compare token vectors; `judge` the model of the profile `judge`.
     """
 
     predictions: Path
@@ -43,15 +46,19 @@ class ScoreChoice:
     by: str | None = None
     complete: bool = False
     embedder: Path | None = None
+    judge: JudgeChoice | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """What one model or arm answered, with its scores: by metric one per answer, and the figures of groups."""
+    """What one model or arm answered, with its scores: by metric one per answer, and the figures of groups.
+
+    A score is None where there is none: an answer without ranked options has no rank accuracy.
+    """
 
     name: str
     answers: tuple[Answer, ...]
-    scores: dict[str, list[float]]
+    scores: dict[str, Sequence[float | None]]
     figures: tuple[GroupScore, ...]
 
 
@@ -98,7 +105,9 @@ def score_predictions(choice: ScoreChoice, *, levels: Sequence[Level] | None = N
     """
     if choice.by is not None and choice.by not in (*LEVELS, _INSTANCE):
         raise UserError(f"--by {choice.by}: give one of {', '.join((*LEVELS[1:], _INSTANCE))}")
-    named = [_metric(name, choice.embedder) for name in dict.fromkeys(choice.profiles)]  # before a long file is read
+    if choice.judge is not None and JUDGE not in choice.profiles:
+        raise UserError(f"a judge model is for --profile {JUDGE}; name that too")
+    named = [_metric(name, choice) for name in dict.fromkeys(choice.profiles)]  # before a long file is read
     wanted = (
         tuple(levels) if levels is not None else tuple(level for level in LEVELS if level in ("overall", choice.by))
     )
@@ -114,7 +123,12 @@ def score_predictions(choice: ScoreChoice, *, levels: Sequence[Level] | None = N
             format=choice.references_format,
             complete=choice.complete,
         )
-    metrics = named or [METRICS[name] for name in _usual(answers)]
+    if any(metric.name in RANK_METRICS for metric in named) and not any(answer.ranking for answer in answers):
+        raise UserError(
+            f"{choice.predictions}: no answer has ranked options, which rank accuracies are worked out from; "
+            "a study or `tuition evaluate` with `rank` keeps them"
+        )
+    metrics = named or [*(METRICS[name] for name in _usual(answers)), *_ranked(answers)]
     by_system: dict[str, list[Answer]] = {}
     for answer in answers:
         by_system.setdefault(answer.system, []).append(answer)
@@ -128,7 +142,12 @@ def score_predictions(choice: ScoreChoice, *, levels: Sequence[Level] | None = N
     )
 
 
-def _metric(name: str, embedder: Path | None) -> Metric:
+def _metric(name: str, choice: ScoreChoice) -> Metric:
+    embedder = choice.embedder
+    if name == JUDGE:
+        return chosen_judge(choice.judge)
+    if name in RANK_METRICS:
+        return RANK_METRICS[name]
     if name not in EMBEDDER_METRICS:
         return METRICS[name]
     if embedder is None:
@@ -143,8 +162,14 @@ def _usual(answers: Sequence[Answer]) -> tuple[str, ...]:
     by_task: dict[str, list[Answer]] = {}
     for answer in answers:
         by_task.setdefault(answer.place.task, []).append(answer)
-    closed = all(own[0].options or is_closed(answer.references for answer in own) for own in by_task.values())
+    closed = all(own[0].options or closed_options(answer.references for answer in own) for own in by_task.values())
     return (*ALWAYS, "accuracy") if closed else ALWAYS
+
+
+def _ranked(answers: Sequence[Answer]) -> list[Metric]:
+    """Return the rank metrics that some answer's options have."""
+    ways = {way for answer in answers if answer.ranking for way in answer.ranking.scores}
+    return [metric for name, metric in RANK_METRICS.items() if way_of(name) in ways]
 
 
 def _judge(name: str, answers: Sequence[Answer], metrics: Sequence[Metric], levels: Sequence[Level]) -> System:
@@ -153,14 +178,33 @@ def _judge(name: str, answers: Sequence[Answer], metrics: Sequence[Metric], leve
         by_task.setdefault(answer.place.task, {}).update(dict.fromkeys(answer.references))
     # Where nobody tells a task's options, they are all references that its answers have.
     found = {task: tuple(references) for task, references in by_task.items()}
-    scores = score_instances(
-        [answer.text for answer in answers],
-        [answer.references for answer in answers],
-        metrics,
-        options=[answer.options or found[answer.place.task] for answer in answers],
-    )
-    figures = aggregate(scores, [answer.place for answer in answers], levels=levels)
+    scores: dict[str, Sequence[float | None]] = {}
+    figures: list[GroupScore] = []
+    for metric in metrics:
+        at, texts = _judged_texts(answers, metric)
+        own = [answers[place] for place in at]
+        if not own:
+            scores[metric.name] = [None] * len(answers)
+            continue
+        made = score_instances(
+            texts,
+            [answer.references for answer in own],
+            [metric],
+            options=[answer.options or found[answer.place.task] for answer in own],
+        )
+        figures += aggregate(made, [answer.place for answer in own], levels=levels)
+        by_place = dict(zip(at, made[metric.name], strict=True))
+        scores[metric.name] = [by_place.get(place) for place in range(len(answers))]
     return System(name, tuple(answers), scores, tuple(figures))
+
+
+def _judged_texts(answers: Sequence[Answer], metric: Metric) -> tuple[list[int], list[str]]:
+    """Return which answers a metric judges and by which text: what was written, or the option that was likeliest."""
+    if metric.name not in RANK_METRICS:
+        return list(range(len(answers))), [answer.text for answer in answers]
+    way = way_of(metric.name)
+    at = [place for place, answer in enumerate(answers) if answer.ranking and way in answer.ranking.scores]
+    return at, [ranking.chosen(way) for place in at if (ranking := answers[place].ranking)]
 
 
 def _notices(systems: Sequence[System], coverage: Sequence[Coverage]) -> list[str]:
@@ -172,6 +216,10 @@ def _notices(systems: Sequence[System], coverage: Sequence[Coverage]) -> list[st
             f"{len({one.task for one in coverage})} tasks were answered in part, such as {least.task} with "
             f"{least.answered:,} of {least.instances:,} instances; --complete refuses that"
         )
+    unranked = sum(answer.ranking is None for system in systems for answer in system.answers)
+    if any(name in RANK_METRICS for system in systems for name in system.scores) and unranked:
+        total = sum(len(system.answers) for system in systems)
+        told.append(f"{unranked:,} of {total:,} predictions have no ranked options; rank accuracies leave them out")
     empty = sum(not answer.text.strip() for system in systems for answer in system.answers)
     if empty:
         total = sum(len(system.answers) for system in systems)
@@ -198,18 +246,25 @@ def _figures(scored: Scored, by: str | None, metrics: Sequence[Metric]) -> Table
     for metric in metrics:
         table.add_column(metric.name, justify="right", no_wrap=True)
     for (system, level, group, average), figures in sorted(rows.items(), key=_order(rows)):
-        some = next(iter(figures.values()))
+        some = max(figures.values(), key=lambda one: one.n)
         told = "all" if level == "overall" else escape(group or _UNKNOWN)
         weight = "over instances" if average == "micro" else f"over {some.tasks} tasks"
-        cells = [_cell(figures[metric.name], narrow=len(metrics) > _WIDE) for metric in metrics]
+        cells = [_cell(figures.get(metric.name), some, narrow=len(metrics) > _WIDE) for metric in metrics]
         first = (escape(system or _UNKNOWN),) if several else ()
         table.add_row(*first, told, weight, f"{some.n:,}", *cells)
     return table
 
 
-def _cell(one: GroupScore, *, narrow: bool) -> str:
-    """Return a figure with its interval, below it where many profiles stand side by side."""
-    return f"{one.value:.2f}{chr(10) if narrow else ' '}({one.low:.1f}-{one.high:.1f})"
+def _cell(one: GroupScore | None, some: GroupScore, *, narrow: bool) -> str:
+    """Return a figure with its interval, below it where many profiles stand side by side.
+
+    Where it has fewer instances than others of its line, as rank accuracies may, their number is told.
+    """
+    if one is None:
+        return "–"
+    gap = chr(10) if narrow else " "
+    fewer = f"{gap}n = {one.n:,}" if one.n != some.n else ""
+    return f"{one.value:.2f}{gap}({one.low:.1f}-{one.high:.1f}){fewer}"
 
 
 def _order(rows: dict[tuple[str, str, str, str], dict[str, GroupScore]]) -> Any:
@@ -229,8 +284,12 @@ def _instances(scored: Scored, metrics: Sequence[Metric]) -> Table:
         for at, answer in enumerate(system.answers):
             first = (escape(system.name or _UNKNOWN),) if several else ()
             names = (escape(answer.place.task or _UNKNOWN), escape(answer.instance))
-            table.add_row(*first, *names, *(f"{100 * system.scores[m.name][at]:.2f}" for m in metrics))
+            table.add_row(*first, *names, *(_percent(system.scores[m.name][at]) for m in metrics))
     return table
+
+
+def _percent(score: float | None) -> str:
+    return "–" if score is None else f"{100 * score:.2f}"
 
 
 def _as_json(choice: ScoreChoice, scored: Scored) -> dict[str, Any]:
@@ -269,7 +328,10 @@ def _instances_json(system: System) -> list[dict[str, Any]]:
         {
             "task": answer.place.task,
             "instance": answer.instance,
-            "scores": {metric: 100 * values[at] for metric, values in system.scores.items()},
+            "scores": {
+                metric: None if values[at] is None else 100 * float(values[at] or 0.0)
+                for metric, values in system.scores.items()
+            },
         }
         for at, answer in enumerate(system.answers)
     ]

@@ -9,13 +9,16 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from tuition.base.errors import UserError, clip
 from tuition.commands.console import console, notes, print_json
+from tuition.commands.numbers import budgets
 from tuition.commands.progress import RunProgress
 from tuition.reports.page import write_report
+from tuition.reports.probe_tables import probe_tables
+from tuition.reports.probes import probe_spreads, write_probes_csv
 from tuition.reports.scores_csv import write_scores_csv
 from tuition.reports.tables import results_table
 from tuition.studies.engines import Failure
+from tuition.studies.engines.together import run_together
 from tuition.studies.presets import DEMO
 from tuition.studies.results import StudyResults
 from tuition.studies.run import gather, measure, plan_study, run_plan
@@ -57,21 +60,6 @@ def demo_study(
     return StudySpec.model_validate(changed)
 
 
-def budgets(text: str) -> list[int | str]:
-    """Read label budgets divided by commas: counts, percentages of a task's labels, or `all`.
-
-    Raises:
-        UserError: one is no budget, or stands twice.
-    """
-    parts = [part.strip() for part in text.split(",")]
-    if not all(re.fullmatch(r"\d{1,9}|all|\d{1,3}(\.\d+)?%", part) for part in parts):
-        raise UserError(f"--labels {clip(text)!r}: give counts divided by commas, such as 0,16,64, or 6% or all")
-    made = [int(part) if part.isdecimal() else part for part in parts]
-    if len(set(made)) != len(made):
-        raise UserError(f"--labels {clip(text)!r}: a budget stands twice; each may stand once")
-    return made
-
-
 def study_folder(spec: StudySpec) -> Path:
     """Return where a study's results go by default: `runs/` and its name, made safe for a path."""
     return Path("runs") / (re.sub(r"[^\w.-]+", "-", spec.study).strip(".-") or "study")
@@ -85,6 +73,10 @@ def run_and_report(spec: StudySpec, out: Path, *, as_json: bool = False) -> int:
     Raises:
         UserError: the study cannot be planned, or `out` cannot be used.
     """
+    return run_together(lambda: _run_and_report(spec, out, as_json=as_json))
+
+
+def _run_and_report(spec: StudySpec, out: Path, *, as_json: bool) -> int:
     failures: list[Failure] = []
     with open_store(out) as store:
         with RunProgress(notes()) as progress:
@@ -103,17 +95,23 @@ def run_and_report(spec: StudySpec, out: Path, *, as_json: bool = False) -> int:
 def _show(results: StudyResults, out: Path, *, as_json: bool) -> None:
     write_scores_csv(out / "scores.csv", results.scores)
     write_report(results, out / "report.html")
+    spreads = probe_spreads(results.predictions)
+    if spreads:
+        write_probes_csv(out / "probes.csv", spreads)
     if as_json:
         print_json(
             {
                 "study": results.study,
                 "scores": [asdict(row) for row in results.scores],
                 "notices": list(results.notices),
+                **({"probes": [asdict(row) | {"spread": row.spread} for row in spreads]} if spreads else {}),
                 "report": str(out / "report.html"),
             }
         )
         return
     console().print(results_table(results))
+    for table in probe_tables(results):
+        console().print(table)
     for notice in results.notices:
         console().print(escape(f"Note: {notice}"))
     console().print(f"Report: {escape(str(out / 'report.html'))}   Scores: {escape(str(out / 'scores.csv'))}")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from tuition.base.errors import UserError, clip
 from tuition.evaluation.metrics import METRICS
-from tuition.tasks.types import Task
+from tuition.evaluation.options import closed_options
+from tuition.tasks.types import Instance, Task
 
 ALWAYS = ("rouge_l", "exact_match")
 """The metrics of Super-NaturalInstructions, which every task is judged by."""
@@ -25,31 +26,20 @@ _ROWS_LOOKED_AT = 500
 _KEY = "metrics"
 
 
-def default_metrics(task: Task) -> tuple[str, ...]:
+def default_metrics(task: Task, rows: Iterable[Instance] | None = None) -> tuple[str, ...]:
     """Return the metrics of a task: ROUGE-L and exact match, those that it names itself, and accuracy if it classifies.
 
     A task names metrics by a list under `metrics` of what its file says besides (`Task.extra`), or by its templates'
-    (PromptSource). It classifies if it has options or if its first 500 rows' outputs are a closed set.
+    (PromptSource). It classifies if it has options or if the outputs of its first 500 rows are a closed set; `rows` are
+    these, where they have been read already.
 
     Raises:
         UserError: the task names a metric that there is not.
     """
-    closed = bool(task.options) or is_closed(row.outputs for row in itertools.islice(task.instances(), _ROWS_LOOKED_AT))
+    looked_at = itertools.islice(task.instances() if rows is None else rows, _ROWS_LOOKED_AT)
+    closed = task.options or closed_options(row.outputs for row in looked_at)
     chosen = (*ALWAYS, *_named(task), *(("accuracy",) if closed else ()))
     return tuple(dict.fromkeys(chosen))
-
-
-def is_closed(outputs: Iterable[Sequence[str]], *, most: int = 20, repeats: float = 3.0) -> bool:
-    """Whether rows' accepted outputs are few distinct ones, each given `repeats` times on average at least."""
-    found: set[str] = set()
-    count = 0
-    for accepted in outputs:
-        answers = {text.strip() for text in accepted} - {""}
-        count += len(answers)
-        found |= answers
-        if len(found) > most:
-            return False
-    return bool(found) and count >= repeats * len(found)
 
 
 def _named(task: Task) -> tuple[str, ...]:

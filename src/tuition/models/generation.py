@@ -11,7 +11,8 @@ from torch import nn
 from transformers import DynamicCache
 
 from tuition.models.batches import PrefixBatch, collate, group_by_prefix, without_lone_prefixes
-from tuition.models.decoding import GREEDY, Choice, Decode, Decoding, Stops, generate_options
+from tuition.models.choosing import Choice, Decode, Stops, generate_options
+from tuition.models.decoding import GREEDY, Decoding
 from tuition.models.prefix import counts_padding, expand_cache, prefix_cache, rows_input, soft_prompt, trunk
 from tuition.models.tokens import TokenizedPrompt
 

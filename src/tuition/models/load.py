@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tuition.base.errors import UserError
+from tuition.base.errors import UserError, clip
 from tuition.base.fingerprints import file_sha256, fingerprint
+from tuition.models.cache import model_folder
 from tuition.models.embedded import EMBEDDED, ensure_converted, ensure_embedded
 from tuition.models.tokens import PromptTokenizer
 
@@ -106,6 +107,7 @@ def load_model(name: str, *, precision: str = "auto", say: Say = lambda text: No
             than the model has embeddings; or four bits are asked for where bitsandbytes is not installed.
     """
     path = model_path(name, say=say)
+    import safetensors
     import torch
     import transformers
 
@@ -114,24 +116,57 @@ def load_model(name: str, *, precision: str = "auto", say: Say = lambda text: No
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(path, trust_remote_code=False)
-        config = transformers.AutoConfig.from_pretrained(path, trust_remote_code=False)
+        config = _config(name, path)
+        tokens = load_tokens(name, say=say)
+        # What the configuration tells is refused before any weight is read.
+        _refuse_mismatch(name, config.get_text_config().vocab_size, tokens.tokenizer)
         pairs = bool(getattr(config, "is_encoder_decoder", False))
         kind = transformers.AutoModelForSeq2SeqLM if pairs else transformers.AutoModelForCausalLM
-        model = kind.from_pretrained(
-            path, **_weights(resolve_precision(precision), device), trust_remote_code=False, use_safetensors=True
+        model, told = kind.from_pretrained(
+            path,
+            **_weights(resolve_precision(precision), device),
+            trust_remote_code=False,
+            use_safetensors=True,
+            output_loading_info=True,
         )
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"the model {name!r} cannot be loaded: {str(error).strip().splitlines()[0]}") from error
+    except (OSError, ValueError, KeyError, RuntimeError, safetensors.SafetensorError) as error:
+        raise UserError(f"the model {name!r} cannot be loaded: {_why(error)}") from error
     finally:
         logging.getLogger("transformers").setLevel(level)
-    _refuse_mismatch(name, model, tokenizer)
-    tokens = PromptTokenizer(tokenizer)
+    if missing := sorted(told["missing_keys"]):
+        raise UserError(
+            f"the model {name!r} lacks {len(missing)} of the weights that a language model has ({clip(missing[0])}); "
+            "they would be random: give a model that was trained to write text"
+        )
+    _refuse_mismatch(name, int(model.get_input_embeddings().weight.shape[0]), tokens.tokenizer)
     if precision == FOUR_BIT:
         _keep_as_packed(model)
     else:
         model = model.to(device)
-    return LoadedModel(name, model.eval(), tokens.for_encoder() if pairs else tokens)
+    return LoadedModel(name, model.eval(), tokens)
+
+
+def model_shape(name: str) -> Callable[[], PreTrainedModel] | None:
+    """Return what makes a model without weights, to count its parameters by; None for one that is to be fetched first.
+
+    Raises:
+        UserError: there is no such model, or it is none that transformers knows.
+    """
+    if name in EMBEDDED and not model_folder(name).is_dir():
+        return None
+    config = _config(name, model_path(name))
+    import torch
+    import transformers
+
+    pairs = bool(getattr(config, "is_encoder_decoder", False))
+    kind = transformers.AutoModelForSeq2SeqLM if pairs else transformers.AutoModelForCausalLM
+
+    def make() -> PreTrainedModel:
+        with torch.device("meta"):
+            model: PreTrainedModel = kind.from_config(config)
+            return model
+
+    return make
 
 
 def load_tokens(name: str, *, say: Say = lambda text: None) -> PromptTokenizer:
@@ -141,13 +176,15 @@ def load_tokens(name: str, *, say: Say = lambda text: None) -> PromptTokenizer:
         UserError: it cannot be found or has no end token.
     """
     path = model_path(name, say=say)
+    config = _config(name, path)
     import transformers
 
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(path, trust_remote_code=False)
-        config = transformers.AutoConfig.from_pretrained(path, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"the tokenizer of {name!r} cannot be loaded: {str(error).strip().splitlines()[0]}") from error
+    except Exception as error:  # of whatever kind the tokenizer's own library raises
+        raise UserError(
+            f"the tokenizer of {name!r} cannot be loaded ({_why(error)}); its files lie in a model's folder too"
+        ) from error
     tokens = PromptTokenizer(tokenizer)
     return tokens.for_encoder() if getattr(config, "is_encoder_decoder", False) else tokens
 
@@ -197,8 +234,39 @@ def _keep_as_packed(model: PreTrainedModel) -> None:
             part.support_avx512bf16_for_cpu = False
 
 
-def _refuse_mismatch(name: str, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    embeddings = int(model.get_input_embeddings().weight.shape[0])
+_NO_WRITERS = ("ForMaskedLM", "Classification", "QuestionAnswering", "MultipleChoice", "ForPreTraining", "EncoderModel")
+"""Ends of the names of classes that read text and do not write it, whatever their kind could be loaded as."""
+
+
+def _config(name: str, path: str) -> Any:
+    """Return a model's configuration.
+
+    Raises:
+        UserError: it cannot be had, or is that of a model that writes no text.
+    """
+    import transformers
+
+    try:
+        config = transformers.AutoConfig.from_pretrained(path, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"the model {name!r} cannot be loaded: {_why(error)}") from error
+    kinds = list(config.architectures or [])
+    auto = transformers.models.auto.modeling_auto
+    writers = auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.keys() | auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES.keys()
+    if (kinds and all(kind.endswith(_NO_WRITERS) for kind in kinds)) or config.model_type not in writers:
+        told = ", ".join(kinds) or config.model_type
+        raise UserError(
+            f"the model {name!r} is a {clip(told)}, which writes no text, and cannot be loaded as one that does; give "
+            "a causal language model (Llama, Qwen, GPT-2) or an encoder-decoder (T5, BART)"
+        )
+    return config
+
+
+def _why(error: Exception) -> str:
+    return clip(" ".join(str(error).split()) or type(error).__name__, 200)
+
+
+def _refuse_mismatch(name: str, embeddings: int, tokenizer: PreTrainedTokenizerBase) -> None:
     if len(tokenizer) > embeddings:
         raise UserError(
             f"the model {name!r} has {embeddings} embeddings and its tokenizer {len(tokenizer)} tokens; "
@@ -212,6 +280,6 @@ def _hub_commit(hub_id: str) -> str:
     try:
         config = cached_file(hub_id, "config.json")
     except (OSError, ValueError) as error:
-        raise UserError(f"the model {hub_id!r} cannot be found: {str(error).strip().splitlines()[0]}") from error
+        raise UserError(f"the model {hub_id!r} cannot be found: {_why(error)}") from error
     # …/snapshots/<commit>/config.json: the hub's cache keeps one folder a commit.
     return Path(str(config)).parent.name

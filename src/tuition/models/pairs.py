@@ -10,7 +10,8 @@ from torch import nn
 from torch.nn import functional
 
 from tuition.models.batches import IGNORED, collate_pairs
-from tuition.models.decoding import GREEDY, Decode, Decoding, Stops, generate_options
+from tuition.models.choosing import Decode, Stops, generate_options
+from tuition.models.decoding import GREEDY, Decoding
 from tuition.models.tokens import TokenizedPrompt
 
 

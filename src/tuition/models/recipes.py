@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from tuition.base.errors import UserError
+from tuition.base.errors import UserError, clip
 from tuition.base.registry import Registry
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
 
 Schedule = Literal["constant", "linear"]
 Optimiser = Literal["adamw", "adafactor"]
+TooLongRule = Literal["shorten", "drop-instance", "raise"]
+CutEnd = Literal["end", "start"]
+
+_WORDS = {"optimiser": Optimiser, "schedule": Schedule, "too_long": TooLongRule, "cut": CutEnd}
+_LEAST = {"epochs": 1, "min_steps": 0, "total_steps": 0, "batch_size": 1, "max_length": 8, "memory": 1}
+_ABOVE_ZERO = ("learning_rate", "max_gradient_norm")
+_NOT_NEGATIVE = {"warmup": 1.0, "weight_decay": 1e3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +54,22 @@ class Recipe:
     weight_decay: float = 0.0
     max_gradient_norm: float = 1.0
     max_length: int = 1152
-    too_long: Literal["shorten", "drop-instance", "raise"] = "shorten"
-    cut: Literal["end", "start"] = "end"
+    too_long: TooLongRule = "shorten"
+    cut: CutEnd = "end"
     share_prefix: bool = True
     memory: int = 16384
     gradient_checkpointing: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse settings that no training could go by.
+
+        Raises:
+            UserError: a setting is of the wrong kind or out of its range.
+        """
+        for setting in fields(self):
+            given = getattr(self, setting.name)
+            if wanted := _wanted(setting.name, given):
+                raise UserError(f"the recipe's {setting.name} is {clip(repr(given))}; it must be {wanted}")
 
     def steps(self, labels: int) -> int:
         """Return the number of optimiser steps that `labels` training instances take; none for none.
@@ -60,6 +82,30 @@ class Recipe:
         if labels == 0:
             return 0
         return self.total_steps or max(self.min_steps, self.epochs * -(-labels // self.batch_size))
+
+
+def _wanted(name: str, given: object) -> str:
+    """Say what a setting must be, where it is not that; nothing where it is."""
+    if name in _WORDS:
+        words = get_args(_WORDS[name])
+        return "" if given in words else f"one of {', '.join(words)}"
+    if name in _LEAST:
+        whole = isinstance(given, int) and not isinstance(given, bool) and given >= _LEAST[name]
+        return "" if whole else f"a whole number, {_LEAST[name]} or more"
+    if name in _ABOVE_ZERO:
+        return "" if _is_number(given) and given > 0 else "a number above 0"
+    if name in _NOT_NEGATIVE:
+        most = _NOT_NEGATIVE[name]
+        return "" if _is_number(given) and 0 <= given <= most else f"a number from 0 to {most:g}"
+    if name in ("share_prefix", "gradient_checkpointing"):
+        return "" if isinstance(given, bool) else "true or false"
+    if name == "tuner_options":
+        return "" if isinstance(given, Mapping) else "a mapping, such as {rank: 8}"
+    return "" if isinstance(given, str) else "a name"
+
+
+def _is_number(given: object) -> TypeIs[int | float]:
+    return isinstance(given, (int, float)) and not isinstance(given, bool) and math.isfinite(given)
 
 
 RECIPES: Registry[Recipe] = Registry("recipe")

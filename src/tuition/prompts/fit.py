@@ -185,8 +185,8 @@ def _shorter_text(
         raise UserError(
             f"task {clip(telling.task.name)}, instance {clip(telling.instance.id)}: the instruction without examples "
             f"({count(whole.prefix)} tokens) and the target with its room ({policy.limit - room}) leave nothing for "
-            f"the input within {policy.limit} tokens; raise max_length to what the model can hold, or use an "
-            "encoding that tells less"
+            f"the input within {policy.limit} tokens; raise max_length to what the model can hold, use an "
+            "encoding that tells less, or leave such rows out of training (`too_long: drop-instance`)"
         )
     while low < high:
         middle = (low + high + 1) // 2

@@ -18,6 +18,7 @@ from tuition.base.files import write_atomically
 from tuition.reports.charts import COLOURS, ArmStyle, arm_style, chart_data
 from tuition.reports.curves import Curve, CurvePoint, best_arms, learning_curves
 from tuition.reports.outlook import CurveKey, Outlook, common_cautions, outlooks, prospect
+from tuition.reports.probes import ProbeSpread, probe_spreads
 from tuition.reports.samples import Samples, choose_samples, is_right
 from tuition.reports.summary import findings, overview
 from tuition.reports.wording import interval_text, metric_title, score_text, shown_name
@@ -114,6 +115,7 @@ def render_report(results: StudyResults) -> str:
         raise UserError(f"study {shown_name(results.study)} has no scores yet; run it before writing its report")
     curves = learning_curves(results.scores)
     made = outlooks(results.scores)
+    spreads = probe_spreads(results.predictions)
     points = len({(row.task, row.arm, row.labels) for row in results.predictions})
     shown = max(_FEWEST_SHOWN, min(ANSWERS_SHOWN, _MOST_ANSWERS // max(points, 1)))
     arms = dict.fromkeys([c.arm for c in curves] + [row.arm for row in results.predictions])
@@ -136,6 +138,8 @@ def render_report(results: StudyResults) -> str:
         charted=list(dict.fromkeys(curve.arm for curve in curves)),
         metrics=[metric_title(metric) for metric in dict.fromkeys(curve.metric for curve in curves)],
         seed_count=len({seed for curve in curves for point in curve.points for seed in point.seeds}),
+        probes=_by_task(spreads),
+        probe_metric=metric_title(spreads[0].metric) if spreads else "",
         facts=results.facts,
         notices=results.notices,
         shown=shown,
@@ -148,6 +152,15 @@ def render_report(results: StudyResults) -> str:
         data=Markup(script_json(chart_data(curves, made))),  # noqa: S704 - script_json escapes it
         scripts={name: Markup(text) for name, text in scripts.items()},  # noqa: S704 - our own file and plotly's
     )
+
+
+def _by_task(spreads: Sequence[ProbeSpread]) -> dict[str, list[ProbeSpread]]:
+    """Return the spreads by task, in the first metric that has any."""
+    by_task: dict[str, list[ProbeSpread]] = {}
+    for spread in spreads:
+        if spread.metric == spreads[0].metric:
+            by_task.setdefault(spread.task, []).append(spread)
+    return by_task
 
 
 def script_json(value: object) -> str:

@@ -35,7 +35,7 @@ def write_scores_csv(path: Path, rows: Iterable[ScoreRow]) -> None:
     lines, problems = [",".join(HEADER)], []
     for number, row in enumerate(rows, 2):
         problems += _problems(row, path, number)
-        lines.append(",".join(_cell(getattr(row, name)) for name in HEADER))
+        lines.append(csv_line([getattr(row, name) for name in HEADER]))
     if problems:
         raise ProblemsError(problems)
     write_atomically(path, "\n".join(lines) + "\n")
@@ -70,6 +70,11 @@ def read_scores_csv(path: Path) -> tuple[ScoreRow, ...]:
     if problems:
         raise ProblemsError(problems)
     return tuple(rows)
+
+
+def csv_line(values: Iterable[object]) -> str:
+    """Return one row of a CSV file: numbers in the shortest form that reads back, texts quoted where need be."""
+    return ",".join(_cell(value) for value in values)
 
 
 def _cell(value: object) -> str:

@@ -15,6 +15,11 @@ _METRICS = {
     "macro_f1": "macro-F1",
     "bleu": "BLEU",
     "chrf": "chrF",
+    "rank_sum": "rank (sum)",
+    "rank_per_token": "rank (per token)",
+    "rank_per_character": "rank (per character)",
+    "rank_per_byte": "rank (per byte)",
+    "rank_pmi": "rank (PMI)",
 }
 
 # Characters that turn the direction of the text around them: inside a name they would reorder a whole sentence.

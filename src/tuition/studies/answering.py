@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tuition.base.errors import UserError, clip
 from tuition.evaluation.predict import predict
+from tuition.models.decoding import GREEDY, Decoding
 from tuition.models.load import LoadedModel, load_model
 from tuition.models.tuners import make_tuner
 from tuition.prompts.encode import read_answer
@@ -63,7 +64,12 @@ class ExportedModel:
         )
 
     def answer(
-        self, task: Task, instances: Sequence[Instance], *, advance: Callable[[int], None] = lambda done: None
+        self,
+        task: Task,
+        instances: Sequence[Instance],
+        *,
+        decoding: Decoding = GREEDY,
+        advance: Callable[[int], None] = lambda done: None,
     ) -> Answered:
         """Answer a task's instances, asked by the encoding that the model learnt by.
 
@@ -77,6 +83,12 @@ class ExportedModel:
         fitted = [fit(task, row, encoding, policy, tokens.count, shown=shown) for row in instances]
         prompts = tokens([row.prompt for row in fitted if row.prompt is not None])
         answers = predict(
-            self._loaded, self._module, prompts, new_tokens=exported.new_tokens, tokens=tokens, advance=advance
+            self._loaded,
+            self._module,
+            prompts,
+            new_tokens=exported.new_tokens,
+            decoding=decoding,
+            tokens=tokens,
+            advance=advance,
         )
         return Answered(tuple(read_answer(answer.text, encoding) for answer in answers), str(ledger(fitted)))

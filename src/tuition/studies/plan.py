@@ -6,11 +6,13 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tuition.base.errors import UserError
+from tuition.base.errors import UserError, clip
 from tuition.base.fingerprints import fingerprint
+from tuition.models.decoding import GREEDY
 from tuition.prompts.encode import answers, encode, training_output
-from tuition.prompts.probes import PROBES
-from tuition.prompts.types import Encoding, Shown
+from tuition.prompts.types import Encoding, Prompt, Shown
+from tuition.studies.judged import Judged
+from tuition.studies.results import probe_arm
 from tuition.studies.rows import StudyRows, TaskRows, read_rows
 from tuition.studies.spec import Stage, StudySpec
 from tuition.studies.steps import Earlier, EvaluateStep, Lesson, Step, TrainStep
@@ -19,17 +21,22 @@ from tuition.tasks import Instance, Task
 _TRAIN_VERSION = 2
 """Raised whenever training the same inputs would give other weights than before."""
 _EVALUATE_VERSION = 2
+_RANK_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All steps of a study in an order in which each comes after those that it needs."""
+    """All steps of a study in an order in which each comes after those that it needs.
+
+    `notes` say what was left out of judging, on which tasks and why.
+    """
 
     spec: StudySpec
     model_identity: str
     precision: str
     steps: tuple[Step, ...]
     tasks: tuple[Task, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def work(self) -> tuple[Step, ...]:
@@ -62,10 +69,15 @@ def make_plan(spec: StudySpec, *, model_identity: str, precision: str) -> Plan:
     for arm in spec.arms:
         for seed in spec.seeds:
             steps += planner.arm(arm, seed)
+    judged = planner.judged
+    judged.require_probes()
+    if not any(isinstance(step, EvaluateStep) for step in steps):
+        raise UserError("nothing is left to judge: " + "; ".join(judged.notes or ("there are no tasks",)))
     order = {task.task.name: place for place, task in enumerate(rows.unseen)}
     # Task by task, so that the first curves are whole as early as can be; what many need comes before them all.
     ordered = sorted(_once(steps), key=lambda step: order.get(step.title, -1))
-    return Plan(spec, model_identity, precision, tuple(_needed_first(ordered)), tuple(t.task for t in rows.unseen))
+    tasks = tuple(task.task for task in rows.unseen)
+    return Plan(spec, model_identity, precision, tuple(_needed_first(ordered)), tasks, judged.notes)
 
 
 def _once(steps: Sequence[Step]) -> list[Step]:
@@ -97,6 +109,7 @@ class _Planner:
 
     def __init__(self, spec: StudySpec, rows: StudyRows, base: tuple[str, str]) -> None:
         self.spec, self.rows, self.base = spec, rows, base
+        self.judged = Judged(spec.judge)
 
     def arm(self, arm: str, seed: int) -> Iterator[Step]:
         """Yield the steps of an arm under one seed."""
@@ -105,6 +118,11 @@ class _Planner:
         for stage in [*before, last] if last.on == "seen" else before:
             # The spec lets no such stage be without its own number of labels.
             step = self._train(stage, self._pool(stage), stage.labels or 0, arm, seed, after)
+            if not step.lessons:
+                raise UserError(
+                    f"arm {clip(arm)!r}: a stage has {stage.labels} labels a task, and the encoding {stage.encoding!r} "
+                    f"shows up to {stage.told().exemplars} in each prompt, which leaves none to learn; give more labels"
+                )
             yield step
             after = (*after, step.earlier)
         if last.on == "seen":  # cross-task: judged on tasks of which it has seen no label
@@ -120,32 +138,42 @@ class _Planner:
         """Yield the steps of one budget: a model for all tasks or one for each, and its judging on each."""
         groups = [self.rows.unseen] if stage.setting == "multi-task" else [(task,) for task in self.rows.unseen]
         for group in groups:
-            chain = after
+            chain, learnt = after, list[Step]()
             if budget and stage.setting not in ("in-context", "heuristic"):
                 step = self._train(stage, group, budget, arm, seed, after)
                 if step.lessons:
-                    yield step
+                    learnt = [step]
                     chain = (*after, step.earlier)
-            for task in group:
-                yield from self._judged(task, stage, arm, budget, seed, chain)
+            judged = [step for task in group for step in self._judged(task, stage, arm, budget, seed, chain)]
+            if judged:
+                yield from learnt
+                yield from judged
 
     def _judged(
         self, rows: TaskRows, stage: Stage, arm: str, budget: int | str, seed: int, after: tuple[Earlier, ...]
     ) -> Iterator[EvaluateStep]:
         """Yield the judging of a model on a task as it is told, and as each probe tells it otherwise."""
         plain = self._evaluate(rows, stage, arm, budget, seed, after)
-        yield plain
-        if stage.setting == "heuristic":
+        if plain is None:
             return
-        for name in self.spec.judge.probes:
-            told = PROBES[name](rows.task, self.rows.others(rows.task), seed)
-            probed = self._evaluate(dataclasses.replace(rows, task=told), stage, f"{arm} · {name}", budget, seed, after)
-            if probed.key == plain.key:
-                raise UserError(
-                    f"the probe {name!r} changes nothing in the prompts of {rows.task.name}: the encoding "
-                    f"{plain.encoding.name!r} does not tell what it changes; use another, or leave the probe out"
-                )
+        yield plain
+        if stage.setting == "heuristic" or not self.judged.probes:
+            return
+        others, usual = self.rows.others(rows.task), self._prompts(rows, plain)
+        for name in self.judged.probes:
+            told = self.judged.probed(name, rows, others, seed)
+            if told is None:
+                continue
+            as_told = dataclasses.replace(rows, task=told)
+            probed = self._evaluate(as_told, stage, probe_arm(arm, name), budget, seed, after)
+            if probed is None or self._prompts(as_told, probed) == usual:
+                self.judged.changes_nothing(name, rows.task.name, plain.encoding.name)
+                continue
+            self.judged.made(name)
             yield probed
+
+    def _prompts(self, rows: TaskRows, step: EvaluateStep) -> list[Prompt]:
+        return [encode(rows.task, row, step.encoding, shown=step.shown, seed=step.seed) for row in rows.rows.test]
 
     def _pool(self, stage: Stage) -> tuple[TaskRows, ...]:
         return self.rows.seen if stage.on == "seen" else self.rows.unseen
@@ -197,9 +225,13 @@ class _Planner:
 
     def _evaluate(
         self, rows: TaskRows, stage: Stage, arm: str, budget: int | str, seed: int, after: tuple[Earlier, ...]
-    ) -> EvaluateStep:
+    ) -> EvaluateStep | None:
+        """Return the judging of a model on a task, None where there is nothing to judge it by."""
         judge, task = self.spec.judge, rows.task
         encoding = judge.told() or stage.told()
+        metrics, weighing = self.judged.metrics(rows), self.judged.weighing(rows, encoding, seed)
+        if not metrics and weighing is None:
+            return None
         labels = rows.labels(seed, budget)
         shown = self._shown(encoding, labels)
         new_tokens = None if judge.new_tokens == "auto" else judge.new_tokens
@@ -212,18 +244,23 @@ class _Planner:
             for row in rows.rows.test
         ]
         recipe, typical = stage.recipe, rows.typical_outputs
-        decides = (
+        decides: tuple[object, ...] = (
             ("evaluate", _EVALUATE_VERSION, self.base, [(e.key, e.start) for e in after], prompts, encoding),
             (stage.heuristic, [row.outputs[0] for row in labels] if stage.heuristic else []),
-            (recipe.max_length, recipe.too_long, recipe.cut, recipe.share_prefix, judge.metrics, new_tokens, typical),
+            (recipe.max_length, recipe.too_long, recipe.cut, recipe.share_prefix, metrics, new_tokens, typical),
         )
+        # What is left at its default stands in no key, so that keys from before it existed stay.
+        if weighing is not None:
+            decides = (*decides, ("rank", _RANK_VERSION, weighing.options, weighing.ways))
+        if judge.decoding != GREEDY and not stage.heuristic:
+            decides = (*decides, ("decoding", judge.decoding, seed if judge.decoding.samples else 0))
         return EvaluateStep(
             key=fingerprint(decides),
             task=task,
             instances=rows.rows.test,
             encoding=encoding,
             recipe=recipe,
-            metrics=judge.metrics,
+            metrics=metrics,
             new_tokens=new_tokens,
             typical_outputs=typical,
             arm=arm,
@@ -233,4 +270,6 @@ class _Planner:
             shown=shown,
             heuristic=stage.heuristic,
             known=labels if stage.heuristic else (),
+            weighing=weighing,
+            decoding=judge.decoding,
         )

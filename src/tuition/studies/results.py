@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tuition.evaluation.rankings import Ranking
+
+PROBE_MARK = " · "
+"""What stands between the names of an arm and of the probe by which its tasks are told otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +30,10 @@ class ScoreRow:
 
 @dataclass(frozen=True, slots=True)
 class PredictionRow:
-    """What a model answered to one test instance, beside what was accepted; `scores` are in 0-1 by metric."""
+    """What a model answered to one test instance, beside what was accepted; `scores` are in 0-1 by metric.
+
+    `ranking` is how the model weighs the instance's options, where these were ranked.
+    """
 
     task: str
     arm: str
@@ -34,6 +44,7 @@ class PredictionRow:
     prediction: str
     references: tuple[str, ...]
     scores: Mapping[str, float] = field(default_factory=dict)
+    ranking: Ranking | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +64,15 @@ class StudyResults:
     facts: tuple[tuple[str, str], ...] = ()
     notices: tuple[str, ...] = ()
     baseline: str = ""
+
+
+def probe_arm(arm: str, probe: str) -> str:
+    """Return the name of an arm whose tasks are told as a probe has it."""
+    return f"{arm}{PROBE_MARK}{probe}"
+
+
+def probes_of(arms: Iterable[str], known: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return, for each arm that was probed, the arms of its probes by the probes' names (which are `known`)."""
+    listed, names = list(dict.fromkeys(arms)), list(known)
+    found = {arm: {name: other for name in names if (other := probe_arm(arm, name)) in listed} for arm in listed}
+    return {arm: own for arm, own in found.items() if own}

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from tuition.base.errors import Problem, ProblemsError, UserError
 from tuition.base.seeds import named_random
+from tuition.evaluation.options import closed_options
 from tuition.prompts.types import Demonstration
 from tuition.splits import TaskLabels, balanced, divide_tasks, split_task
 from tuition.studies.spec import STARTER, StudySpec
+from tuition.studies.steps import OptionsFrom
 from tuition.tasks import Collection, Instance, Task
 from tuition.tasks.readers import open_collection
 from tuition.tasks.starter import STARTER_PATH
@@ -43,6 +45,21 @@ class TaskRows:
         """Answers known from outside the test rows."""
         known = tuple(out for row in self.rows.validation for out in row.outputs)
         return known + tuple(example.output for example in self.task.positive_examples)
+
+    @property
+    def all_rows(self) -> tuple[Instance, ...]:
+        """All rows there are, those to learn from first."""
+        return (*self.rows.pool, *self.rows.validation, *self.rows.test)
+
+    def found_options(self) -> tuple[tuple[str, ...], OptionsFrom]:
+        """Return the closed set of answers in the rows, and in which rows it was found; nothing if there is none.
+
+        Test rows are looked at only where the others are too few to tell.
+        """
+        known = closed_options(row.outputs for row in (*self.rows.pool, *self.rows.validation))
+        if known:
+            return known, "training rows"
+        return closed_options(row.outputs for row in self.all_rows), "all rows"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,13 @@ from importlib.metadata import version
 from typing import Any
 
 from tuition import __version__
+from tuition.evaluation.remote import is_remote
 from tuition.models.load import model_identity, resolve_precision
 from tuition.prompts.fit import FitLedger
 from tuition.studies.engines import ENGINES, Failure, Watcher
+from tuition.studies.judging_notes import judging_facts, judging_notices
 from tuition.studies.plan import Plan, make_plan
+from tuition.studies.remote import PRECISION, remote_facts, remote_notices
 from tuition.studies.results import PredictionRow, ScoreRow, StudyResults
 from tuition.studies.spec import Stage, StudySpec
 from tuition.studies.steps import EvaluateStep
@@ -36,6 +39,8 @@ def plan_study(spec: StudySpec, watcher: Watcher) -> Plan:
     Raises:
         UserError: a task or the model cannot be had.
     """
+    if is_remote(spec.model):
+        return make_plan(spec, model_identity=spec.remote.identity(spec.model), precision=PRECISION)
     precision = resolve_precision(spec.precision)
     return make_plan(spec, model_identity=model_identity(spec.model, say=watcher.say), precision=precision)
 
@@ -47,8 +52,9 @@ def measure(plan: Plan, store: Store) -> Progress:
     return Progress(len(done), sum(step.cost for step in done), len(plan.work), sum(step.cost for step in plan.work))
 
 
-def run_plan(plan: Plan, store: Store, watcher: Watcher, *, engine: str = "local") -> list[Failure]:
-    """Run the steps that the store lacks; return those that failed."""
+def run_plan(plan: Plan, store: Store, watcher: Watcher, *, engine: str = "") -> list[Failure]:
+    """Run the steps that the store lacks; return those that failed. The model says which engine, if nobody does."""
+    engine = engine or ("remote" if is_remote(plan.spec.model) else "local")
     finished = store.finished_keys()
     pending = [step for step in plan.work if step.key not in finished]
     return ENGINES[engine]().run(plan, store, watcher, pending) if pending else []
@@ -66,7 +72,8 @@ def gather(plan: Plan, store: Store) -> StudyResults:
         judged.append((step, kept))
         place: dict[str, Any] = {"task": step.task.name, "arm": step.arm, "labels": step.labels, "seed": step.seed}
         by_metric = {score.metric: score for score in kept.scores}
-        for s in (by_metric[metric] for metric in step.metrics):
+        # The PMI of options is missing where a template says nothing without its row.
+        for s in (by_metric[metric] for metric in step.judged_by if metric in by_metric):
             scores.append(ScoreRow(**place, metric=s.metric, value=s.value, low=s.low, high=s.high, n=s.n))
         for row in store.read_predictions(step.key):
             predictions.append(
@@ -76,7 +83,8 @@ def gather(plan: Plan, store: Store) -> StudyResults:
                     input=row["input"],
                     prediction=row["prediction"],
                     references=tuple(row["references"]),
-                    scores=row["scores"],
+                    scores={m: score for m in step.judged_by if (score := row["scores"].get(m)) is not None},
+                    ranking=row["ranking"],
                 )
             )
     return StudyResults(
@@ -94,13 +102,15 @@ def _facts(plan: Plan, store: Store, judged: Iterable[tuple[EvaluateStep, Finish
     kept = [finished for step in plan.work if (finished := store.finished(step.key))]
     facts = [("Model", f"{spec.model}, computing in {plan.precision}")]
     for arm, stages in spec.arms.items():
-        facts.append((f"Arm “{arm}”", "; then ".join(_told(stage) for stage in stages)))
+        facts.append((f"Arm “{arm}”", "; then ".join(stage_words(stage) for stage in stages)))
     limits = sorted({finished.details["new_tokens"] for _, finished in judged if "new_tokens" in finished.details})
     facts += [
         ("Judged on", f"{spec.judge.test} test instances a task, the same for every point of its curves"),
         ("Labels", f"{', '.join(map(str, spec.labels))} a task, nested, drawn in {spec.tasks.order} order"),
         ("Seeds", ", ".join(map(str, spec.seeds))),
-        ("Longest answer", f"{limits[0]} to {limits[-1]} tokens, by task" if limits else "nothing judged yet"),
+        *judging_facts(plan, judged),
+        *remote_facts(spec.remote, judged),
+        *([("Longest answer", f"{limits[0]} to {limits[-1]} tokens, by task")] if limits else []),
         ("Computing time", f"{sum(f.seconds for f in kept) / 60:.1f} minutes in {len(kept)} steps"),
         ("Made with", _versions()),
         ("On", f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}"),
@@ -109,7 +119,7 @@ def _facts(plan: Plan, store: Store, judged: Iterable[tuple[EvaluateStep, Finish
     return facts
 
 
-def _told(stage: Stage) -> str:
+def stage_words(stage: Stage) -> str:
     """Say what a stage of an arm is, in the report's words."""
     recipe = stage.recipe
     if stage.setting == "heuristic":
@@ -126,7 +136,7 @@ def _versions() -> str:
 
 
 def _notices(plan: Plan, store: Store, judged: Iterable[tuple[EvaluateStep, Finished]]) -> list[str]:
-    notices = []
+    notices = [*judging_notices(plan, judged), *remote_notices(judged)]
     for step, finished in judged:
         if step.heuristic:
             continue

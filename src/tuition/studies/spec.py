@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,6 +16,7 @@ from pydantic import (
     Field,
     ValidationError,
     ValidationInfo,
+    WrapValidator,
     field_validator,
     model_validator,
 )
@@ -23,14 +24,16 @@ from pydantic import (
 from tuition.base.errors import Problem, ProblemsError, UserError, clip
 from tuition.evaluation.heuristics import HEURISTICS
 from tuition.evaluation.metrics import METRICS
+from tuition.models.decoding import GREEDY, Decoding
 from tuition.models.load import FOUR_BIT
 from tuition.models.recipes import RECIPES, Recipe
 from tuition.models.tuners import make_tuner
 from tuition.prompts.encodings import find_encoding, is_file_name
-from tuition.prompts.probes import PROBES
 from tuition.prompts.types import Encoding
 from tuition.splits.amounts import parse_amount
 from tuition.splits.mixtures import MIXTURES, Mixture
+from tuition.studies.judge_values import read_decoding, read_probes, read_ways
+from tuition.studies.remote import Remote, check_remote
 from tuition.studies.yaml12 import load_yaml
 
 STARTER = "starter"
@@ -209,19 +212,35 @@ class Stage(_Strict):
 
 
 class Judge(_Strict):
-    """How models are judged: rows set aside, metrics, and the most tokens of an answer.
+    """How models are judged: rows set aside, metrics, and how answers are chosen.
+
+    Without `metrics` each task is judged by ROUGE-L and exact match, by those that it names itself, and by accuracy if
+    it classifies. `rank` weighs the options of tasks that have any, in these ways, each a metric (`rank_sum`); with an
+    empty list of metrics nothing is written and options are weighed alone. `decoding` is how answers are chosen;
+    greedily where it is left out.
 
     `new_tokens: auto` allows one and a half times the longest answer among the validation rows and worked examples.
     `encoding` asks every arm in one encoding, whatever it learnt by (Tk-Instruct's matrix of encodings). `probes` judge
-    every model on its tasks told otherwise besides, each as an arm of its own (`other-wording`, `reordered-examples`).
+    every model on its tasks told otherwise besides, each as an arm of its own (`other-wording`, `reordered-examples`);
+    `all` are those that can be made.
     """
 
     test: Annotated[int, Field(ge=1)] = 100
     validation: Annotated[int, Field(ge=0)] = 10
-    metrics: Annotated[tuple[Annotated[str, _known(METRICS)], ...], Field(min_length=1)] = ("rouge_l", "exact_match")
+    metrics: tuple[Annotated[str, _known(METRICS)], ...] | None = None
+    rank: Annotated[tuple[str, ...], BeforeValidator(read_ways)] = ()
+    decoding: Annotated[Decoding, WrapValidator(read_decoding)] = GREEDY
     new_tokens: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     encoding: Annotated[str, AfterValidator(_encoding)] | None = None
-    probes: tuple[Annotated[str, _known(PROBES)], ...] = ()
+    probes: Annotated[tuple[str, ...], BeforeValidator(read_probes)] = ()
+
+    @model_validator(mode="after")
+    def _judges(self) -> Judge:
+        if self.metrics == () and not self.rank:
+            raise ValueError("an empty list of metrics leaves nothing to judge by; name some, or give `rank: all`")
+        if self.metrics == () and self.decoding != GREEDY:
+            raise ValueError("nothing is written where options are ranked alone, so `decoding` decides nothing")
+        return self
 
     def told(self) -> Encoding | None:
         """Return the encoding that every arm is asked in, where it is not the one it learnt by."""
@@ -234,6 +253,8 @@ class StudySpec(_Strict):
     An arm is a chain of stages, such as pre-finetuning on seen tasks and then fine-tuning on unseen ones. A chain that
     ends on seen tasks is judged on the unseen ones without any of their labels (cross-task). Budgets are labels a task
     of the last stage: counts, percentages of a task's labels (`6%`) or `all`; they are nested.
+
+    `model` may be a remote one, `openai:NAME@URL`, which is judged and not tuned; `remote` says how it is asked.
     """
 
     study: Annotated[str, Field(min_length=1)]
@@ -244,6 +265,7 @@ class StudySpec(_Strict):
     labels: Annotated[tuple[Annotated[int | str, BeforeValidator(_budget)], ...], Field(min_length=1)]
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (1,)
     judge: Judge = Judge()
+    remote: Remote = Remote()
 
     @field_validator("arms")
     @classmethod
@@ -277,14 +299,19 @@ class StudySpec(_Strict):
         return tuple(sorted(values))
 
     @model_validator(mode="after")
+    def _asked_where_it_is(self) -> StudySpec:
+        check_remote(self)  # a UserError goes by pydantic, which repeats its input: that may hold a secret
+        return self
+
+    @model_validator(mode="after")
     def _four_bits_stay(self) -> StudySpec:
         if self.precision == FOUR_BIT:
             for name, stages in self.arms.items():
                 for place, stage in enumerate(stages, start=1):
                     if stage.recipe.tuner in ("full", "ia3") or stage.start == "merge":
                         raise ValueError(
-                            f"arm {clip(name)!r}: stage {place} cannot be tuned upon weights in four bits, which stay as "
-                            "they are: use the tuner lora or prompt, and `stack`; or precision bfloat16"
+                            f"arm {clip(name)!r}: stage {place} cannot be tuned upon weights in four bits, which "
+                            "stay as they are: use the tuner lora or prompt, and `stack`; or precision bfloat16"
                         )
         return self
 
@@ -294,8 +321,15 @@ class StudySpec(_Strict):
         return max((value for value in self.labels if isinstance(value, int)), default=0)
 
 
-def read_study(path: Path) -> StudySpec:
+def read_study(
+    path: Path, change: Callable[[object], object] = lambda data: data, place: Path | None = None
+) -> StudySpec:
     """Read and check a study's file; a relative collection path is taken from the file's own folder.
+
+    Args:
+        path: the file.
+        change: is handed what the file holds, and returns what is checked.
+        place: the path by which mistakes are told and from whose folder relative paths start, if not the file's own.
 
     Raises:
         UserError: the file cannot be read or is no YAML.
@@ -307,11 +341,12 @@ def read_study(path: Path) -> StudySpec:
         raise UserError(f"{path}: cannot be read ({error.strerror}); give a study's YAML file") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: is no readable YAML ({' '.join(str(error).split())})") from error
-    spec = parse_study(data, path)
+    place = place or path
+    spec = parse_study(change(data), place)
     collection = Path(spec.tasks.collection).expanduser()
     if spec.tasks.collection == STARTER or collection.is_absolute():
         return spec
-    absolute = str((path.parent / collection).resolve())
+    absolute = str((place.parent / collection).resolve())
     return spec.model_copy(update={"tasks": spec.tasks.model_copy(update={"collection": absolute})})
 
 

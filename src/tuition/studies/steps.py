@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
+from tuition.base.seeds import derive_seed
+from tuition.evaluation.rankings import rank_metric
+from tuition.models.decoding import GREEDY, Decoding
 from tuition.models.recipes import Recipe
 from tuition.models.warm import Start
 from tuition.prompts.encode import encode
@@ -14,6 +17,10 @@ from tuition.splits.mixtures import Mixture
 from tuition.tasks import Instance, Task
 
 _DECODE_COST, _LEARN_COST, _CHARACTERS_A_TOKEN = 2.0, 3.0, 4.0
+_ROWS_LOOKED_AT = 20
+
+OptionsFrom = Literal["task", "template", "training rows", "all rows"]
+"""Where ranked options are from: a task or its template says them, or they are a closed set found in its rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +93,7 @@ class TrainStep:
         told = [
             encode(lesson.task, row, self.encoding, output=out, shown=lesson.shown, seed=self.seed)
             for lesson in self.lessons
-            for row, out in lesson.rows()[:20]
+            for row, out in lesson.rows()[:_ROWS_LOOKED_AT]
         ]
         rows = sum(len(prompt.body) + len(prompt.target) for prompt in told) / len(told)
         prefix = sum(len(prompt.prefix) for prompt in told) / len(told)
@@ -96,8 +103,24 @@ class TrainStep:
 
 
 @dataclass(frozen=True, slots=True)
+class Weighing:
+    """Which options of each test row are weighed (one tuple a row), in which ways, and where they are from."""
+
+    options: tuple[tuple[str, ...], ...]
+    ways: tuple[str, ...]
+    origin: OptionsFrom
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The names of the metrics that it gives."""
+        return tuple(rank_metric(way) for way in self.ways)
+
+
+@dataclass(frozen=True, slots=True)
 class EvaluateStep:
     """Let a model (the last of `after`, or the base) answer one task's test rows, and score the answers.
+
+    Without `metrics` it writes nothing and weighs options alone; `weighing` says which, if any.
 
     `typical_outputs` are answers from outside the test set, from which an automatic answer limit is taken. Where a
     `heuristic` answers, no model does; `known` are the labels it goes by.
@@ -118,11 +141,25 @@ class EvaluateStep:
     shown: Shown = NOTHING_SHOWN
     heuristic: str = ""
     known: tuple[Instance, ...] = ()
+    weighing: Weighing | None = None
+    decoding: Decoding = GREEDY
 
     @property
     def title(self) -> str:
         """The task's name."""
         return self.task.name
+
+    @property
+    def judged_by(self) -> tuple[str, ...]:
+        """The names of all metrics, those of ranked options last."""
+        return (*self.metrics, *(self.weighing.metrics if self.weighing else ()))
+
+    @property
+    def own_decoding(self) -> Decoding:
+        """The decoding, whose draws differ from task to task and from seed to seed."""
+        if not self.decoding.samples:
+            return self.decoding
+        return replace(self.decoding, seed=derive_seed("decoding", self.decoding.seed, self.seed, self.task.name))
 
     @property
     def trained(self) -> str | None:
@@ -137,13 +174,34 @@ class EvaluateStep:
     @property
     def cost(self) -> float:
         """A rough estimate of the work, in tokens run forward."""
-        if self.heuristic:
-            return 1.0
-        told = sum(len(row.input) for row in self.instances) / _CHARACTERS_A_TOKEN
+        return 1.0 if self.heuristic else self.writing_cost + self.weighing_cost
+
+    @property
+    def writing_cost(self) -> float:
+        """The part of the cost that goes into answers as they are written."""
+        if not self.metrics:
+            return 0.0
         longest = max((len(out) for out in self.typical_outputs), default=40) / _CHARACTERS_A_TOKEN
         # An untrained model runs to its limit; a trained one answers about as long as the references are.
         answer = longest if self.after else 1.5 * longest + 4
-        return told + _DECODE_COST * len(self.instances) * answer
+        return self._asking + _DECODE_COST * len(self.instances) * answer * self.decoding.beams
+
+    @property
+    def weighing_cost(self) -> float:
+        """The part of the cost that goes into weighing options."""
+        if self.weighing is None:
+            return 0.0
+        return self._asking + sum(len(o) for own in self.weighing.options for o in own) / _CHARACTERS_A_TOKEN
+
+    @property
+    def _asking(self) -> float:
+        """The tokens of all prompts, of which the prefix is run once."""
+        rows = self.instances[:_ROWS_LOOKED_AT]
+        told = [encode(self.task, row, self.encoding, shown=self.shown, seed=self.seed) for row in rows]
+        body = sum(len(prompt.body) for prompt in told) / len(told)
+        prefix = max(len(prompt.prefix) for prompt in told)
+        prefixes = 1 if self.recipe.share_prefix else len(self.instances)
+        return (prefixes * prefix + len(self.instances) * body) / _CHARACTERS_A_TOKEN
 
 
 Step = TrainStep | EvaluateStep

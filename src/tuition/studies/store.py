@@ -20,6 +20,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, rela
 
 from tuition.base.errors import UserError
 from tuition.base.files import atomic_path, write_atomically
+from tuition.evaluation.rankings import Ranking, ranking_of
 from tuition.evaluation.score import Score
 from tuition.studies.results import PredictionRow
 
@@ -164,6 +165,7 @@ class Store:
                 "input": pa.array([row.input for row in rows], pa.string()),
                 "prediction": pa.array([row.prediction for row in rows], pa.string()),
                 "references": pa.array([list(row.references) for row in rows], pa.list_(pa.string())),
+                **_ranked_columns(rows),
                 **{f"score:{m}": pa.array([row.scores.get(m) for row in rows], pa.float64()) for m in metrics},
             }
         )
@@ -171,7 +173,9 @@ class Store:
             pq.write_table(table, made)
 
     def read_predictions(self, key: str) -> list[dict[str, Any]]:
-        """Return a judging step's answers, one mapping a test instance; scores stand under `scores` by metric.
+        """Return a judging step's answers, one mapping a test instance.
+
+        Scores stand under `scores` by metric, and what was said of the options under `ranking` (None without).
 
         Raises:
             UserError: the file is gone or damaged.
@@ -187,6 +191,7 @@ class Store:
                 f"{path}: cannot be read ({error}); remove {self.folder} and run the study again"
             ) from error
         for row in rows:
+            row["ranking"] = _ranking(row)
             row["scores"] = {name[6:]: row.pop(name) for name in list(row) if name.startswith("score:")}
         return rows
 
@@ -204,6 +209,34 @@ class Store:
                 f"{self.folder / _DATABASE}: the database cannot be used ({cause}); "
                 "make room or mend its rights, or remove the file to start anew"
             ) from error
+
+
+def _ranked_columns(rows: Sequence[PredictionRow]) -> dict[str, Any]:
+    """Return what options were weighed and what a model said of each, from which every rank accuracy follows."""
+    import pyarrow as pa
+
+    if not any(row.ranking for row in rows):
+        return {}
+    kinds = {
+        "options": pa.string(),
+        "option_log_probabilities": pa.float64(),
+        "option_tokens": pa.int32(),
+        "option_pmi": pa.float64(),
+    }
+    cells: dict[str, list[Any]] = {name: [] for name in kinds}
+    for row in rows:
+        made = row.ranking
+        told = (None,) * 4 if made is None else (made.options, made.scores["sum"], made.tokens, made.scores.get("pmi"))
+        for name, value in zip(kinds, told, strict=True):
+            cells[name].append(None if value is None else list(value))
+    return {name: pa.array(cells[name], pa.list_(kind)) for name, kind in kinds.items()}
+
+
+def _ranking(row: dict[str, Any]) -> Ranking | None:
+    options, sums, tokens, pmi = (
+        row.pop(name, None) for name in ("options", "option_log_probabilities", "option_tokens", "option_pmi")
+    )
+    return None if options is None else ranking_of(options, sums, tokens, pmi)
 
 
 @contextmanager

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
 from tuition.evaluation.predictions.fields import name_text, prediction_text, reference_texts
 from tuition.evaluation.predictions.record import PredictionReader, StoredPrediction
+from tuition.evaluation.rankings import Ranking, ranking_of
 from tuition.tasks.readers.findings import Findings
 
-_READ = ("prediction", "references", "reference", "task", "instance", "id", "category", "dataset", "language", "system")
+_RANKED = ("options", "option_log_probabilities", "option_tokens", "option_pmi")
+_READ = (
+    *("prediction", "references", "reference", "task", "instance", "id", "category", "dataset", "language", "system"),
+    *_RANKED,
+)
 
 
 def _recognises(path: Path) -> bool:
@@ -58,7 +64,28 @@ def _row(row: dict[str, Any], found: Findings, system: str) -> StoredPrediction 
         category=name_text(row.get("category")),
         dataset=name_text(row.get("dataset")),
         language=name_text(row.get("language")),
+        ranking=_ranking(row, found),
     )
+
+
+def _ranking(row: dict[str, Any], found: Findings) -> Ranking | None:
+    """Return what was said of the options, noting columns that do not go together."""
+    options, sums, tokens, pmi = (row.get(name) for name in _RANKED)
+    if sums is None:
+        return None
+    try:
+        numbers = [float(value) for value in (*sums, *(pmi or ()))]
+        counts = [int(count) for count in tokens or ()]
+        if not options or not all(map(math.isfinite, numbers)) or min(counts) < 1 or not all(map(str.strip, options)):
+            raise ValueError
+        return ranking_of(options, sums, counts, pmi)
+    except (TypeError, ValueError):
+        found.error(
+            "unreadable-ranking",
+            "the options, their log-probabilities and their tokens do not go together",
+            f"each of {', '.join(_RANKED)} has a value for each option",
+        )
+        return None
 
 
 READER = PredictionReader(

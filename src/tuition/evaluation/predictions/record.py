@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tuition.evaluation.rankings import Ranking
 from tuition.tasks.readers.findings import Findings
 
 
@@ -16,6 +17,7 @@ class StoredPrediction:
     `references` are the accepted outputs, none where the file has none. `instance` is the id that the file gives, empty
     if it gives none; `index` is the instance's position in its task, where the file counts. `system` tells apart
     what several models or arms answered in one file. `category`, `dataset` and `language` are for aggregation.
+    `ranking` is what a model said of the instance's options, where these were ranked.
     """
 
     text: str
@@ -28,6 +30,7 @@ class StoredPrediction:
     dataset: str = ""
     language: str = ""
     options: tuple[str, ...] = ()
+    ranking: Ranking | None = None
     line: int | None = None
 
 

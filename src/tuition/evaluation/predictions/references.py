@@ -11,6 +11,7 @@ from tuition.base.errors import Problem, ProblemsError, clip
 from tuition.evaluation.aggregate import CROSS_LINGUAL, ENGLISH, Place, place_of
 from tuition.evaluation.predictions.fields import listed_text, name_text, reference_texts, require
 from tuition.evaluation.predictions.record import StoredPrediction
+from tuition.evaluation.rankings import Ranking
 from tuition.tasks import Collection, Task
 from tuition.tasks.readers import open_collection
 from tuition.tasks.readers.findings import Findings
@@ -31,6 +32,7 @@ class Answer:
     place: Place
     system: str = ""
     options: tuple[str, ...] = ()
+    ranking: Ranking | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ def own_references(rows: Sequence[StoredPrediction], path: Path) -> list[Answer]
             Place(row.task, row.category, row.dataset, _TRACKS.get(row.language, row.language)),
             row.system,
             row.options,
+            row.ranking,
         )
         for at, row in enumerate(rows)
     ]
@@ -133,6 +136,7 @@ def found_references(
             known[row.task].place,
             row.system,
             known[row.task].options or row.options,
+            row.ranking,
         )
         for row in kept
     ]

@@ -48,3 +48,4 @@ class Engine(Protocol):
 
 ENGINES: Registry[type[Engine]] = Registry("engine")
 ENGINES.add("local", "tuition.studies.engines.local:LocalEngine")
+ENGINES.add("remote", "tuition.studies.engines.remote:RemoteEngine")

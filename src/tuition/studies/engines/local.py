@@ -8,11 +8,13 @@ from collections.abc import Sequence
 
 from tuition.base.errors import UserError
 from tuition.studies.engines import Failure, Watcher
+from tuition.studies.engines.together import begin_plan, begin_step, in_step
 from tuition.studies.engines.worker import Worker
 from tuition.studies.estimate import estimate
 from tuition.studies.plan import Plan
 from tuition.studies.steps import Step, TrainStep
 from tuition.studies.store import Store
+from tuition.training.distributed import Group, ProcessLostError, current
 
 _log = logging.getLogger(__name__)
 
@@ -22,25 +24,33 @@ class LocalEngine:
 
     def run(self, plan: Plan, store: Store, watcher: Watcher, pending: Sequence[Step]) -> list[Failure]:
         """Run the pending steps, keep each when it is finished, and return those that failed."""
-        worker = Worker(plan.spec.model, plan.precision, store, watcher.say)
-        if any(isinstance(step, TrainStep) for step in pending):
+        group = current()
+        begin_plan(group, plan, store, pending)
+        worker = Worker(plan.spec.model, plan.precision, store, watcher.say, group)
+        if group.size > 1:
+            how = " under FSDP" if group.sharding is not None else ""
+            watcher.say(f"{group.size} processes learn and answer together{how}")
+        if any(isinstance(step, TrainStep) or not step.heuristic for step in pending):
             watcher.say(str(estimate(pending, worker.loaded, plan.precision)))
         failed: dict[str, Failure] = {}
         for step in pending:
             lacking = any(key in failed for key in step.needs)
-            failure = Failure(step, "its training failed") if lacking else _attempt(worker, step, watcher)
+            failure = Failure(step, "its training failed") if lacking else _attempt(worker, step, watcher, group)
             if failure is not None:
                 failed[step.key] = failure
                 watcher.fail(failure)
         return list(failed.values())
 
 
-def _attempt(worker: Worker, step: Step, watcher: Watcher) -> Failure | None:
+def _attempt(worker: Worker, step: Step, watcher: Watcher, group: Group) -> Failure | None:
     started = time.perf_counter()
     watcher.begin(step)
+    begin_step(group, step)
     try:
         run = worker.train if isinstance(step, TrainStep) else worker.evaluate
-        told = run(step, watcher.advance)  # type: ignore[arg-type]
+        told = in_step(group, step, lambda: run(step, watcher.advance))  # type: ignore[arg-type]
+    except ProcessLostError:
+        raise  # no further step could be run either
     except UserError as error:
         return Failure(step, str(error))
     except Exception as error:

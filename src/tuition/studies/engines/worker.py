@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
@@ -12,23 +13,25 @@ from tuition.base.errors import UserError
 from tuition.base.files import atomic_path
 from tuition.evaluation.heuristics import HEURISTICS
 from tuition.evaluation.predict import predict
-from tuition.evaluation.score import score_instances, summarise
+from tuition.evaluation.rankings import Ranking
 from tuition.models.load import LoadedModel, load_model
 from tuition.models.tokens import PromptTokenizer
 from tuition.models.tuners import make_tuner
 from tuition.models.warm import Link, WarmModel
-from tuition.prompts.encode import answers as answers_of
 from tuition.prompts.encode import read_answer
 from tuition.prompts.fit import Fitted, LengthPolicy, TooLong, fit, ledger
 from tuition.prompts.types import Shown
 from tuition.splits import epoch
-from tuition.studies.results import PredictionRow
+from tuition.studies.engines.scoring import keep_scored, labelled
+from tuition.studies.engines.together import answer_divided
+from tuition.studies.engines.weighing import Asked, self_test, weigh
 from tuition.studies.steps import Earlier, EvaluateStep, TrainStep
 from tuition.studies.store import Store
 from tuition.studies.told import require_told, write_told
 from tuition.tasks import Instance, Task
 from tuition.training import train
 from tuition.training.checkpoints import Checkpoint
+from tuition.training.distributed import ALONE, Group
 
 _MOST_NEW_TOKENS = 128
 """Tk-Instruct's limit of a target."""
@@ -36,11 +39,19 @@ Advance = Callable[[float], None]
 
 
 class Worker:
-    """Runs steps with one base model, which every step gives back as it was."""
+    """Runs steps with one base model, which every step gives back as it was.
 
-    def __init__(self, model: str, precision: str, store: Store, say: Callable[[str], None]) -> None:
+    Of several processes, each runs its part of a step in a worker of its own; the first one's keeps the results.
+    """
+
+    def __init__(
+        self, model: str, precision: str, store: Store, say: Callable[[str], None], group: Group = ALONE
+    ) -> None:
         """Nothing is loaded until the first step needs it."""
         self._name, self._precision, self._store, self._say = model, precision, store, say
+        self._group = group
+        self._compared = self._tested = False
+        self._invariance: dict[str, Any] | None = None
         self._loaded: LoadedModel | None = None
         self._warm: WarmModel | None = None
 
@@ -49,6 +60,7 @@ class Worker:
         """The base model, loaded when first asked for."""
         if self._loaded is None:
             self._say(f"loading {self._name}")
+            gc.collect()  # a model that was divided among processes is in the way of the new one
             self._loaded = load_model(self._name, precision=self._precision, say=self._say)
         return self._loaded
 
@@ -62,6 +74,7 @@ class Worker:
     def train(self, step: TrainStep, advance: Advance) -> str:
         """Tune on a step's labels and keep what was learnt; return a few words on it."""
         started = time.perf_counter()
+        self._compare()
         recipe, tokens = step.recipe, self._tokens(step)
         policy = self._policy(step, tokens.overhead, recipe.too_long)
         fitted = [
@@ -75,9 +88,11 @@ class Worker:
         mixed = _Mixed(step, [len(lesson) for lesson in kept])
         tuner = make_tuner(recipe.tuner, recipe.tuner_options)
         share = step.cost / (recipe.steps(step.rows) * min(recipe.batch_size, len(prompts)))
-        checkpoint = Checkpoint(self._store.checkpoint(step.key))
+        checkpoint = Checkpoint(self._store.checkpoint(step.key), writes=self._group.first)
         try:
             tuned = self.warm.learning(self._links(step.after), tuner, seed=step.seed, start=step.start)
+            if self._group.sharding is not None:
+                self._let_go()
             log = train(
                 tuned,
                 prompts,
@@ -86,17 +101,23 @@ class Worker:
                 batches=mixed.batches(),
                 checkpoint=checkpoint,
                 advance=lambda done: advance(done * share),
+                group=self._group,
             )
+            if not self._group.first:
+                return ""
             with atomic_path(self._store.adapter(step.key)) as folder:
                 folder.mkdir()
                 tuner.save(tuned, folder)
                 write_told(folder, step.encoding)
         finally:
-            self.warm.reset()
+            if self._group.sharding is None:
+                self.warm.reset()
+            else:
+                self._let_go()
         self._store.finish(
             step.key,
             kind="train",
-            **_labelled(step),
+            **labelled(step),
             seconds=time.perf_counter() - started,
             details={
                 "log": asdict(log),
@@ -111,57 +132,87 @@ class Worker:
         return f"loss {log.losses[0]:.2f} → {log.losses[-1]:.2f} in {log.steps} steps"
 
     def evaluate(self, step: EvaluateStep, advance: Advance) -> str:
-        """Answer a step's test rows, score them, and keep both; return a few words on it."""
+        """Answer a step's test rows, rank their options, score and keep both; return a few words on it."""
         if step.heuristic:
             return self._guess(step)
         started = time.perf_counter()
+        self._compare()
         tokens = self._tokens(step)
-        limit = step.new_tokens or self._answer_limit(step)
         too_long: TooLong = "raise" if step.recipe.too_long == "raise" else "shorten"
-        policy = self._policy(step, limit + tokens.overhead - 1, too_long)
-        fitted = [self._fit(step, step.task, row, step.shown, policy) for row in step.instances]
-        prompts = tokens([row.prompt for row in fitted if row.prompt is not None])
-        share = step.cost / len(step.instances)
+        details: dict[str, Any] = {
+            "asked_otherwise": bool(step.after) and step.after[-1].encoding != step.encoding,
+        }
+        texts: list[str] = []
+        rankings: list[Ranking] = []
         try:
-            answers = predict(
-                self.loaded,
-                self.warm.answering(self._links(step.after)),
-                prompts,
-                new_tokens=limit,
-                tokens=tokens,
-                share_prefix=step.recipe.share_prefix,
-                advance=lambda done: advance(done * share),
+            tuned = self.warm.answering(self._links(step.after))
+            asked = Asked(
+                self.loaded, tuned, tokens, lambda room: self._policy(step, room + tokens.overhead - 1, too_long)
             )
+            if self._group.first and not self._tested:
+                self._tested, self._invariance = True, self_test(step, asked)
+            if step.metrics:
+                texts, told = self._written(step, asked, advance)
+                details |= told
+            if step.weighing is not None:
+                share = step.weighing_cost / len(step.instances)
+                rankings, told = weigh(step, step.weighing, asked, self._group, lambda done: advance(done * share))
+                details = {"fit": told["fit"], **details, "rank": told}
         finally:
             self.warm.reset()
-        texts = [read_answer(answer.text, step.encoding) for answer in answers]
+        if not self._group.first:
+            return ""
+        details["invariance"] = self._invariance
+        if step.weighing is not None and not step.metrics:
+            texts = [ranking.chosen(step.weighing.ways[0]) for ranking in rankings]
+        return keep_scored(self._store, step, texts, rankings, details, started)
+
+    def _written(self, step: EvaluateStep, asked: Asked, advance: Advance) -> tuple[list[str], dict[str, Any]]:
+        """Return the model's answers to a step's test rows, and what the store keeps on them."""
+        limit = step.new_tokens or self._answer_limit(step)
+        policy, tokens = asked.policy(limit), asked.tokens
+        fitted = [self._fit(step, step.task, row, step.shown, policy) for row in step.instances]
+        prompts = tokens([row.prompt for row in fitted if row.prompt is not None])
+        share = step.writing_cost / len(step.instances)
+        answers = answer_divided(
+            self._group,
+            prompts,
+            lambda part: predict(
+                asked.loaded,
+                asked.tuned,
+                part,
+                new_tokens=limit,
+                decoding=step.own_decoding,
+                tokens=tokens,
+                share_prefix=step.recipe.share_prefix,
+                advance=lambda done: advance(done * share * (1 if step.decoding.samples else self._group.size)),
+            ),
+            drawn=step.decoding.samples,
+        )
         details: dict[str, Any] = {
             "fit": asdict(ledger(fitted)),
             "new_tokens": limit,
             "ended": sum(answer.ended for answer in answers),
             "generated_tokens": sum(answer.tokens for answer in answers),
-            "asked_otherwise": bool(step.after) and step.after[-1].encoding != step.encoding,
         }
-        return self._scored(step, texts, details, started)
+        return [read_answer(answer.text, step.encoding) for answer in answers], details
 
     def _guess(self, step: EvaluateStep) -> str:
         """Answer by a heuristic, for which no model is loaded."""
         started = time.perf_counter()
         answer = HEURISTICS[step.heuristic]
         texts = [answer(step.task, row, step.known) for row in step.instances]
-        return self._scored(step, texts, {"heuristic": step.heuristic}, started)
+        return keep_scored(self._store, step, texts, [], {"heuristic": step.heuristic}, started)
 
-    def _scored(self, step: EvaluateStep, texts: list[str], details: dict[str, Any], started: float) -> str:
-        """Score answers, keep them with their scores, and return a few words on these."""
-        right = [answers_of(step.task, row, step.encoding, seed=step.seed)[0] for row in step.instances]
-        scores = score_instances(texts, right, step.metrics)
-        summary = summarise(scores, seed=0)
-        self._store.write_predictions(step.key, _rows(step, texts, right, scores))
-        seconds = time.perf_counter() - started
-        self._store.finish(
-            step.key, kind="evaluate", **_labelled(step), seconds=seconds, details=details, scores=summary
-        )
-        return ", ".join(f"{score.metric} {score.value:.1f}" for score in summary)
+    def _compare(self) -> None:
+        """Assert, once, that all processes have loaded the same base."""
+        if not self._compared and self._group.size > 1:
+            self._group.same("the base model's weights", self.loaded.model.state_dict().values())
+        self._compared = True
+
+    def _let_go(self) -> None:
+        """Forget a base that cannot be put back, because it is divided among processes; the next step loads it anew."""
+        self._loaded = self._warm = None
 
     def _links(self, after: Sequence[Earlier]) -> list[Link]:
         """Return the chain of finished stages, each checked to be told as the plan has it."""
@@ -226,26 +277,3 @@ class _Mixed:
             size = step.recipe.batch_size
             yield from (order[at : at + size] for at in range(0, len(order), size))
             turn += 1
-
-
-def _labelled(step: TrainStep | EvaluateStep) -> dict[str, Any]:
-    return {"task": step.title, "arm": step.arm, "labels": step.labels, "seed": step.seed}
-
-
-def _rows(
-    step: EvaluateStep, texts: list[str], right: list[tuple[str, ...]], scores: dict[str, list[float]]
-) -> list[PredictionRow]:
-    return [
-        PredictionRow(
-            task=step.task.name,
-            arm=step.arm,
-            labels=step.labels,
-            seed=step.seed,
-            instance=row.id,
-            input=row.input,
-            prediction=text,
-            references=references,
-            scores={metric: values[at] for metric, values in scores.items()},
-        )
-        for at, (row, text, references) in enumerate(zip(step.instances, texts, right, strict=True))
-    ]

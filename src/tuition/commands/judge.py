@@ -1,0 +1,49 @@
+"""The profile `judge` of `tuition score`: a remote model grades answers against their references."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.markup import escape
+
+from tuition.base.errors import UserError, clip
+from tuition.commands.console import notes
+from tuition.commands.remote import two_prices
+from tuition.evaluation.metrics import Metric
+
+JUDGE = "judge"
+"""The profile's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeChoice:
+    """Who judges, by which scale, and what that may cost, as it was typed."""
+
+    model: str
+    scale: str = "grade"
+    prices: str | None = None
+    budget: str | None = None
+
+
+def chosen_judge(choice: JudgeChoice | None) -> Metric:
+    """Return the metric of a judge; what it is asked is printed before it is.
+
+    Raises:
+        UserError: no model is named, it is no remote one, or the scale, the prices or the budget are none.
+    """
+    if choice is None:
+        raise UserError(f"--profile {JUDGE} needs a judge: --judge openai:NAME@URL")
+    from tuition.evaluation.remote import Budget, Ledger, Prices, parse_budget, parse_endpoint
+    from tuition.evaluation.remote.judge import SCALES, judge_metric
+
+    if choice.scale not in SCALES:
+        raise UserError(f"--scale {clip(choice.scale, 40)!r} is not known; use {' or '.join(SCALES)}")
+    prices = None if choice.prices is None else Prices(*two_prices(choice.prices))
+    budget = Budget() if choice.budget is None else parse_budget(choice.budget)
+    metric = judge_metric(parse_endpoint(choice.model), choice.scale, Ledger(prices, budget), _say)
+    _say(metric.description)
+    return metric
+
+
+def _say(text: str) -> None:
+    notes().print(escape(text), style="dim")

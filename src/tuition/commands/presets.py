@@ -1,0 +1,55 @@
+"""`tuition presets`, and `tuition run … --write`: the studies that come with the package, listed and copied."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import asdict
+from pathlib import Path
+
+import yaml
+from rich.markup import escape
+from rich.table import Table
+
+from tuition.base.errors import UserError
+from tuition.base.files import write_atomically
+from tuition.commands.console import console, notes, print_json
+from tuition.commands.run import RunChoice
+from tuition.studies.overrides import Overrides, overridden
+from tuition.studies.presets import find_study, list_presets
+from tuition.studies.spec import STARTER, parse_study
+from tuition.studies.yaml12 import load_yaml
+
+
+def print_presets(*, as_json: bool = False) -> None:
+    """List the presets, a line each."""
+    presets = list_presets()
+    if as_json:
+        print_json([asdict(preset) for preset in presets])
+        return
+    table = Table("preset", "what it finds out", box=None, pad_edge=False)
+    for preset in presets:
+        table.add_row(preset.name, escape(preset.about))
+    console().print(table)
+    console().print("tuition run PRESET --tasks PATH runs one; with --plan it says what that takes.")
+
+
+def write_study(choice: RunChoice, to: Path) -> None:
+    """Write a study, with what the command line says otherwise, as a file of the user's own to change.
+
+    Without changes it is a copy, comments and all; with changes the comments at its head stay.
+
+    Raises:
+        UserError: there is something at `to` already, or the study would not be sound.
+    """
+    if to.exists():
+        raise UserError(f"{to}: is there already; name a file that is not")
+    found, changes = find_study(choice.study), choice.overrides()
+    text = found.file.read_text(encoding="utf-8")
+    if changes != Overrides():
+        data = overridden(load_yaml(text), changes)
+        parse_study(overridden(data, Overrides(collection=STARTER)), found.place)
+        head = itertools.takewhile(lambda line: line.startswith("#"), text.splitlines(keepends=True))
+        told = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
+        text = "".join(head) + told
+    write_atomically(to, text)
+    notes().print(escape(f"written: {to}; tuition run {to} runs it"))

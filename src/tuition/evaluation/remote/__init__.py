@@ -1,0 +1,39 @@
+"""Remote models: any OpenAI-compatible server, asked in bulk, at most once for each thing, and within a budget.
+
+`answer_remotely` generates, `rank_remotely` weighs options; `parse_endpoint` reads `openai:NAME@URL`.
+"""
+
+from tuition.evaluation.remote.answers import RemoteAnswer, answer_questions, answer_remotely
+from tuition.evaluation.remote.client import BudgetError, RemoteError
+from tuition.evaluation.remote.cost import Budget, Ledger, Prices, Tokens, parse_budget
+from tuition.evaluation.remote.endpoint import Endpoint, is_remote, parse_endpoint
+from tuition.evaluation.remote.limits import Limits
+from tuition.evaluation.remote.questions import Outlook, Question, guessed_tokens, outlook
+from tuition.evaluation.remote.rank import RankQuestion, RemoteRankings, rank_questions, rank_remotely
+from tuition.evaluation.remote.retries import Retrying
+
+__all__ = [
+    "Budget",
+    "BudgetError",
+    "Endpoint",
+    "Ledger",
+    "Limits",
+    "Outlook",
+    "Prices",
+    "Question",
+    "RankQuestion",
+    "RemoteAnswer",
+    "RemoteError",
+    "RemoteRankings",
+    "Retrying",
+    "Tokens",
+    "answer_questions",
+    "answer_remotely",
+    "guessed_tokens",
+    "is_remote",
+    "outlook",
+    "parse_budget",
+    "parse_endpoint",
+    "rank_questions",
+    "rank_remotely",
+]

@@ -1,0 +1,91 @@
+"""The end of a judging step, whoever answered: answers and rankings are scored, and kept with their scores."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tuition.evaluation.rankings import RANK_METRICS, Ranking, option_accuracy, summarise_rankings, way_of
+from tuition.evaluation.score import score_instances, summarise
+from tuition.prompts.encode import answers
+from tuition.studies.results import PredictionRow
+from tuition.studies.steps import EvaluateStep, TrainStep
+from tuition.studies.store import Store
+
+
+def keep_scored(
+    store: Store,
+    step: EvaluateStep,
+    texts: Sequence[str],
+    rankings: Sequence[Ranking],
+    details: Mapping[str, Any],
+    started: float,
+) -> str:
+    """Score answers and rankings, keep them with their scores, and return a few words on these.
+
+    Args:
+        store: where they are kept.
+        step: what was judged.
+        texts: an answer to each test row.
+        rankings: how each row's options were weighed; empty where no model weighed any.
+        details: what the record of the step holds besides.
+        started: when the step began, by `time.perf_counter`.
+    """
+    right = [answers(step.task, row, step.encoding, seed=step.seed)[0] for row in step.instances]
+    scores = score_instances(texts, right, step.metrics) | _rank_scores(step, texts, rankings, right)
+    summary = summarise(scores, seed=0)
+    told = dict(details)
+    if rankings:
+        judged = summarise_rankings(rankings, right)
+        told["rank"] = told.get("rank", {}) | {"absent": judged.absent, "tied": judged.tied, "chance": judged.chance}
+    store.write_predictions(step.key, _rows(step, texts, rankings, right, scores))
+    seconds = time.perf_counter() - started
+    store.finish(step.key, kind="evaluate", **labelled(step), seconds=seconds, details=told, scores=summary)
+    # Of the ways to weigh options one is told here; all of them stand in the tables.
+    return ", ".join(f"{score.metric} {score.value:.1f}" for score in summary[: len(step.metrics) + 1])
+
+
+def labelled(step: TrainStep | EvaluateStep) -> dict[str, Any]:
+    """Return the place of a step in its study, as the store's records have it."""
+    return {"task": step.title, "arm": step.arm, "labels": step.labels, "seed": step.seed}
+
+
+def _rank_scores(
+    step: EvaluateStep, texts: Sequence[str], rankings: Sequence[Ranking], right: Sequence[tuple[str, ...]]
+) -> dict[str, list[float]]:
+    """Return each rank metric's scores; a heuristic weighs nothing, so its answer is the option it chose."""
+    if step.weighing is None:
+        return {}
+    if not rankings:
+        own = [option_accuracy(text, accepted) for text, accepted in zip(texts, right, strict=True)]
+        return dict.fromkeys(step.weighing.metrics, own)
+    return {
+        name: RANK_METRICS[name].score_many([ranking.chosen(way_of(name)) for ranking in rankings], right)
+        for name in step.weighing.metrics
+        if all(way_of(name) in ranking.scores for ranking in rankings)
+    }
+
+
+def _rows(
+    step: EvaluateStep,
+    texts: Sequence[str],
+    rankings: Sequence[Ranking],
+    right: Sequence[tuple[str, ...]],
+    scores: Mapping[str, Sequence[float]],
+) -> list[PredictionRow]:
+    return [
+        PredictionRow(
+            task=step.task.name,
+            arm=step.arm,
+            labels=step.labels,
+            seed=step.seed,
+            instance=row.id,
+            input=row.input,
+            prediction=text,
+            references=references,
+            scores={metric: values[at] for metric, values in scores.items()},
+            ranking=rankings[at] if rankings else None,
+        )
+        for at, (row, text, references) in enumerate(zip(step.instances, texts, right, strict=True))
+    ]

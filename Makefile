@@ -33,7 +33,9 @@ benchmarks: $(MODEL)
 	$(BIN)/python benchmarks/collections.py
 	$(BIN)/python benchmarks/prefix_generation.py
 	$(BIN)/python benchmarks/prefix_training.py
+	$(BIN)/python benchmarks/training.py --repeats 1
 	$(BIN)/python benchmarks/evaluation.py
+	$(BIN)/python benchmarks/bootstrap.py --studies 0
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tuition needs Python 3.11 or later; make PYTHON=python3.12 demo names another")'

@@ -1,0 +1,207 @@
+"""What `training.py` measures: settings, the rows of their steps, and processes that are run once and remembered."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import random
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from tuition.models.load import load_tokens, model_path
+from tuition.models.tokens import TokenizedPrompt
+from tuition.prompts import ENCODINGS, encode
+from tuition.splits.budgets import split_task
+from tuition.tasks import Task
+from tuition.tasks.readers import open_collection
+from tuition.tasks.starter import STARTER_PATH
+
+_SHARED = Path(os.environ.get("TUITION_SHARED_DATA", Path(__file__).resolve().parents[1].parent / "shared" / "data"))
+CATEGORIES = {
+    "Word Analogy": "task1153",
+    "Textual Entailment": "task1344",
+    "Cause Effect Classification": "task828",
+    "Dialogue Act Recognition": "task880",
+    "Overlap Extraction": "task039",
+    "Question Rewriting": "task1562",
+    "Keyword Tagging": "task036",
+    "Grammar Error Correction": "task1557",
+}
+"""A task of each category, with inputs of 23 to 134 characters in the mean."""
+PEERS = ("TRL", "TRL, padding-free", "transformers")
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """A way of learning: how rows are told, which tuner learns, from which tasks together, and who can do it."""
+
+    name: str
+    encoding: str
+    tuner: str
+    pooled: bool
+    shared: bool
+    peers: tuple[str, ...] = PEERS
+    encoder_decoder: bool = False
+
+
+SETTINGS = (
+    Setting("single-task", "quick-learners", "lora", pooled=False, shared=True),
+    Setting("multi-task", "quick-learners", "lora", pooled=True, shared=True),
+    Setting("full", "quick-learners", "full", pooled=False, shared=True),
+    Setting("input-only", "quick-learners-input-only", "lora", pooled=True, shared=False),
+    Setting("T5", "quick-learners", "lora", pooled=True, shared=False, peers=("transformers",), encoder_decoder=True),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+    """Rows a step and steps a process, as timed and as compared in fp32."""
+
+    batch: int
+    steps: int
+    exact_batch: int
+    exact_steps: int
+
+
+def tasks(categories: Sequence[str]) -> tuple[dict[str, Task], str]:
+    """Return one task of each category, and where they are from.
+
+    Raises:
+        SystemExit: a category is none of those known.
+    """
+    if unknown := sorted(set(categories) - set(CATEGORIES)):
+        raise SystemExit(f"no task is chosen for {', '.join(unknown)}; there are: {', '.join(CATEGORIES)}")
+    if not (_SHARED / "superni").is_dir():
+        few = {task.categories[0]: task for task in open_collection(STARTER_PATH)}
+        return few, "the starter collection, as there is no Super-NaturalInstructions here"
+    collection = open_collection(_SHARED / "superni")
+    chosen = categories or list(CATEGORIES)
+    return {name: collection[CATEGORIES[name]] for name in chosen}, "Super-NaturalInstructions"
+
+
+def others(count: int) -> list[Task]:
+    """Return the tasks whose first rows are the shortest, one model each to be made of them."""
+    folder = _SHARED / "superni"
+    collection = open_collection(folder if folder.is_dir() else STARTER_PATH)
+    return sorted(collection, key=lambda task: (_told(task), task.name))[:count]
+
+
+def _told(task: Task) -> int:
+    """Characters that a step over eight of the first rows has to read: the definition once, the rows each."""
+    return len(task.definition) + sum(len(row.input) for _, row in zip(range(8), task.instances(), strict=False))
+
+
+def rows_of(model: str, task: Task, setting: Setting, count: int) -> list[TokenizedPrompt]:
+    """Return the first `count` training rows of a task as the setting tells them, as tokens."""
+    pool = split_task(task, test=50, validation=10, order="file").pool
+    prompts = [encode(task, row, ENCODINGS[setting.encoding]) for row in pool[:count]]
+    return load_tokens(model)(prompts)
+
+
+def steps_of(rows: Sequence[TokenizedPrompt], size: int, count: int) -> list[list[TokenizedPrompt]]:
+    """Return the rows of `count` optimiser steps, from the start again where there are too few."""
+    return [[rows[(step * size + at) % len(rows)] for at in range(size)] for step in range(count)]
+
+
+def cases(setting: Setting, model: str, chosen: dict[str, Task], sizes: Sizes) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield what a setting measures, by name: the timed steps, and those that are compared exactly."""
+    each = {name: rows_of(model, task, setting, sizes.batch * sizes.steps) for name, task in chosen.items()}
+    if setting.pooled:
+        every = [row for rows in each.values() for row in rows]
+        random.Random(1).shuffle(every)
+        each = {f"{len(chosen)} categories": every}
+    for name, rows in each.items():
+        yield (
+            name,
+            {
+                "steps": steps_of(rows, sizes.batch, sizes.steps),
+                "exact": steps_of(rows, sizes.exact_batch, sizes.exact_steps),
+            },
+        )
+
+
+def make_t5(model: str, folder: Path) -> str:
+    """Write a T5 1.1 of the small size with random weights and the tokenizer of `model`; return its folder's path.
+
+    There is no dropout, so that losses can be compared.
+    """
+    import torch
+    from transformers import T5Config, T5ForConditionalGeneration
+
+    tokenizer = load_tokens(model).tokenizer
+    torch.manual_seed(0)
+    config = T5Config(
+        vocab_size=len(tokenizer),
+        d_model=512,
+        d_kv=64,
+        d_ff=1024,
+        num_layers=8,
+        num_heads=6,
+        feed_forward_proj="gated-gelu",
+        dropout_rate=0.0,
+        decoder_start_token_id=0,
+        pad_token_id=0,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    T5ForConditionalGeneration(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+class Kept:
+    """Measurements, each a process, run once: a file remembers them from one call of the benchmark to the next."""
+
+    def __init__(self, file: Path, *, run: bool = True) -> None:
+        """With `run` false nothing new is measured, and what is not in the file is left out."""
+        self._file, self._run = file, run
+        self._known: dict[str, dict[str, Any]] = {}
+        if file.exists():
+            for line in file.read_text(encoding="utf-8").splitlines():
+                entry = json.loads(line)
+                self._known[entry["key"]] = entry
+
+    def __call__(self, title: str, repeat: int, **spec: Any) -> dict[str, Any] | None:
+        """Return what `_training_sides.py` says of a measurement, with the seconds that its process took."""
+        told = json.dumps({"exact": [], "courses": [], "steps": [], **spec}, default=_plain)
+        # A T5's folder lies elsewhere in each call.
+        named = json.dumps({**json.loads(told), "model": Path(str(spec["model"])).name, "repeat": repeat})
+        key = hashlib.sha256(named.encode()).hexdigest()
+        if key not in self._known and self._run:
+            print(f"{title}, {spec['side']}, repeat {repeat + 1}", file=sys.stderr, flush=True)
+            entry = {"key": key, "title": title, "side": spec["side"], **_measured(told)}
+            with self._file.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps(entry) + "\n")
+            self._known[key] = entry
+        return self._known.get(key)
+
+
+def _plain(row: TokenizedPrompt) -> list[tuple[int, ...]]:
+    return [row.prefix, row.body, row.target]
+
+
+def _measured(spec: str) -> dict[str, Any]:
+    import tempfile
+
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        file.write(spec)
+        file.flush()
+        started, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+        command = [sys.executable, str(Path(__file__).with_name("_training_sides.py")), file.name]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    seconds = time.perf_counter() - started
+    return {**json.loads(done.stdout.splitlines()[-1]), "process wall": seconds, "process busy": used}
+
+
+def base_of(model: str) -> str:
+    """Return the model's name, once it is there: fetching and converting it is no part of a measurement."""
+    model_path(model)
+    return model

@@ -1,0 +1,208 @@
+"""Learning against TRL's SFTTrainer and transformers' Trainer: same rows, batches, order, start and optimiser.
+
+    python benchmarks/training.py [--json] [--only SETTING …] [--categories NAME …] [--peers NAME …] [--batch 8]
+        [--steps 4] [--repeats 2] [--models 20] [--alone 3] [--keep FILE] [--table] [--quick]
+
+Each side is a process of its own, the sides by turns; the first optimiser step of each is its warm-up. Weights and
+computing are in bfloat16 where the processor has it, for all sides alike; Tuition alone keeps fp32 masters. No side has
+dropout, checkpointing of gradients or workers that load data, and peers log and save nothing. Losses are compared in a
+second course in fp32, and the tokens that went in by their hash. `--keep FILE` remembers every process, so that a long
+run can be made in portions; `--table` only prints these. The exit status is 1 where losses or tokens differ.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+from _table import Cell, argument_parser, print_table
+from _training_runs import (
+    CATEGORIES,
+    PEERS,
+    SETTINGS,
+    Kept,
+    Setting,
+    Sizes,
+    base_of,
+    cases,
+    make_t5,
+    others,
+    rows_of,
+    steps_of,
+    tasks,
+)
+from tuition.models.load import resolve_precision
+
+BOUND = 2e-3
+"""Relative difference of a loss between two sides in fp32 that is rounding's, after a few optimiser steps."""
+MANY = "many models"
+_GOALS = {"shared prefix": 2.5, "no shared prefix": 1.0, MANY: 3.0}
+_NAMES = tuple(setting.name for setting in SETTINGS)
+Runs = dict[str, list[dict[str, Any]]]
+
+
+def setting_rows(setting: Setting, given: Any, kept: Kept, model: str, precision: str) -> list[dict[str, Cell]]:
+    """Measure one setting and return its rows of the table, one a side and case."""
+    sizes = Sizes(given.batch, given.steps, 4 if setting.pooled else 2, 3)
+    chosen, _ = tasks(given.categories)
+    sides = ("tuition", *(peer for peer in setting.peers if peer in given.peers))
+    made: list[dict[str, Cell]] = []
+    for name, rows in cases(setting, model, chosen, sizes):
+        title = f"{setting.name}, {name}"
+        spec = {"model": model, "tuner": setting.tuner, "precision": precision, **rows}
+        runs: Runs = {side: [] for side in sides}
+        for repeat in range(given.repeats):
+            for side in sides:
+                found = kept(title, repeat, side=side, **spec)
+                if found is not None:
+                    runs[side].append(found)
+        made += compared(title, {side: found for side, found in runs.items() if found}, given.batch)
+    return made
+
+
+def compared(title: str, runs: Runs, batch: int) -> Iterator[dict[str, Cell]]:
+    """Yield a row a side: its rate with spread, ours against it, and whether it learnt the same from the same."""
+    if "tuition" not in runs:
+        return
+    mine = runs["tuition"]
+    wall, busy = sum(_middles(mine, "wall")), sum(_middles(mine, "busy"))
+    for side, found in runs.items():
+        rates = [batch * len(run["wall"]) / sum(run["wall"]) for run in found]
+        losses = zip(mine[0]["losses"], found[0]["losses"], strict=True)
+        apart = max(abs(a - b) / abs(b) for a, b in losses)
+        steps = _middles(found, "wall")
+        yield {
+            "what": title,
+            "side": side,
+            "samples/s": batch * len(steps) / sum(steps),
+            "min": min(rates),
+            "max": max(rates),
+            "ratio": None if side == "tuition" else sum(steps) / wall,
+            "ratio, CPU": None if side == "tuition" else sum(_middles(found, "busy")) / busy,
+            "peak MB": max(run["peak"] for run in found),
+            "fp32 loss, max rel. diff": None if side == "tuition" else apart,
+            "equal": apart <= BOUND and {run["fed"] for run in found} == {mine[0]["fed"]},
+        }
+
+
+def _middles(runs: Sequence[Mapping[str, Any]], what: str) -> list[float]:
+    """Return the median over processes of each step, since the steps' rows are of unlike lengths."""
+    return [statistics.median(taken) for taken in zip(*(run[what] for run in runs), strict=True)]
+
+
+def many_rows(given: Any, kept: Kept, model: str, precision: str) -> list[dict[str, Cell]]:
+    """Measure many single-task models by one warm process, and some of them by processes of their own."""
+    setting = SETTINGS[0]
+    courses = []
+    for task in others(given.models):
+        rows = rows_of(model, task, setting, 16)
+        courses.append(steps_of(rows, 8, given.course))
+    spec = {"model": model, "tuner": "lora", "precision": precision}
+    title = f"{len(courses)} models"
+    warm = kept(title, 0, side="tuition", courses=courses, **spec)
+    if warm is None:
+        return []
+    made: list[dict[str, Cell]] = [_process(title, "tuition, one process", [warm], 1.0, warm, fed=True)]
+    for side in ("tuition", *(peer for peer in setting.peers if peer in given.peers)):
+        # Evenly over the tasks, which are in order of length.
+        places = [round((at + 0.5) * len(courses) / given.alone - 0.5) for at in range(given.alone)]
+        tried = [(at, kept(f"model {at}", 0, side=side, courses=[courses[at]], **spec)) for at in places]
+        found = [(at, run) for at, run in tried if run is not None]
+        if found:
+            same = all(run["fed"] == [warm["fed"][at]] for at, run in found)
+            runs = [run for _, run in found]
+            made.append(_process(title, f"{side}, a process each", runs, len(courses) / len(runs), warm, fed=same))
+    return made
+
+
+def _process(
+    title: str, side: str, runs: Sequence[Mapping[str, Any]], times: float, warm: Mapping[str, Any], *, fed: bool
+) -> dict[str, Cell]:
+    wall, busy = (times * sum(run[f"process {kind}"] for run in runs) for kind in ("wall", "busy"))
+    first = runs == [warm]
+    return {
+        "what": title,
+        "side": side,
+        "seconds": wall,
+        "CPU s": busy,
+        "ratio": None if first else wall / warm["process wall"],
+        "ratio, CPU": None if first else busy / warm["process busy"],
+        "peak MB": max(run["peak"] for run in runs),
+        "equal": fed,
+    }
+
+
+def summary(table: Sequence[Mapping[str, Cell]]) -> dict[str, Cell]:
+    """Return the geometric means of the ratios against the faster peer of each case, by what the goals tell apart."""
+    facts: dict[str, Cell] = {}
+    kinds = {setting.name: "shared prefix" if setting.shared else "no shared prefix" for setting in SETTINGS}
+    for kind, goal in _GOALS.items():
+        for column in ("ratio", "ratio, CPU"):
+            best: dict[str, float] = {}
+            for row in table:
+                what, ratio = str(row["what"]), row.get(column)
+                if kinds.get(what.partition(",")[0], MANY) == kind and isinstance(ratio, float):
+                    best[what] = min(best.get(what, ratio), ratio)
+            if best:
+                mean = statistics.geometric_mean(best.values())
+                facts[f"{kind}: {column} to the faster peer, geometric mean of {len(best)} (goal {goal})"] = mean
+    return facts
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
+    made = argument_parser(str(__doc__).splitlines()[0])
+    made.add_argument("--model", default="smollm2-135m")
+    made.add_argument("--only", nargs="+", default=[*_NAMES, MANY], choices=[*_NAMES, MANY], metavar="SETTING")
+    made.add_argument("--categories", nargs="+", default=[], metavar="NAME", help=f"of {', '.join(CATEGORIES)}")
+    made.add_argument("--peers", nargs="+", default=list(PEERS), choices=PEERS, metavar="NAME")
+    made.add_argument("--batch", type=int, default=8)
+    made.add_argument("--steps", type=int, default=4, help="optimiser steps a process, the first of them a warm-up")
+    made.add_argument("--repeats", type=int, default=2, help="processes a side, in turn")
+    made.add_argument("--models", type=int, default=20, help="single-task models that one process makes")
+    made.add_argument("--course", type=int, default=8, help="optimiser steps of each of these")
+    made.add_argument("--alone", type=int, default=3, help="how many of them are made in processes of their own")
+    made.add_argument("--keep", type=Path, help="remember what was measured in this file, and do not measure it again")
+    made.add_argument("--table", action="store_true", help="measure nothing; print what is remembered")
+    made.add_argument("--quick", action="store_true", help="2 categories, 2 rows, 2 steps, 1 repeat, 2 models")
+    return made
+
+
+def main() -> int:
+    """Measure, print, and return the exit status: 1 where losses or tokens differ."""
+    given = parser().parse_args()
+    if given.quick:
+        given.batch, given.steps, given.repeats, given.models, given.alone, given.course = 2, 2, 1, 2, 1, 1
+        given.categories = given.categories or list(CATEGORIES)[:2]
+    model, precision = base_of(given.model), resolve_precision("auto")
+    table: list[dict[str, Cell]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        kept = Kept(given.keep or Path(folder) / "runs.jsonl", run=not given.table)
+        for setting in (setting for setting in SETTINGS if setting.name in given.only):
+            name = make_t5(model, Path(folder) / "t5-small-random") if setting.encoder_decoder else model
+            table += setting_rows(setting, given, kept, name, precision)
+        if MANY in given.only:
+            table += many_rows(given, kept, model, precision)
+    facts: dict[str, Cell] = {
+        **summary(table),
+        "batch": given.batch,
+        "steps counted a side and case": f"{given.steps - 1} in each of at most {given.repeats} processes",
+        "precision": precision,
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "not set"),
+        "rows from": tasks(given.categories)[1],
+        "model": given.model,
+    }
+    print_table("Learning", table, facts, as_json=given.json)
+    return 0 if table and all(row["equal"] for row in table) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -71,9 +71,10 @@ def test_options_beyond_ascii_are_weighed_by_asking_for_the_prompt_alone(server:
     assert len(server.seen) == 3
 
 
-def test_a_server_that_tells_nothing_is_told_so_after_one_request_of_each_kind(server: Server) -> None:
-    server.control(offers="")
-    with pytest.raises(RemoteError, match="neither by echo with logprobs nor by prompt_logprobs; generate") as caught:
+@pytest.mark.parametrize("refused", ["", "status:422"])
+def test_a_server_that_tells_nothing_is_told_so_after_one_request_of_each_kind(server: Server, refused: str) -> None:
+    server.control(offers="", script=["", refused])
+    with pytest.raises(RemoteError, match=r"neither by echo with logprobs \(.+\) nor by prompt_logprobs") as caught:
         rank_remotely(server.endpoint(kind="completions"), rows(20))
     assert not caught.value.hopeless
     assert len(server.seen) == 2

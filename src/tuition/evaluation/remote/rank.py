@@ -30,7 +30,6 @@ from tuition.evaluation.remote.first_token import (
     refuse_shared_beginnings,
 )
 from tuition.evaluation.remote.questions import Question, questions_for
-from tuition.evaluation.remote.shapes import NotOfferedError
 from tuition.prompts.fill import fill
 from tuition.prompts.types import Prompt
 
@@ -178,23 +177,23 @@ def _offered(endpoint: Endpoint, rows: Sequence[RankQuestion], asked: Callable[.
     Raises:
         RemoteError: it tells them in none.
     """
-    last: RemoteError | None = None
+    reasons: list[str] = []
     for method, (fields, read) in _ECHOES.items():
         try:
             asked(_echo_questions(endpoint, rows[:1], fields)[:1], read)
         except RemoteError as error:
-            if not isinstance(error.__cause__, NotOfferedError):
+            if error.hopeless:
                 raise
-            last = error
+            reasons.append(str(error.__cause__ or error))  # it does not offer that, or refuses what it does not know
         else:
             return method
-    reason = "neither by echo with logprobs nor by prompt_logprobs; generate answers instead, or rank in a chat"
     raise RemoteError(
-        f"{endpoint.url}, {endpoint.model}: the server does not tell a prompt's own log-probabilities, {reason}",
+        f"{endpoint.url}, {endpoint.model}: the server does not tell a prompt's own log-probabilities, neither by echo "
+        f"with logprobs ({reasons[0]}) nor by prompt_logprobs ({reasons[1]}); generate answers, or rank in a chat",
         0,
-        last.wanted if last else 0,
+        len(rows),
         hopeless=False,
-    ) from last
+    )
 
 
 class _Weigher:

@@ -163,7 +163,7 @@ def test_a_model_is_asked_for_by_what_it_is(
         (("--setting", "many"), "single-task, multi-task"),
         (("--setting", "cross-task"), "needs --split"),
         (("--tuner", "lorra"), "did you mean 'lora'"),
-        (("--recipe", "t-few"), "tunes by ia3, and --tuner says lora"),
+        (("--recipe", "t-few", "--tuner", "lora"), "tunes by ia3, and --tuner says lora"),
         (("-e", "definitoin"), "did you mean 'definition'"),
         (("--labels", "4,x"), "give counts divided by commas"),
         (("--model", "./nowhere"), "no such folder"),

@@ -139,12 +139,13 @@ def test_run_prints_a_table_and_leaves_scores_and_a_page(
     assert "[6/6]" in done.stderr
     rows = list(csv.DictReader((tmp_path / "runs" / "tiny" / "scores.csv").open(newline="")))
     assert list(rows[0]) == ["task", "arm", "labels", "seed", "metric", "value", "low", "high", "n"]
-    assert len(rows) == 8
+    # Two arms at two budgets: ROUGE-L and exact match, and accuracy, since colours are a closed set of answers.
+    assert [row["metric"] for row in rows] == ["rouge_l", "exact_match", "accuracy"] * 4
     page = (tmp_path / "runs" / "tiny" / "report.html").read_text(encoding="utf-8")
     assert "task001_colours" in page
     again = tuition("run", study, "--json", cwd=tmp_path)
     told = json.loads(again.stdout)
-    assert len(told["scores"]) == 8
+    assert len(told["scores"]) == 12
     assert "6 of 6 steps were finished before" in again.stderr
 
 

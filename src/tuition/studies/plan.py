@@ -14,7 +14,8 @@ from tuition.prompts.types import Encoding, Prompt, Shown
 from tuition.studies.judged import Judged
 from tuition.studies.results import probe_arm
 from tuition.studies.rows import StudyRows, TaskRows, read_rows
-from tuition.studies.spec import Stage, StudySpec
+from tuition.studies.spec import StudySpec
+from tuition.studies.stages import Stage
 from tuition.studies.steps import Earlier, EvaluateStep, Lesson, Step, TrainStep
 from tuition.tasks import Instance, Task
 

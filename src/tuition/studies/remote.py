@@ -22,7 +22,8 @@ from tuition.evaluation.remote import (
 )
 
 if TYPE_CHECKING:
-    from tuition.studies.spec import Stage, StudySpec
+    from tuition.studies.spec import StudySpec
+    from tuition.studies.stages import Stage
     from tuition.studies.steps import EvaluateStep
     from tuition.studies.store import Finished
 

@@ -18,7 +18,8 @@ from tuition.studies.judging_notes import judging_facts, judging_notices
 from tuition.studies.plan import Plan, make_plan
 from tuition.studies.remote import PRECISION, remote_facts, remote_notices
 from tuition.studies.results import PredictionRow, ScoreRow, StudyResults
-from tuition.studies.spec import Stage, StudySpec
+from tuition.studies.spec import StudySpec
+from tuition.studies.stages import Stage
 from tuition.studies.steps import EvaluateStep
 from tuition.studies.store import Finished, Store
 

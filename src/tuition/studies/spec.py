@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,38 +9,28 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
-    ValidationInfo,
     WrapValidator,
     field_validator,
     model_validator,
 )
 
 from tuition.base.errors import Problem, ProblemsError, UserError, clip
-from tuition.evaluation.heuristics import HEURISTICS
 from tuition.evaluation.metrics import METRICS
 from tuition.models.decoding import GREEDY, Decoding
 from tuition.models.load import FOUR_BIT
-from tuition.models.recipes import RECIPES, Recipe
-from tuition.models.tuners import make_tuner
-from tuition.prompts.encodings import find_encoding, is_file_name
+from tuition.prompts.encodings import find_encoding
 from tuition.prompts.types import Encoding
 from tuition.splits.amounts import parse_amount
-from tuition.splits.mixtures import MIXTURES, Mixture
 from tuition.studies.judge_values import read_decoding, read_probes, read_ways
 from tuition.studies.remote import Remote, check_remote
+from tuition.studies.stages import Stage, Strict, check_encoding
 from tuition.studies.yaml12 import load_yaml
 
 STARTER = "starter"
 """The name that stands for the collection inside the package, where a path could stand."""
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
 
 
 def _known(registry: Any) -> BeforeValidator:
@@ -54,43 +43,6 @@ def _known(registry: Any) -> BeforeValidator:
         return name
 
     return BeforeValidator(check)
-
-
-def _recipe(value: object) -> object:
-    """Read a recipe's name, or a mapping of its name and the settings that differ from it."""
-    if isinstance(value, str):
-        value = {"name": value}
-    if not isinstance(value, dict):
-        return value
-    settings = dict(value)
-    known = {field.name for field in dataclasses.fields(Recipe)}
-    if unknown := sorted(set(settings) - known):
-        raise ValueError(f"unknown settings {', '.join(map(str, unknown))}; a recipe has {', '.join(sorted(known))}")
-    try:
-        return dataclasses.replace(RECIPES[str(settings.pop("name", "small-data"))], **settings)
-    except UserError as error:
-        raise ValueError(str(error)) from error
-
-
-def _encoding(name: str, info: ValidationInfo) -> str:
-    """Return the name of an encoding that exists; a file's path as seen from the study's own folder."""
-    folder = (info.context or {}).get("folder")
-    if folder is not None and is_file_name(name):
-        name = str(Path(folder, Path(name).expanduser()))
-    try:
-        find_encoding(name)
-    except UserError as error:
-        raise ValueError(str(error)) from error
-    return name
-
-
-def _heuristic(name: str) -> str:
-    try:
-        if name:
-            HEURISTICS[name]
-    except UserError as error:
-        raise ValueError(str(error)) from error
-    return name
 
 
 def _budget(value: object) -> object:
@@ -107,7 +59,7 @@ def _refuse_repeats(values: Sequence[object]) -> None:
         raise ValueError(f"{', '.join(map(str, values))}: a number stands twice; each may stand once")
 
 
-class TaskChoice(_Strict):
+class TaskChoice(Strict):
     """Which tasks: a collection's path (or `starter`), and names in it; all of its tasks where none is named.
 
     `names` are judged; `seen` are learnt by stages on seen tasks. `split` divides the collection's tasks into both, as
@@ -127,91 +79,7 @@ class TaskChoice(_Strict):
     over: Literal["strict", "capped"] = "strict"
 
 
-def _mixture(value: object) -> object:
-    """Read a mixture's name, or a mapping of its name and the settings that differ from it."""
-    if value is None or isinstance(value, Mixture):
-        return value
-    settings = {"name": value} if isinstance(value, str) else dict(value) if isinstance(value, dict) else None
-    if settings is None or not isinstance(settings.setdefault("name", "proportional"), str):
-        raise ValueError(f"name one of {', '.join(MIXTURES)}, alone or with settings that differ: {{name: …, cap: …}}")
-    known = {field.name for field in dataclasses.fields(Mixture)}
-    try:
-        chosen = MIXTURES[settings.pop("name")]
-        if unknown := sorted(set(settings) - known):
-            raise ValueError(f"unknown settings {', '.join(unknown)}; a mixture has {', '.join(sorted(known))}")
-        changes: dict[str, Any] = settings
-        if isinstance(changes.get("temperature"), str):  # how JSON holds the infinity that `uniform` is
-            changes["temperature"] = float(changes["temperature"])
-        return dataclasses.replace(chosen, **changes)
-    except UserError as error:
-        raise ValueError(str(error)) from error
-
-
-class Stage(_Strict):
-    """One round of learning: on which tasks, how they are told, and how weights are tuned.
-
-    `setting` is `single-task` (a model for each task), `multi-task` (one model for all, their budgets pooled),
-    `in-context` (no weight is tuned: labels are shown in the prompt, as many as the encoding tells) or `heuristic` (no
-    model answers: `copy-input`, `copy-example`, `majority-label`, named by `heuristic`). A stage on `seen` tasks is
-    multi-task and takes `labels` of each; a last stage on unseen tasks takes the study's budgets. `start` says how it
-    stands on the stage before; `mixture` how often each of several tasks is drawn, by default every row alike.
-
-    `encoding` is a name or the path of a user's own file; `chat` puts prompts into the model's chat template, and
-    `template` says which of a task's templates is told, for an encoding that tells them.
-    """
-
-    encoding: Annotated[str, AfterValidator(_encoding)] = "input-only"
-    chat: bool = False
-    template: str = ""
-    on: Literal["seen", "unseen"] = "unseen"
-    setting: Literal["single-task", "multi-task", "in-context", "heuristic"] = "single-task"
-    heuristic: Annotated[str, AfterValidator(_heuristic)] = ""
-    labels: Annotated[int, Field(ge=1)] | None = None
-    start: Literal["auto", "stack", "merge", "continue"] = "auto"
-    mixture: Annotated[Mixture | None, BeforeValidator(_mixture)] = None
-    recipe: Annotated[Recipe, BeforeValidator(_recipe)] = RECIPES["small-data"]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _pooled(cls, data: Any) -> Any:
-        if isinstance(data, dict) and data.get("on") == "seen":
-            return {"setting": "multi-task", **data}
-        return data
-
-    @model_validator(mode="after")
-    def _usable(self) -> Stage:
-        if (self.setting == "heuristic") is not bool(self.heuristic):
-            raise ValueError("`setting: heuristic` and `heuristic: NAME` belong together")
-        if self.on == "seen" and self.setting != "multi-task":
-            raise ValueError(f"a stage on seen tasks is multi-task, and this one is {self.setting}")
-        if self.on == "seen" and self.labels is None:
-            raise ValueError("a stage on seen tasks needs `labels`: how many of each task it learns")
-        if self.setting != "multi-task" and self.mixture is not None:
-            raise ValueError(f"a {self.setting} stage learns one task at a time, so a mixture decides nothing")
-        try:
-            self.told()
-            make_tuner(self.recipe.tuner, self.recipe.tuner_options)
-        except UserError as error:
-            raise ValueError(str(error)) from error
-        return self
-
-    def told(self) -> Encoding:
-        """Return the encoding that prompts of this stage are told in.
-
-        Raises:
-            UserError: it is not known, its file cannot be used, or it tells no templates and one is named.
-        """
-        encoding = find_encoding(self.encoding)
-        if self.template:
-            if not encoding.template:
-                raise UserError(
-                    f"the encoding {encoding.name!r} tells no templates, so `template` has nothing to choose"
-                )
-            encoding = dataclasses.replace(encoding, name=f"{encoding.name}: {self.template}", template=self.template)
-        return encoding.in_chat() if self.chat else encoding
-
-
-class Judge(_Strict):
+class Judge(Strict):
     """How models are judged: rows set aside, metrics, and how answers are chosen.
 
     Without `metrics` each task is judged by ROUGE-L and exact match, by those that it names itself, and by accuracy if
@@ -231,7 +99,7 @@ class Judge(_Strict):
     rank: Annotated[tuple[str, ...], BeforeValidator(read_ways)] = ()
     decoding: Annotated[Decoding, WrapValidator(read_decoding)] = GREEDY
     new_tokens: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
-    encoding: Annotated[str, AfterValidator(_encoding)] | None = None
+    encoding: Annotated[str, AfterValidator(check_encoding)] | None = None
     probes: Annotated[tuple[str, ...], BeforeValidator(read_probes)] = ()
 
     @model_validator(mode="after")
@@ -247,7 +115,7 @@ class Judge(_Strict):
         return None if self.encoding is None else find_encoding(self.encoding)
 
 
-class StudySpec(_Strict):
+class StudySpec(Strict):
     """One experiment: tasks, model, arms, label budgets, seeds and judging.
 
     An arm is a chain of stages, such as pre-finetuning on seen tasks and then fine-tuning on unseen ones. A chain that

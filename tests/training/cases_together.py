@@ -195,6 +195,8 @@ def main(folder: Path) -> None:
                 save_file(
                     {key: value.contiguous() for key, value in made.items()}, folder / f"{way} {name}.safetensors"
                 )
+    impossible = [[0, float("-inf"), 0.1]]
+    assert group.gather(impossible) == [impossible] * group.size
     told = group.gather(refusals(group, folder))
     if group.first:
         (folder / "refusals.json").write_text(json.dumps(told))

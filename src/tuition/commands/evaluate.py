@@ -12,18 +12,13 @@ from rich.markup import escape
 from tuition.base.errors import UserError, clip
 from tuition.commands.category_tables import category_figures, category_tables
 from tuition.commands.console import console, notes, print_json
-from tuition.commands.progress import RunProgress
+from tuition.commands.study import finish_study, write_results
 from tuition.evaluation.heuristics import HEURISTICS
-from tuition.reports.page import write_report
 from tuition.reports.probe_tables import probe_tables
-from tuition.reports.probes import probe_spreads, write_probes_csv
-from tuition.reports.scores_csv import write_scores_csv
 from tuition.studies.overrides import set_value
 from tuition.studies.plan import Plan
 from tuition.studies.results import StudyResults
-from tuition.studies.run import gather, measure, plan_study, run_plan
 from tuition.studies.spec import STARTER, StudySpec, parse_study
-from tuition.studies.store import open_store
 
 _SETTINGS = ("zero-shot", "few-shot")
 
@@ -103,19 +98,9 @@ def evaluate_and_print(choice: EvaluateChoice, out: Path, *, as_json: bool) -> i
     Raises:
         UserError: the model or a task cannot be had.
     """
-    spec = choice.study()
-    with open_store(out) as store:
-        with RunProgress(notes()) as progress:
-            plan = plan_study(spec, progress)
-            store.write_study(spec.model_dump_json(indent=2))
-            progress.expect(measure(plan, store))
-            failures = run_plan(plan, store, progress)
-        results = gather(plan, store)
+    plan, results, failures = finish_study(choice.study(), out)
     if results.scores:
-        write_scores_csv(out / "scores.csv", results.scores)
-        write_report(results, out / "report.html")
-        if spreads := probe_spreads(results.predictions):
-            write_probes_csv(out / "probes.csv", spreads)
+        write_results(results, out)
         _show(results, plan, out, as_json=as_json)
     for failure in failures:
         notes().print(escape(f"not judged: {failure.step.title}: {failure.reason}"), style="red")

@@ -14,11 +14,12 @@ from tuition.commands.numbers import budgets
 from tuition.commands.progress import RunProgress
 from tuition.reports.page import write_report
 from tuition.reports.probe_tables import probe_tables
-from tuition.reports.probes import probe_spreads, write_probes_csv
+from tuition.reports.probes import ProbeSpread, probe_spreads, write_probes_csv
 from tuition.reports.scores_csv import write_scores_csv
 from tuition.reports.tables import results_table
 from tuition.studies.engines import Failure
 from tuition.studies.engines.together import run_together
+from tuition.studies.plan import Plan
 from tuition.studies.presets import DEMO
 from tuition.studies.results import StudyResults
 from tuition.studies.run import gather, measure, plan_study, run_plan
@@ -77,27 +78,40 @@ def run_and_report(spec: StudySpec, out: Path, *, as_json: bool = False) -> int:
 
 
 def _run_and_report(spec: StudySpec, out: Path, *, as_json: bool) -> int:
-    failures: list[Failure] = []
+    _, results, failures = finish_study(spec, out)
+    if results.scores:
+        _show(results, out, write_results(results, out), as_json=as_json)
+    for failure in failures:
+        notes().print(escape(f"not finished: {failure.step.title}, {failure.step.arm}: {failure.reason}"), style="red")
+    return 1 if failures else 0
+
+
+def finish_study(spec: StudySpec, out: Path) -> tuple[Plan, StudyResults, list[Failure]]:
+    """Run what a study still lacks, with progress; return its plan, all its results and the steps that failed.
+
+    Raises:
+        UserError: the study cannot be planned, or `out` cannot be used.
+    """
     with open_store(out) as store:
         with RunProgress(notes()) as progress:
             plan = plan_study(spec, progress)
             store.write_study(spec.model_dump_json(indent=2))
             progress.expect(measure(plan, store))
             failures = run_plan(plan, store, progress)
-        results = gather(plan, store)
-    if results.scores:
-        _show(results, out, as_json=as_json)
-    for failure in failures:
-        notes().print(escape(f"not finished: {failure.step.title}, {failure.step.arm}: {failure.reason}"), style="red")
-    return 1 if failures else 0
+        return plan, gather(plan, store), failures
 
 
-def _show(results: StudyResults, out: Path, *, as_json: bool) -> None:
+def write_results(results: StudyResults, out: Path) -> tuple[ProbeSpread, ...]:
+    """Write `scores.csv`, `report.html` and, where tasks were probed, `probes.csv`; return the latter's rows."""
     write_scores_csv(out / "scores.csv", results.scores)
     write_report(results, out / "report.html")
     spreads = probe_spreads(results.predictions)
     if spreads:
         write_probes_csv(out / "probes.csv", spreads)
+    return spreads
+
+
+def _show(results: StudyResults, out: Path, spreads: Sequence[ProbeSpread], *, as_json: bool) -> None:
     if as_json:
         print_json(
             {

@@ -7,6 +7,7 @@ them hold the same weights and draw the same batches; what one cannot go on with
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,7 +16,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import orjson
 import torch
 import torch.distributed as dist
 
@@ -153,7 +153,8 @@ class Group:
 
     def _gathered(self, place: str, value: Any) -> list[Any]:
         self.meet(place)
-        return [orjson.loads(data) for data in self._payloads(orjson.dumps(value))]
+        # json, not orjson, which makes null of an infinity: the log-probability of an option that cannot be.
+        return [json.loads(data) for data in self._payloads(json.dumps(value).encode())]
 
     def _payloads(self, data: bytes) -> list[bytes]:
         """Return each process's bytes."""

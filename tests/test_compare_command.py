@@ -92,6 +92,15 @@ def test_a_run_that_was_stopped_is_compared_on_what_both_arms_have(tmp_path) -> 
     assert "Not judged yet: 9 points of “told”" in call(stopped)
 
 
+def test_the_most_labels_of_each_task_are_compared_where_these_differ_but_not_because_a_run_stopped_early(
+    tmp_path,
+) -> None:
+    rows = [row for row in lines() if not row.startswith("t0") or ",0," in row]
+    assert [one["labels"] for one in told(table(tmp_path / "half.csv", rows))["comparisons"]] == [0, 16]
+    own = [row.replace(",16,", ",12,") if row.startswith("t0") else row for row in lines()]
+    assert [one["labels"] for one in told(table(tmp_path / "small.csv", own))["comparisons"]] == [0, 16, "most"]
+
+
 def test_an_arm_that_is_not_judged_at_all_takes_no_other_down(tmp_path) -> None:
     arms = {**TWO, "late": [stage(TOLD, "multi-task")]}
     found = told(make_study(tmp_path / "s", arms, rising, whole=False, skip=lambda _, arm, labels, __: arm == "late"))

@@ -141,7 +141,8 @@ def _against(source: InstanceSource, arm: str, other: str, labels: int | None, o
 def _sizes(both: set[tuple[str, int]]) -> list[int | None]:
     """Return the numbers of labels that half of the tasks or more have, and None for the most labels of each task.
 
-    None stands there where it says more: where some task has its most labels at another number.
+    None stands there where it says more: where some task has its most labels at a number that few have. Tasks that
+    end at unlike ones of the common numbers are those of a run half-way.
     """
     if not both:
         return []
@@ -149,7 +150,7 @@ def _sizes(both: set[tuple[str, int]]) -> list[int | None]:
     counts = Counter(size for _, size in both)
     sizes: list[int | None] = [*sorted(size for size, number in counts.items() if 2 * number >= len(tasks))]
     most = {max(size for of, size in both if of == task) for task in tasks}
-    return [*sizes, None] if len(most) > 1 or not most <= set(sizes) else sizes
+    return sizes if most <= set(sizes) else [*sizes, None]
 
 
 def _usual_sizes(scores: Sequence[InstanceScores]) -> list[int]:

@@ -145,15 +145,17 @@ def summary(table: Sequence[Mapping[str, Cell]]) -> dict[str, Cell]:
     facts: dict[str, Cell] = {}
     kinds = {setting.name: "shared prefix" if setting.shared else "no shared prefix" for setting in SETTINGS}
     for kind, goal in _GOALS.items():
-        for column in ("ratio", "ratio, CPU"):
-            best: dict[str, float] = {}
-            for row in table:
-                what, ratio = str(row["what"]), row.get(column)
-                if kinds.get(what.partition(",")[0], MANY) == kind and isinstance(ratio, float):
-                    best[what] = min(best.get(what, ratio), ratio)
-            if best:
-                mean = statistics.geometric_mean(best.values())
-                facts[f"{kind}: {column} to the faster peer, geometric mean of {len(best)} (goal {goal})"] = mean
+        rows = [row for row in table if kinds.get(str(row["what"]).partition(",")[0], MANY) == kind]
+        for whom, own in (("the faster peer", False), ("our own processes", True)):
+            for column in ("ratio", "ratio, CPU"):
+                best: dict[str, float] = {}
+                for row in rows:
+                    what, ratio = str(row["what"]), row.get(column)
+                    if isinstance(ratio, float) and str(row["side"]).startswith("tuition") is own:
+                        best[what] = min(best.get(what, ratio), ratio)
+                if best:
+                    mean = statistics.geometric_mean(best.values())
+                    facts[f"{kind}: {column} to {whom}, geometric mean of {len(best)} (goal {goal})"] = mean
     return facts
 
 

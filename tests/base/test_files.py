@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,3 +56,23 @@ def test_a_folder_that_cannot_be_made_is_a_user_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot write here"):
         write_atomically(tmp_path / "file" / "f", "x")
+
+
+def test_what_a_killed_process_left_of_a_path_goes_when_it_is_written_again_and_no_other(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys; from pathlib import Path; from tuition.base.files import atomic_path\n"
+        "with atomic_path(Path(sys.argv[1])) as made:\n"
+        "    made.write_text('half'); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    for name in ("f[1].txt", "f1.txt"):
+        subprocess.run([sys.executable, "-c", code, str(tmp_path / name)], check=False)
+    assert len(list(tmp_path.glob(".partial-*"))) == 2
+    for holder in tmp_path.glob(".partial-*"):
+        os.utime(holder, (0, 0))
+    with atomic_path(tmp_path / "f[1].txt") as made:
+        made.write_text("whole")
+        os.utime(made.parent, (0, 0))
+        write_atomically(tmp_path / "f[1].txt", "by another, while the first is at work")
+        assert made.read_text() == "whole"
+    assert (tmp_path / "f[1].txt").read_text() == "whole"
+    assert [holder.name.startswith(".partial-f1.txt-") for holder in tmp_path.glob(".partial-*")] == [True]

@@ -109,6 +109,32 @@ def test_fp32_masters_keep_steps_that_bfloat16_would_lose() -> None:
     assert float(parameter[0]) == pytest.approx(0.99, abs=2**-8)
 
 
+@pytest.mark.parametrize("name", ["adamw", "adafactor"])
+def test_steps_taken_few_parameters_at_a_time_are_those_of_torch_taken_at_once(monkeypatch, name) -> None:
+    monkeypatch.setattr("tuition.training.optimiser._AT_ONCE", 10)
+    torch.manual_seed(1)
+    ours = [torch.nn.Parameter(torch.randn(shape)) for shape in ((3,), (4, 5), (2, 3), (1,), (7,))]
+    theirs = [torch.nn.Parameter(parameter.detach().clone()) for parameter in ours]
+    recipe = dataclasses.replace(RECIPE, optimiser=name, weight_decay=0.1)
+    optimiser = MasterOptimiser(ours, recipe)
+    kinds = {"adamw": torch.optim.AdamW, "adafactor": torch.optim.Adafactor}
+    peer = kinds[name](theirs, lr=0.01, weight_decay=0.1)
+    for step in range(4):
+        for mine, other in zip(ours, theirs, strict=True):
+            idle = mine.numel() == 7 and step < 2  # a parameter that the first batches do not reach
+            mine.grad = None if idle else torch.randn_like(mine) * 3
+            other.grad = None if idle else mine.grad.clone()
+        norm = optimiser.step(0.01, 0.5 if step else 100.0)
+        assert norm == pytest.approx(float(torch.nn.utils.clip_grad_norm_(theirs, 0.5 if step else 100.0)), rel=1e-6)
+        peer.step()
+        torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-7)
+    parameter = ours[0]
+    parameter.grad = torch.full_like(parameter, float("inf"))
+    before = parameter.detach().clone()
+    assert optimiser.step(0.01, 1.0) == float("inf")
+    assert torch.equal(parameter, before)
+
+
 def test_the_rate_rises_then_falls_and_never_reaches_zero() -> None:
     rates = [rate_factor(RECIPE, step, 20) for step in range(20)]
     assert max(rates) == 1.0

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeAlias
 
 import torch
 
 from tuition.models.recipes import Recipe
 from tuition.training.sharding import like, whole
+
+_Pair: TypeAlias = tuple[torch.nn.Parameter, torch.Tensor]
+"""A parameter and its master."""
+_AT_ONCE = 1 << 24
+"""Elements whose gradients are copied to fp32 at once."""
 
 
 class MasterOptimiser:
@@ -29,20 +34,29 @@ class MasterOptimiser:
 
         Where the norm is no number, no step is taken and the weights stay as they are.
         """
-        for parameter, master in zip(self.parameters, self._masters, strict=True):
-            if master is not parameter and parameter.grad is not None:
-                master.grad = parameter.grad.float()
-        norm = float(whole(torch.nn.utils.clip_grad_norm_(self._masters, max_gradient_norm)))
+        learning = [pair for pair in zip(self.parameters, self._masters, strict=True) if pair[0].grad is not None]
+        # Held here alone: a parameter that is its own master would be stepped with another's, and unclipped.
+        gradients = {id(pair[0]): pair[0].grad for pair in learning if pair[0].grad is not None}
+        self.clear()
+        norm = _norm(gradients.values())
         if math.isfinite(norm):
             for group in self._optimiser.param_groups:
                 group["lr"] = learning_rate
-            self._optimiser.step()
-        self.clear()
-        with torch.no_grad():
-            for parameter, master in zip(self.parameters, self._masters, strict=True):
-                if master is not parameter:
-                    parameter.copy_(master)
+            shrunk = min(1.0, max_gradient_norm / (norm + 1e-6))
+            for few in _batched(learning):
+                self._step(few, gradients, shrunk)
         return norm
+
+    @torch.no_grad()
+    def _step(self, few: Sequence[_Pair], gradients: dict[int, torch.Tensor], shrunk: float) -> None:
+        """Take the step of a few parameters; the optimiser passes by those that have no gradient."""
+        for parameter, master in few:
+            master.grad = gradients.pop(id(parameter)).float().mul_(shrunk)
+        self._optimiser.step()
+        for parameter, master in few:
+            master.grad = None
+            if master is not parameter:
+                parameter.copy_(master)
 
     def clear(self) -> None:
         """Forget all gradients."""
@@ -81,6 +95,26 @@ class MasterOptimiser:
                 moments.setdefault(int(at), {})[key] = like(value, self._masters[int(at)])
         fresh = self._optimiser.state_dict()
         self._optimiser.load_state_dict({**fresh, "state": moments})
+
+
+def _norm(gradients: Iterable[torch.Tensor]) -> float:
+    """Return the norm of all gradients together, each computed in fp32; 0 of none."""
+    norms = [torch.linalg.vector_norm(gradient.float()) for gradient in gradients]
+    return float(whole(torch.linalg.vector_norm(torch.stack(norms)))) if norms else 0.0
+
+
+def _batched(learning: Sequence[_Pair]) -> Iterator[list[_Pair]]:
+    """Yield parameters in runs of at most so many elements, so that few gradients are in fp32 at once."""
+    run: list[_Pair] = []
+    elements = 0
+    for pair in learning:
+        if run and elements + pair[0].numel() > _AT_ONCE:
+            yield run
+            run, elements = [], 0
+        run.append(pair)
+        elements += pair[0].numel()
+    if run:
+        yield run
 
 
 def _make(masters: list[torch.nn.Parameter] | list[torch.Tensor], recipe: Recipe) -> torch.optim.Optimizer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 
 from tuition.base.errors import UserError
 from tuition.commands.evaluate import EvaluateChoice, evaluate_and_print
+from tuition.commands.score import ScoreChoice, score_predictions
+from tuition.tasks.readers import open_collection
 
 
 def choice(tasks: Path, model: Path, **changes: object) -> EvaluateChoice:
@@ -131,3 +134,23 @@ def test_ranking_alone_and_probes_as_a_user_types_them(open_and_closed: Path, ti
     assert study["judge"]["decoding"] | {"seed": 0} == {
         "beams": 1, "temperature": 0.8, "top_p": 0.9, "length_penalty": 1.0, "seed": 0, "stop": ["\n"],
     }  # fmt: skip
+
+
+def test_what_was_evaluated_is_scored_anew_by_the_categories_of_its_own_collection(
+    write_task: Callable[..., Path], tiny_model: Path, tmp_path: Path
+) -> None:
+    for number in (1, 2):
+        folder = write_task(number)
+    out = tmp_path / "out"
+    assert evaluate_and_print(choice(folder, tiny_model), out, as_json=True) == 0
+
+    def categories() -> set[str]:
+        scored = score_predictions(ScoreChoice(out, profiles=("rouge_l",), by="category"))
+        return {one.group for system in scored.systems for one in system.figures if one.level == "category"}
+
+    tasks = open_collection(folder)
+    told = {tasks[name].categories[0] for name in tasks.names}
+    assert told
+    assert categories() == told
+    shutil.rmtree(folder)  # what was answered is still there, and is still scored
+    assert categories() <= {""}

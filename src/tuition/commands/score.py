@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from tuition.evaluation.metrics import EMBEDDER_METRICS, METRICS, Metric
 from tuition.evaluation.options import closed_options
 from tuition.evaluation.predictions import find_prediction_reader, read_predictions
 from tuition.evaluation.predictions.references import Answer, Coverage, found_references, own_references
+from tuition.evaluation.predictions.study import study_places
 from tuition.evaluation.rankings import RANK_METRICS, way_of
 from tuition.evaluation.score import score_instances
 
@@ -115,6 +116,8 @@ def score_predictions(choice: ScoreChoice, *, levels: Sequence[Level] | None = N
     coverage: list[Coverage] = []
     if choice.references is None:
         answers = own_references(rows, choice.predictions)
+        if {"category", "dataset", "language"} & set(wanted):
+            answers = _placed(answers, choice.predictions)
     else:
         answers, coverage = found_references(
             rows,
@@ -140,6 +143,12 @@ def score_predictions(choice: ScoreChoice, *, levels: Sequence[Level] | None = N
         tuple(coverage),
         tuple(_notices(systems, coverage)),
     )
+
+
+def _placed(answers: Sequence[Answer], path: Path) -> list[Answer]:
+    """Return a study's answers with the categories, datasets and languages that its collection has."""
+    places = study_places(path, dict.fromkeys(answer.place.task for answer in answers))
+    return [replace(answer, place=places.get(answer.place.task, answer.place)) for answer in answers]
 
 
 def _metric(name: str, choice: ScoreChoice) -> Metric:

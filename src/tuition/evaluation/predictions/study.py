@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
+from tuition.base.errors import UserError
+from tuition.evaluation.aggregate import Place, place_of
 from tuition.evaluation.predictions.parquet import read_parquet
 from tuition.evaluation.predictions.record import PredictionReader, StoredPrediction
+from tuition.tasks.readers import open_collection
 from tuition.tasks.readers.findings import Findings
+from tuition.tasks.starter import STARTER_PATH
 
-_DATABASE = "store.sqlite"
+_DATABASE, _STUDY = "store.sqlite", "study.json"
 _FOLDER = "predictions"
 
 
@@ -33,6 +39,20 @@ def _read(path: Path, found: Findings) -> list[StoredPrediction]:
         rows += read_parquet(place.file, place, system=f"{arm}, {labels} labels, seed {seed}")
         found.include(place)
     return rows
+
+
+def study_places(path: Path, tasks: Iterable[str]) -> dict[str, Place]:
+    """Return where a study's tasks belong (category, datasets, language track), as the collection it names says.
+
+    Tasks that are not found are left out: all of them where `path` is no study or its collection is gone.
+    """
+    try:
+        told = json.loads((path / _STUDY).read_text(encoding="utf-8"))["tasks"]["collection"]
+        collection = open_collection(STARTER_PATH if told == "starter" else Path(told))
+        known = set(collection.names)
+        return {name: place_of(collection[name]) for name in tasks if name in known}
+    except (OSError, ValueError, LookupError, TypeError, UserError):
+        return {}
 
 
 READER = PredictionReader("study", "a study's folder, with store.sqlite and predictions/", _recognises, _read)

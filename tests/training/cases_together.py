@@ -28,7 +28,7 @@ from tuition.studies.engines.together import in_step
 from tuition.studies.steps import TrainStep
 from tuition.training import train
 from tuition.training.checkpoints import Checkpoint
-from tuition.training.distributed import ALONE, Group, PeerFailedError, current, join, leave
+from tuition.training.distributed import ALONE, Group, PeerFailedError, current, end_process, join, leave
 from tuition.training.trainer import learning_weights
 
 Case = Callable[[Group, Path], dict[str, torch.Tensor]]
@@ -202,6 +202,7 @@ def main(folder: Path) -> None:
         (folder / "refusals.json").write_text(json.dumps(told))
     assert issubclass(PeerFailedError, UserError)
     leave()
+    end_process(0)
 
 
 if __name__ == "__main__":

@@ -76,3 +76,16 @@ def test_what_a_killed_process_left_of_a_path_goes_when_it_is_written_again_and_
         assert made.read_text() == "whole"
     assert (tmp_path / "f[1].txt").read_text() == "whole"
     assert [holder.name.startswith(".partial-f1.txt-") for holder in tmp_path.glob(".partial-*")] == [True]
+
+
+def test_where_locks_are_not_to_be_had_files_are_written_all_the_same(tmp_path: Path, monkeypatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise NotImplementedError("no flock on this file system")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", refuse)
+    left = tmp_path / ".partial-f-left"
+    left.mkdir()
+    os.utime(left, (0, 0))
+    write_atomically(tmp_path / "f", "whole")
+    assert (tmp_path / "f").read_text() == "whole"
+    assert left.is_dir()  # whether its process lives cannot be told

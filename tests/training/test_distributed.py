@@ -288,3 +288,12 @@ def test_a_study_that_cannot_be_planned_ends_all_processes_with_its_error(study:
     done = launch([*TWO, "-m", "tuition", "run", str(study), "--out", str(tmp_path / "out")])
     assert done.returncode != 0
     assert done.stderr.count("tuition: /no/such/model: no such folder") == 1
+
+
+def test_a_process_of_several_says_all_and_keeps_its_exit_code_without_taking_the_interpreter_apart() -> None:
+    code = (
+        "import atexit, sys; from tuition.training.distributed import end_process\n"
+        "atexit.register(print, 'taken apart'); print('done'); print('told', file=sys.stderr); end_process(3)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (3, "done\n", "told\n")

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import filelock
@@ -40,7 +40,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
     made = holder / path.name
     lock = filelock.FileLock(holder / _LOCK)
     try:
-        lock.acquire(timeout=0)
+        # Where locks are not to be had, what a killed process leaves stays; writing goes on all the same.
+        with suppress(OSError, NotImplementedError):
+            lock.acquire(timeout=0)
         yield made
         _sync(made)
         if made.is_dir() and path.is_dir():
@@ -71,7 +73,7 @@ def _remove_left_over(path: Path) -> None:
                 continue
             with filelock.FileLock(holder / _LOCK, timeout=0):
                 pass
-        except (OSError, filelock.Timeout):
+        except (OSError, NotImplementedError, filelock.Timeout):
             continue
         shutil.rmtree(holder, ignore_errors=True)
 

@@ -48,8 +48,9 @@ def read_exported(folder: Path) -> Exported:
         data = orjson.loads((folder / _FILE).read_bytes())
         return _from_json(data)
     except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as error:
+        why = error.strerror or error if isinstance(error, OSError) else error
         raise UserError(
-            f"{folder / _FILE}: is no exported model of Tuition ({error}); `tuition export` makes one"
+            f"{folder / _FILE}: is no exported model of Tuition ({why}); `tuition export` makes one"
         ) from error
 
 

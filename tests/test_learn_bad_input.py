@@ -324,7 +324,7 @@ def test_a_recipe_alone_names_its_tuner(tiny_model: Path) -> None:
         LearnChoice(
             path=STARTER_PATH,
             tasks=(),
-            labels="4",
+            labels=(4,),
             setting="single-task",
             encodings=("definition",),
             tuner="",
@@ -334,7 +334,7 @@ def test_a_recipe_alone_names_its_tuner(tiny_model: Path) -> None:
             seen=0,
             test=4,
             validation=1,
-            seeds="1",
+            seeds=(1,),
             order="file",
             capped=False,
         )

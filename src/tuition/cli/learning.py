@@ -51,10 +51,12 @@ def learn(
 ) -> None:
     """Learn tasks on growing budgets of labels, in any setting, and show the learning curves."""
     from tuition.commands.learn import LearnChoice, learn_study
+    from tuition.commands.numbers import budgets, whole_numbers
 
     choice = LearnChoice(
-        path, tuple(task or ()), labels, setting, tuple(encoding or ["definition+2-positive"]), tuner, recipe, model,
-        split, seen_labels, test, validation, seeds, order, capped, rank,
+        path, tuple(task or ()), tuple(budgets(labels)), setting, tuple(encoding or ["definition+2-positive"]),
+        tuner, recipe, model, split, seen_labels, test, validation, tuple(whole_numbers("--seeds", seeds)), order,
+        capped, rank,
     )  # fmt: skip
     spec = learn_study(choice)
     from tuition.commands.study import run_and_report

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tuition.base.errors import UserError, clip
-from tuition.commands.numbers import budgets, whole_numbers
 from tuition.models.recipes import RECIPES
 from tuition.models.tuners import TUNERS
 from tuition.studies.spec import STARTER, StudySpec, parse_study
@@ -21,7 +20,7 @@ class LearnChoice:
 
     path: Path
     tasks: tuple[str, ...]
-    labels: str
+    labels: tuple[int | str, ...]
     setting: str
     encodings: tuple[str, ...]
     tuner: str
@@ -31,7 +30,7 @@ class LearnChoice:
     seen: int
     test: int
     validation: int
-    seeds: str
+    seeds: tuple[int, ...]
     order: str
     capped: bool
     rank: bool = False
@@ -58,8 +57,7 @@ def learn_study(choice: LearnChoice) -> StudySpec:
     tuned = RECIPES[recipe].tuner
     if choice.tuner and tuned != choice.tuner:
         raise UserError(f"--recipe {recipe} tunes by {tuned}, and --tuner says {choice.tuner}; give one of them")
-    asked = budgets(choice.labels)
-    if choice.setting in ("single-task", "multi-task") and not choice.seen and asked == [0]:
+    if choice.setting in ("single-task", "multi-task") and not choice.seen and choice.labels == (0,):
         raise UserError(
             "--labels 0 learns nothing; add a budget (0,16,64), or judge the model as it is by `tuition evaluate`"
         )
@@ -74,8 +72,8 @@ def learn_study(choice: LearnChoice) -> StudySpec:
             "over": "capped" if choice.capped else "strict",
         },
         "arms": arms,
-        "labels": asked if choice.setting != "cross-task" else [0],
-        "seeds": whole_numbers("--seeds", choice.seeds),
+        "labels": list(choice.labels) if choice.setting != "cross-task" else [0],
+        "seeds": list(choice.seeds),
         "judge": {"test": choice.test, "validation": choice.validation, "rank": choice.rank},
     }
     if choice.model is not None:

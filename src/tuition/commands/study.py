@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from rich.console import Console
 from rich.markup import escape
 
 from tuition.commands.console import console, notes, print_json
@@ -86,14 +87,16 @@ def _run_and_report(spec: StudySpec, out: Path, *, as_json: bool) -> int:
     return 1 if failures else 0
 
 
-def finish_study(spec: StudySpec, out: Path) -> tuple[Plan, StudyResults, list[Failure]]:
-    """Run what a study still lacks, with progress; return its plan, all its results and the steps that failed.
+def finish_study(spec: StudySpec, out: Path, *, quiet: bool = False) -> tuple[Plan, StudyResults, list[Failure]]:
+    """Run what a study still lacks; return its plan, all its results and the steps that failed.
+
+    Progress is shown on standard error, unless `quiet`.
 
     Raises:
         UserError: the study cannot be planned, or `out` cannot be used.
     """
     with open_store(out) as store:
-        with RunProgress(notes()) as progress:
+        with RunProgress(Console(quiet=True) if quiet else notes()) as progress:
             plan = plan_study(spec, progress)
             store.write_study(spec.model_dump_json(indent=2))
             progress.expect(measure(plan, store))

@@ -55,6 +55,12 @@ class Prompt:
         """The whole sequence, as the papers write it."""
         return self.prefix + self.body + self.target
 
+    def _repr_html_(self) -> str:
+        """Show the three parts in a notebook, each on its own colour."""
+        from tuition.base.html import html_spans
+
+        return html_spans(((self.prefix, "#e8f0fe"), (self.body, "#fef7e0"), (self.target, "#e6f4ea")))
+
 
 @dataclass(frozen=True, slots=True)
 class Element:

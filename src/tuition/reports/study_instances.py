@@ -35,7 +35,8 @@ class StudyInstances:
     """Which judging step each point of a study is of, and what the study's arms are.
 
     `stages` are those of `study.json`, empty where there is none. `expected` are the points that the study asks for
-    and that are not judged yet, as far as the tasks with any score tell.
+    and that are not judged yet, as far as the tasks with any score tell. `scored` are each step's value, low, high and
+    n by metric.
     """
 
     folder: Path
@@ -44,6 +45,7 @@ class StudyInstances:
     arms: tuple[str, ...]
     stages: Stages
     expected: tuple[Place, ...]
+    scored: Mapping[str, Mapping[str, tuple[float, ...]]]
 
     @property
     def shared_seeds(self) -> frozenset[str]:
@@ -67,6 +69,22 @@ class StudyInstances:
                 read[key] = _instances(self.folder / "predictions" / f"{key}.parquet", metric)
             for name, value in read[key]:
                 yield ScoredInstance(task, arm, labels, (str(seed),), name, value, key)
+
+    def answers(self, key: str) -> Any:
+        """Return the stored answers of a step as a pyarrow table: instance, input, prediction, references, scores.
+
+        Raises:
+            UserError: the file cannot be read.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = self.folder / "predictions" / f"{key}.parquet"
+        try:
+            return pq.read_table(path)
+        except (OSError, pa.ArrowInvalid) as error:
+            why = next(iter(str(error).splitlines()), type(error).__name__)
+            raise UserError(f"{path}: cannot be read ({clip(why)}); run the study again") from error
 
 
 def read_study_instances(folder: Path) -> StudyInstances:
@@ -95,7 +113,8 @@ def read_study_instances(folder: Path) -> StudyInstances:
         metrics = [*study.get("judge", {}).get("metrics", ()), *(name for step in steps for name in step.scores)]
     found = dict.fromkeys(arm for _, arm, _, _ in keys)
     arms = (*(arm for arm in stages if arm in found), *(arm for arm in found if arm not in stages))
-    return StudyInstances(folder, tuple(dict.fromkeys(metrics)), keys, arms, stages, _expected(study, keys))
+    scored = {step.key: step.scores for step in steps}
+    return StudyInstances(folder, tuple(dict.fromkeys(metrics)), keys, arms, stages, _expected(study, keys), scored)
 
 
 def _arm(name: str) -> str:

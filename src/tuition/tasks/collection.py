@@ -102,6 +102,12 @@ class Collection:
         hint = f"nearest: {', '.join(near)}" if near else f"it has {len(self)}, such as {', '.join(self.names[:2])}"
         raise UserError(f"{self.path}: no task is named {clip(name)!r}; {hint}")
 
+    def _repr_html_(self) -> str:
+        """Show the tasks' names in a notebook; none is read for it."""
+        from tuition.base.html import html_table
+
+        return html_table(("task",), [(name,) for name in self.names], caption=f"{self.path}: {len(self)} tasks")
+
     def fingerprint(self) -> str:
         """Return a hash of the tasks' names and content, worked out anew by each call.
 

@@ -99,3 +99,17 @@ class Forecast:
         if self.need is not None:
             plain["need"] |= {"reached": self.need.reached, "reachable": self.need.reachable}
         return plain
+
+    def _repr_html_(self) -> str:
+        """Show the expected scores in a notebook, with the advice and its warnings."""
+        from tuition.base.html import html_table
+
+        rows = [
+            (
+                f"{one.labels:,}",
+                *(f"{value:.3g}" for value in (one.score, one.low80, one.high80, one.low95, one.high95)),
+            )
+            for one in self.at
+        ]
+        headings = ("labels", "expected score", "80% low", "80% high", "95% low", "95% high")
+        return html_table(headings, rows, caption=" ".join((self.advice, *(f"{one}." for one in self.warnings))))

@@ -1,0 +1,76 @@
+"""Scoring answers from Python."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from tuition.base.errors import UserError
+from tuition.base.html import html_table
+from tuition.commands.score import ScoreChoice, score_predictions
+from tuition.evaluation.score import Score, score_instances, summarise
+
+METRICS = ("rouge_l", "exact_match")
+
+
+class Scores(dict[str, Score]):
+    """Scores by metric: `scores["rouge_l"].value` is a mean over rows in 0-100, `low` and `high` its 95% interval."""
+
+    def _repr_html_(self) -> str:
+        rows = [(one.metric, f"{one.value:.2f}", f"{one.low:.1f} to {one.high:.1f}", one.n) for one in self.values()]
+        return html_table(("metric", "score", "95% interval", "n"), rows)
+
+
+def score(
+    predictions: Sequence[str] | str | os.PathLike[str],
+    references: Sequence[str | Sequence[str]] | str | os.PathLike[str] | None = None,
+    *,
+    metrics: Sequence[str] | None = None,
+    options: Sequence[Sequence[str]] | None = None,
+    system: str | None = None,
+    seed: int = 0,
+) -> Scores:
+    """Score answers against accepted references, each metric with its 95% bootstrap interval.
+
+    Args:
+        predictions: one text a row; or the path of a file of predictions, a study's folder or a harness's logs, as
+            `tuition score` reads them.
+        references: each row's accepted output, or several; with a path, a collection or a list of references where the
+            predictions' file has none.
+        metrics: names of metrics; ROUGE-L and exact match by default, and for a path what fits its tasks.
+        options: each row's answer options, for the metrics that look at them.
+        system: which system's answers of a file with several.
+        seed: the seed of the bootstrap.
+
+    Raises:
+        UserError: a metric is not known, a row has no reference, or the file cannot be read.
+    """
+    if isinstance(predictions, (str, os.PathLike)):
+        return _score_file(Path(predictions), references, metrics, system)
+    if references is None or isinstance(references, (str, os.PathLike)):
+        raise UserError("score(predictions, references): give one accepted output, or a list of them, for each row")
+    if len(predictions) != len(references):
+        raise UserError(f"score: {len(predictions)} predictions and {len(references)} references; one of each a row")
+    accepted = [[one] if isinstance(one, str) else list(one) for one in references]
+    made = score_instances(list(predictions), accepted, list(metrics or METRICS), options=options)
+    return Scores({one.metric: one for one in summarise(made, seed=seed)})
+
+
+def _score_file(path: Path, references: object, metrics: Sequence[str] | None, system: str | None) -> Scores:
+    if references is not None and not isinstance(references, (str, os.PathLike)):
+        raise UserError(
+            "score: predictions from a file take their references from a file or folder too, or from itself"
+        )
+    choice = ScoreChoice(
+        path.expanduser(), None if references is None else Path(references).expanduser(), None, None,
+        tuple(metrics or ()), None, False, None, None,
+    )  # fmt: skip
+    systems = {one.name: one for one in score_predictions(choice).systems}
+    if system is None and len(systems) > 1:
+        raise UserError(f"{path}: holds answers of {len(systems)} systems; choose one: system={list(systems)!r}")
+    if system is not None and system not in systems:
+        raise UserError(f"{path}: no system is named {system!r}; there are {', '.join(map(repr, systems))}")
+    chosen = systems[system] if system is not None else next(iter(systems.values()))
+    overall = [one for one in chosen.figures if one.level == "overall" and one.average == "micro"]
+    return Scores({one.metric: Score(one.metric, one.value, one.low, one.high, one.n) for one in overall})

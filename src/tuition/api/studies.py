@@ -1,0 +1,227 @@
+"""Studies from Python: read one, run one, train on a task, evaluate a model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
+
+import orjson
+
+from tuition.api.data import collection_path
+from tuition.api.runs import Run, open_run
+from tuition.commands.evaluate import EvaluateChoice
+from tuition.commands.learn import LearnChoice, learn_study
+from tuition.studies.overrides import Overrides, overridden
+from tuition.studies.presets import find_study
+from tuition.studies.spec import StudySpec, parse_study, read_study
+
+PathLike = str | os.PathLike[str]
+
+
+class StudyChanges(TypedDict, total=False):
+    """What `load_study` changes in a study: each replaces what the file says."""
+
+    tasks: PathLike
+    names: Sequence[str]
+    split: str
+    model: str
+    labels: Sequence[int | str]
+    seen_labels: int
+    seeds: Sequence[int]
+    arms: Sequence[str]
+    settings: Mapping[str, Any]
+
+
+class LearnOptions(TypedDict, total=False):
+    """The options of `learn`; each has the default of the command `tuition learn`."""
+
+    setting: str
+    encodings: Sequence[str]
+    tuner: str
+    recipe: str
+    model: str
+    split: str
+    seen_labels: int
+    test: int
+    validation: int
+    seeds: Sequence[int]
+    order: str
+    capped: bool
+    rank: bool
+
+
+class EvaluateOptions(TypedDict, total=False):
+    """The options of `evaluate`; each has the default of the command `tuition evaluate`."""
+
+    setting: str
+    encodings: Sequence[str]
+    labels: int
+    metrics: Sequence[str]
+    baselines: bool
+    test: int
+    order: str
+    chat: bool
+    rank: bool
+    rank_only: bool
+    probes: Sequence[str]
+    decoding: Mapping[str, Any]
+    settings: Mapping[str, Any]
+
+
+def load_study(study: PathLike | Mapping[str, Any], **changes: Unpack[StudyChanges]) -> StudySpec:
+    """Read a study and check it whole: every problem is reported at once.
+
+    Args:
+        study: a YAML file, the name of a preset (`tuition presets` lists them), or the study as a mapping.
+        **changes: what replaces the study's own values: `tasks` (a collection's path or `"starter"`), `names` (the
+            tasks that are evaluated), `split`, `model`, `labels`, `seen_labels`, `seeds`, `arms` (those to keep, `*`
+            stands for any part of a name) and `settings`, such as `{"judge.test": 20}`.
+
+    Raises:
+        UserError: there is no such file or preset, or a change does not fit the study.
+        ProblemsError: unknown keys or wrong values.
+    """
+    if isinstance(study, Mapping):
+        return parse_study(overridden(dict(study), _overrides(changes)), Path("study"))
+    found = find_study(str(study))
+    return read_study(found.file, lambda data: overridden(data, _overrides(changes)), found.place)
+
+
+def run_study(
+    study: StudySpec | PathLike | Mapping[str, Any], out: PathLike | None = None, *, progress: bool = True
+) -> Run:
+    """Run what a study still lacks, write `scores.csv` and `report.html`, and return its results.
+
+    Finished steps are kept: after an interruption the same call goes on where it was.
+
+    Args:
+        study: a study, or what `load_study` reads.
+        out: the folder for the results; `runs/<name of the study>` by default.
+        progress: show progress on standard error.
+
+    Raises:
+        UserError: the study cannot be planned, the folder cannot be used, or every step failed.
+    """
+    from tuition.commands.console import notes
+    from tuition.commands.study import finish_study, study_folder, write_results
+
+    spec = study if isinstance(study, StudySpec) else load_study(study)
+    folder = study_folder(spec) if out is None else Path(out).expanduser()
+    _, results, failures = finish_study(spec, folder, quiet=not progress)
+    if results.scores:
+        write_results(results, folder)
+    for failure in failures:
+        notes().print(f"not finished: {failure.step.title}, {failure.step.arm}: {failure.reason}", markup=False)
+    return replace(open_run(folder), failed=tuple(f"{one.step.title}: {one.reason}" for one in failures))
+
+
+def learn(
+    tasks: PathLike,
+    *,
+    names: Sequence[str] = (),
+    labels: Sequence[int | str] = (0, 16, 64),
+    out: PathLike = "tuition-learn",
+    progress: bool = True,
+    **options: Unpack[LearnOptions],
+) -> Run:
+    """Train on growing budgets of labels, one model a budget (and a task, single-task), and evaluate each.
+
+    Args:
+        tasks: a collection's path, or `"starter"`.
+        names: the tasks, by name or unique prefix; all of the collection by default.
+        labels: label budgets a task: counts, percentages such as `"6%"`, or `"all"`; they are nested.
+        out: the folder for the results.
+        progress: show progress on standard error.
+        **options: those of the command `tuition learn`: `setting`, `encodings` (an arm for each), `tuner`, `recipe`,
+            `model`, `split`, `seen_labels`, `test`, `validation`, `seeds`, `order`, `capped`, `rank`.
+
+    Raises:
+        UserError: a name is not known, options contradict each other, or a task is too small for the sizes.
+    """
+    choice = LearnChoice(
+        path=Path(collection_path(tasks)),
+        tasks=tuple(names),
+        labels=tuple(labels),
+        setting=options.get("setting", "single-task"),
+        encodings=tuple(options.get("encodings", ("definition+2-positive",))),
+        tuner=options.get("tuner", ""),
+        recipe=options.get("recipe", ""),
+        model=options.get("model"),
+        split=options.get("split", ""),
+        seen=options.get("seen_labels", 0),
+        test=options.get("test", 100),
+        validation=options.get("validation", 10),
+        seeds=tuple(options.get("seeds", (1,))),
+        order=options.get("order", "seeded"),
+        capped=options.get("capped", False),
+        rank=options.get("rank", False),
+    )
+    return run_study(learn_study(choice), out, progress=progress)
+
+
+def evaluate(
+    tasks: PathLike,
+    *,
+    names: Sequence[str] = (),
+    model: str = "smollm2-135m",
+    out: PathLike = "tuition-evaluate",
+    progress: bool = True,
+    **options: Unpack[EvaluateOptions],
+) -> Run:
+    """Evaluate a model on tasks without training it.
+
+    Args:
+        tasks: a collection's path, or `"starter"`.
+        names: the tasks, by name or unique prefix; all of the collection by default.
+        model: an embedded model, a model folder, a `.gguf` file, a hub id, or `openai:NAME@URL`.
+        out: the folder for the results.
+        progress: show progress on standard error.
+        **options: those of the command `tuition evaluate`: `setting` (`zero-shot` or `few-shot`), `encodings`,
+            `labels` (few-shot examples in the prompt), `metrics`, `baselines`, `test`, `order`, `chat`, `rank`,
+            `rank_only`, `probes`, `decoding` and `settings`, such as `{"remote.concurrency": 4}`.
+
+    Raises:
+        UserError: a name is not known, or the model or a task cannot be used.
+    """
+    choice = EvaluateChoice(
+        tasks=Path(collection_path(tasks)),
+        names=tuple(names),
+        model=model,
+        setting=options.get("setting", "zero-shot"),
+        encodings=tuple(options.get("encodings", ("definition+2-positive",))),
+        labels=options.get("labels", 0),
+        metrics=tuple(options.get("metrics", ())),
+        heuristics=options.get("baselines", False),
+        test=options.get("test", 100),
+        order=options.get("order", "file"),
+        chat=options.get("chat", False),
+        rank=options.get("rank", False),
+        rank_only=options.get("rank_only", False),
+        probes=tuple(options.get("probes", ())),
+        decoding=options.get("decoding", {}),
+        settings=_settings(options.get("settings", {})),
+    )
+    return run_study(choice.study(), out, progress=progress)
+
+
+def _overrides(changes: StudyChanges) -> Overrides:
+    tasks = changes.get("tasks")
+    return Overrides(
+        collection=None if tasks is None else collection_path(tasks),
+        names=tuple(changes.get("names", ())),
+        split=changes.get("split"),
+        model=changes.get("model"),
+        labels=changes.get("labels"),
+        seen_labels=changes.get("seen_labels"),
+        seeds=changes.get("seeds"),
+        arms=tuple(changes.get("arms", ())),
+        settings=_settings(changes.get("settings", {})),
+    )
+
+
+def _settings(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return settings as `KEY=VALUE`, whose values are YAML: every JSON value is one."""
+    return tuple(f"{key}={orjson.dumps(value).decode()}" for key, value in settings.items())

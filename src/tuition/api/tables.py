@@ -1,0 +1,23 @@
+"""Rows as a table that a notebook can work with: a pandas DataFrame, or a pyarrow Table where pandas is missing."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def make_table(columns: Mapping[str, Sequence[Any]]) -> Any:
+    """Return columns of equal length as a pandas DataFrame where pandas is installed, else as a pyarrow Table."""
+    if importlib.util.find_spec("pandas") is not None:
+        import pandas
+
+        return pandas.DataFrame({name: list(cells) for name, cells in columns.items()})
+    import pyarrow
+
+    return pyarrow.table({name: list(cells) for name, cells in columns.items()})
+
+
+def rows_to_table(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Any:
+    """Return rows as a table with these columns, in their order; a row that lacks one has None there."""
+    return make_table({name: [row.get(name) for row in rows] for name in names})

@@ -84,7 +84,7 @@ def test_what_is_not_there_is_named(run: tuition.Run, tmp_path: Path) -> None:
         (lambda: run.compare("without", "without"), "is compared with itself"),
         (lambda: run.compare("without", "other"), "arm 'other' has no scores"),
         (lambda: run.predictions(labels=5), "no answers with 5 labels"),
-        (lambda: run.curve(), "has 2 tasks; name one"),
+        (run.curve, "has 2 tasks; name one"),
         (lambda: run.export("task001", "without", run.folder), "is there already"),
         (lambda: tuition.open_run(tmp_path), "no store.sqlite"),
         (lambda: tuition.open_collection(tmp_path / "none"), "cannot be found"),

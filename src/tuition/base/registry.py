@@ -1,9 +1,10 @@
-"""The one registry: named things of a kind, found by name and loaded when first asked for."""
+"""The one registry: named things of a kind, found by name and loaded when first used."""
 
 from __future__ import annotations
 
 import difflib
 import importlib
+import importlib.metadata
 from collections.abc import Iterator
 from typing import Generic, TypeVar, cast
 
@@ -15,14 +16,22 @@ T = TypeVar("T")
 class Registry(Generic[T]):
     """Named objects of one kind (readers, encodings, metrics, tuners, engines).
 
-    An entry is the object itself, or `"package.module:attribute"`, which is imported when it is first asked for, so
-    that listing names stays cheap.
+    An entry is the object itself, or `"package.module:attribute"`, which is imported when it is first used, so that
+    listing names stays cheap. Installed packages add entries of their own through an entry point group.
     """
 
-    def __init__(self, kind: str) -> None:
-        """`kind` is the noun used in messages, such as `"encoding"`."""
+    def __init__(self, kind: str, plugins: str = "") -> None:
+        """Make an empty registry.
+
+        Args:
+            kind: the noun used in messages, such as `"encoding"`.
+            plugins: the entry point group by which installed packages add entries, such as `"tuition.metrics"`.
+        """
         self.kind = kind
+        self._plugins = plugins
         self._entries: dict[str, T | str] = {}
+        self._packages: dict[str, str] = {}
+        """Which package an entry comes from, for those of plugins."""
 
     def add(self, name: str, entry: T | str) -> None:
         """Register `entry` under `name`.
@@ -34,32 +43,69 @@ class Registry(Generic[T]):
             raise ValueError(f"two {self.kind}s are named {name!r}: {self._entries[name]!r} and {entry!r}")
         self._entries[name] = entry
 
+    def remove(self, name: str) -> None:
+        """Remove the entry called `name`, if there is one."""
+        self._entries.pop(name, None)
+
     def __getitem__(self, name: str) -> T:
         """Return the entry called `name`.
 
         Raises:
-            UserError: there is none; the message names the nearest and all that exist.
+            UserError: there is none; the message names the nearest and all that exist. Or the package that adds it
+                cannot be imported.
         """
+        if name not in self._entries:
+            self._load_plugins()
         if name not in self._entries:
             raise UserError(self._unknown(name))
         entry = self._entries[name]
         if isinstance(entry, str):
-            module, _, attribute = entry.partition(":")
-            entry = cast("T", getattr(importlib.import_module(module), attribute))
-            self._entries[name] = entry
+            entry = self._entries[name] = self._imported(name, entry)
         return entry
 
     def __contains__(self, name: object) -> bool:
         """Whether an entry of that name exists."""
+        if name not in self._entries:
+            self._load_plugins()
         return name in self._entries
 
     def __iter__(self) -> Iterator[str]:
-        """Yield the names, in the order of registration."""
+        """Yield the names: ours in the order of registration, then those of installed packages."""
+        self._load_plugins()
         return iter(self._entries)
 
     def __len__(self) -> int:
         """The number of names."""
+        self._load_plugins()
         return len(self._entries)
+
+    def _load_plugins(self) -> None:
+        """Add what installed packages offer, once; a name of ours is never replaced."""
+        group, self._plugins = self._plugins, ""
+        if not group:
+            return
+        for point in importlib.metadata.entry_points(group=group):
+            package = point.dist.name if point.dist else point.value
+            if point.name in self._entries:
+                earlier = self._packages.get(point.name, "tuition itself")
+                raise UserError(
+                    f"the package {package!r} adds a {self.kind} named {point.name!r}, and so does {earlier}; "
+                    "uninstall one of them"
+                )
+            self._entries[point.name] = point.value
+            self._packages[point.name] = package
+
+    def _imported(self, name: str, entry: str) -> T:
+        module, _, attribute = entry.partition(":")
+        try:
+            return cast("T", getattr(importlib.import_module(module), attribute))
+        except (ImportError, AttributeError) as error:
+            if name not in self._packages:
+                raise
+            raise UserError(
+                f"the {self.kind} {name!r} of the package {self._packages[name]!r} cannot be loaded ({error}); "
+                "upgrade that package, or uninstall it"
+            ) from error
 
     def _unknown(self, name: str) -> str:
         near = difflib.get_close_matches(name, self._entries, n=1)

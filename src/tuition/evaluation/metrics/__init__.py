@@ -12,7 +12,7 @@ from tuition.evaluation.metrics.exact import exact_match, exact_match_many
 from tuition.evaluation.metrics.metric import Corpus, Metric, Profile
 from tuition.evaluation.metrics.rouge import rouge_l, rouge_l_many
 
-METRICS: Registry[Metric] = Registry("metric")
+METRICS: Registry[Metric] = Registry("metric", plugins="tuition.metrics")
 METRICS.add("rouge_l", "tuition.evaluation.metrics.rouge:ROUGE_L")
 METRICS.add("exact_match", "tuition.evaluation.metrics.exact:EXACT_MATCH")
 METRICS.add("rouge_1", "tuition.evaluation.metrics.rouge_1:ROUGE_1")

@@ -10,7 +10,7 @@ from tuition.evaluation.predictions.record import PredictionReader, StoredPredic
 from tuition.tasks.readers.findings import Finding, Findings
 from tuition.tasks.readers.sniff import description
 
-PREDICTION_READERS: Registry[PredictionReader] = Registry("format of predictions")
+PREDICTION_READERS: Registry[PredictionReader] = Registry("format of predictions", plugins="tuition.prediction_readers")
 PREDICTION_READERS.add("study", "tuition.evaluation.predictions.study:READER")
 PREDICTION_READERS.add("parquet", "tuition.evaluation.predictions.parquet:READER")
 PREDICTION_READERS.add("tk_instruct", "tuition.evaluation.predictions.tk_instruct:READER")

@@ -45,7 +45,7 @@ class Tuner(Protocol):
         """Return the model without any of this tuner's parts; weights that learnt in place stay as they are."""
 
 
-TUNERS: Registry[type[Tuner]] = Registry("tuner")
+TUNERS: Registry[type[Tuner]] = Registry("tuner", plugins="tuition.tuners")
 TUNERS.add("lora", "tuition.models.tuners.lora:LoRA")
 TUNERS.add("full", "tuition.models.tuners.full:Full")
 TUNERS.add("ia3", "tuition.models.tuners.ia3:IA3")

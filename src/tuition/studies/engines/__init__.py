@@ -46,6 +46,6 @@ class Engine(Protocol):
         """Run the pending steps, keep each when it is finished, and return those that failed."""
 
 
-ENGINES: Registry[type[Engine]] = Registry("engine")
+ENGINES: Registry[type[Engine]] = Registry("engine", plugins="tuition.engines")
 ENGINES.add("local", "tuition.studies.engines.local:LocalEngine")
 ENGINES.add("remote", "tuition.studies.engines.remote:RemoteEngine")

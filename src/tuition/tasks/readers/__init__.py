@@ -13,7 +13,7 @@ from tuition.tasks.readers.findings import Finding
 from tuition.tasks.readers.reader import Reader
 from tuition.tasks.readers.sniff import description
 
-READERS: Registry[Reader] = Registry("format")
+READERS: Registry[Reader] = Registry("format", plugins="tuition.readers")
 READERS.add("superni", "tuition.tasks.readers.superni:READER")
 READERS.add("ni_v1", "tuition.tasks.readers.ni_v1:READER")
 READERS.add("instruction_induction", "tuition.tasks.readers.instruction_induction:READER")

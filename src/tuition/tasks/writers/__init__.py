@@ -12,7 +12,7 @@ from tuition.base.registry import Registry
 from tuition.tasks.collection import Collection
 from tuition.tasks.writers.writer import Loss, Record, Writer
 
-WRITERS: Registry[Writer] = Registry("target format")
+WRITERS: Registry[Writer] = Registry("target format", plugins="tuition.writers")
 WRITERS.add("superni", "tuition.tasks.writers.superni:WRITER")
 WRITERS.add("jsonl", "tuition.tasks.writers.jsonl:WRITER")
 WRITERS.add("chat", "tuition.tasks.writers.chat:WRITER")

@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from tuition.base.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from tuition.api.data import encode, open_collection
     from tuition.api.runs import Run, open_run
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
     from tuition.evaluation.metrics import rouge_l
     from tuition.prompts.encodings import ENCODINGS
     from tuition.reports.forecasting.api import forecast
-
-__version__ = "0.1.0"
 
 __all__ = [
     "ENCODINGS",

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tuition import __version__
+from tuition.base.version import __version__
 
 app = typer.Typer(
     name="tuition",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,39 +11,9 @@ from rich.markup import escape
 
 from tuition.base.errors import Problem, ProblemsError, UserError
 from tuition.commands.console import console, notes, print_json
-from tuition.reports.task_statistics import (
-    Count,
-    LabelPool,
-    MeanLength,
-    TaskLength,
-    budget_sums,
-    budget_total,
-    label_pool,
-    mean_lengths,
-    task_lengths,
-    word_counts,
-)
-from tuition.tasks import Task
-from tuition.tasks.readers import find_reader
-from tuition.tasks.statistics import CollectionFacts, TaskFacts, groups_of, measure_task, summarize
+from tuition.reports.collection_statistics import CollectionStatistics, count_collection
+from tuition.reports.task_statistics import Count, budget_sums, budget_total, word_counts
 from tuition.tasks.statistics import published as papers
-
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """Everything that is counted of one collection."""
-
-    path: Path
-    format: str
-    facts: tuple[TaskFacts, ...]
-    summary: CollectionFacts
-    pools: tuple[LabelPool, ...]
-    lengths: tuple[MeanLength, ...]
-
-    @property
-    def groups(self) -> dict[str, str]:
-        """The group of each category."""
-        return groups_of(task.category for task in self.facts)
 
 
 def print_statistics(
@@ -70,7 +40,7 @@ def print_statistics(
     if not paths:
         raise UserError("no collection is given; name a folder or file of tasks")
     counts = _units(model)
-    counted: list[Statistics] = []
+    counted: list[CollectionStatistics] = []
     problems: list[Problem] = []
     for path in paths:
         try:
@@ -96,45 +66,6 @@ def print_statistics(
         out.print(escape(note), soft_wrap=True)
 
 
-def count_collection(
-    path: Path,
-    format: str | None,  # noqa: A002
-    counts: Mapping[str, Count],
-) -> Statistics:
-    """Read every task of a collection once and count it.
-
-    Raises:
-        UserError: no format has that name.
-        ProblemsError: tasks cannot be read; every problem of all of them.
-    """
-    reader = find_reader(path, format)
-    collection = reader.open(path)
-    facts: list[TaskFacts] = []
-    pools: list[LabelPool] = []
-    lengths: list[TaskLength] = []
-    problems: list[Problem] = []
-    for name in collection.names:
-        try:
-            task = _held(collection.read_task(name))
-        except ProblemsError as error:
-            problems.extend(error.problems)
-            continue
-        if problems:
-            continue
-        facts.append(measure_task(task))
-        pools.append(label_pool(task))
-        lengths += task_lengths(task, counts)
-    if problems:
-        raise ProblemsError(problems)
-    return Statistics(path, reader.name, tuple(facts), summarize(facts), tuple(pools), tuple(mean_lengths(lengths)))
-
-
-def _held(task: Task) -> Task:
-    """Return the task with its rows in memory, since each table goes through them."""
-    rows = tuple(task.instances())
-    return replace(task, read_instances=lambda: iter(rows))
-
-
 def _units(model: str | None) -> dict[str, Count]:
     if model is None:
         return {"words": word_counts}
@@ -144,7 +75,7 @@ def _units(model: str | None) -> dict[str, Count]:
     return {"words": word_counts, f"tokens of {model}": lambda texts: [len(ids) for ids in tokens.ids(texts)]}
 
 
-def _as_json(counted: Sequence[Statistics], published: bool) -> dict[str, Any]:
+def _as_json(counted: Sequence[CollectionStatistics], published: bool) -> dict[str, Any]:
     told: dict[str, Any] = {"collections": [_collection_json(one) for one in counted]}
     if published:
         told["published"] = {
@@ -161,7 +92,7 @@ def _as_json(counted: Sequence[Statistics], published: bool) -> dict[str, Any]:
     return told
 
 
-def _collection_json(one: Statistics) -> dict[str, Any]:
+def _collection_json(one: CollectionStatistics) -> dict[str, Any]:
     from tuition.tasks.statistics import count_categories
 
     groups = one.groups

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
@@ -11,12 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from tuition.base.errors import clip
+from tuition.reports.collection_statistics import CollectionStatistics
 from tuition.reports.task_statistics import BUDGETS, BudgetSums, budget_sums, budget_total
 from tuition.tasks.statistics import count_categories
 from tuition.tasks.statistics import published as papers
-
-if TYPE_CHECKING:
-    from tuition.commands.stats import Statistics
 
 _NOT_TOLD = "–"
 _TABLE_2 = (
@@ -32,7 +29,7 @@ _TABLE_2 = (
 )
 
 
-def comparison(counted: Sequence[Statistics], published: bool) -> Group:
+def comparison(counted: Sequence[CollectionStatistics], published: bool) -> Group:
     """Return the table that compares collections, a column for each, and the papers' columns where they are wanted."""
     table = _table("")
     for one in counted:
@@ -46,7 +43,7 @@ def comparison(counted: Sequence[Statistics], published: bool) -> Group:
     return _titled("Collections", table)
 
 
-def in_full(one: Statistics, published: bool) -> Iterator[Group]:
+def in_full(one: CollectionStatistics, published: bool) -> Iterator[Group]:
     """Yield the tables of one collection: Table 2, categories, labels by budget, lengths."""
     yield _table_2(one, published)
     yield _categories(one, published)
@@ -57,7 +54,7 @@ def in_full(one: Statistics, published: bool) -> Iterator[Group]:
         yield _lengths(one, published)
 
 
-def remarks(counted: Sequence[Statistics], published: bool) -> list[str]:
+def remarks(counted: Sequence[CollectionStatistics], published: bool) -> list[str]:
     """Return what the tables cannot say themselves: tasks too small, rows that repeat, and where figures come from."""
     told = []
     for one in counted:
@@ -92,7 +89,7 @@ def _some(names: Sequence[str], shown: int = 5) -> str:
     return ", ".join(clip(name, 40) for name in names[:shown]) + (", …" if len(names) > shown else "")
 
 
-def _column(one: Statistics) -> dict[str, str]:
+def _column(one: CollectionStatistics) -> dict[str, str]:
     told = one.summary
     return {
         "Instructions?": _mark(told.has_instructions),
@@ -121,7 +118,7 @@ def _printed(one: papers.Published) -> dict[str, str]:
     }
 
 
-def _table_2(one: Statistics, published: bool) -> Group:
+def _table_2(one: CollectionStatistics, published: bool) -> Group:
     table = _table("")
     table.add_column("counted", justify="right")
     if published:
@@ -132,7 +129,7 @@ def _table_2(one: Statistics, published: bool) -> Group:
     return _titled("Tasks in numbers (Super-NaturalInstructions, Table 2)", table)
 
 
-def _categories(one: Statistics, published: bool) -> Group:
+def _categories(one: CollectionStatistics, published: bool) -> Group:
     table = _table("category")
     table.add_column("tasks", justify="right")
     table.add_column("group")
@@ -146,7 +143,7 @@ def _categories(one: Statistics, published: bool) -> Group:
     return _titled("Tasks by category (Gupta 2023, Table 4.1)", table)
 
 
-def _budgets(one: Statistics) -> Group:
+def _budgets(one: CollectionStatistics) -> Group:
     table = _table("group")
     table.add_column("tasks", justify="right")
     for budget in BUDGETS:
@@ -176,7 +173,7 @@ def _printed_budgets() -> Group:
     return _titled("Labels by budget as the thesis prints them", table)
 
 
-def _lengths(one: Statistics, published: bool) -> Group:
+def _lengths(one: CollectionStatistics, published: bool) -> Group:
     table = _table("told")
     for title in ("unit", "rows", "prompt", "by task", "target", "longest"):
         table.add_column(title, justify="left" if title == "unit" else "right")
@@ -190,7 +187,7 @@ def _lengths(one: Statistics, published: bool) -> Group:
     return _titled("Mean length of a prompt (Gupta 2023, chapter 4)", table)
 
 
-def _is_thesis(one: Statistics) -> bool:
+def _is_thesis(one: CollectionStatistics) -> bool:
     """Whether the thesis's figures can stand beside: the collection has no types but its twelve."""
     return bool(one.facts) and {task.category for task in one.facts} <= papers.THESIS_CATEGORIES.keys()
 

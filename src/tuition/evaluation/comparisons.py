@@ -154,12 +154,7 @@ def compare_arms(
         for (a, _), own, alike in zip(pairs, parts, same, strict=True)
     ]
     corrected = CORRECTIONS[options.correction]([one.p for one in judged])
-    rows = []
-    for (a, b), own, p, alike in zip(pairs, judged, corrected, same, strict=True):
-        told = replace(own, corrected=p)
-        rows.append(
-            TaskComparison(a.task, a.labels, a.mean, b.mean, told, len(a.instances), _verdict(told, options), alike)
-        )
+    differences = [replace(own, corrected=p) for own, p in zip(judged, corrected, strict=True)]
 
     def over_tasks(drawn: tuple[Level, ...], name: str) -> Difference:
         if all(same):
@@ -170,7 +165,10 @@ def compare_arms(
         arm=arm,
         baseline=baseline,
         labels=labels,
-        tasks=tuple(rows),
+        tasks=tuple(
+            TaskComparison(a.task, a.labels, a.mean, b.mean, own, len(a.instances), _verdict(own, options), alike)
+            for (a, b), own, alike in zip(pairs, differences, same, strict=True)
+        ),
         like_these=over_tasks(LEVELS, "tasks") if len(parts) > 1 else None,
         these=over_tasks(WITHIN, "these"),
         left_out=left_out,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from tuition.base.errors import UserError, clip
 from tuition.base.seeds import named_random
-from tuition.prompts.fill import fill, ruled
+from tuition.prompts.fill import fill
+from tuition.prompts.parts import body_of, target_of
 from tuition.prompts.prefix import Counts, prefix_of
 from tuition.prompts.types import NOTHING_SHOWN, Encoding, Prompt, Shown
 from tuition.tasks.types import Instance, Task
@@ -59,20 +57,6 @@ def variant(task: Task, instance: Instance, encoding: Encoding, seed: int = 0) -
     return named_random("encoding", encoding.name, task.name, instance.id, seed).choice(encoding.one_of)
 
 
-def body_of(task: Task, text: str, encoding: Encoding) -> str:
-    """Return the part of the prompt that tells one instance's input, and the task's options where these are told."""
-    options = options_text(task.options, encoding) if "{options}" in encoding.body else ""
-    return fill(encoding.body, {"input": ruled(text, encoding.text_rule), "options": options})
-
-
-def options_text(options: Sequence[str], encoding: Encoding) -> str:
-    """Return answer options as the encoding tells them; nothing for free answers."""
-    style = encoding.options
-    if not options or not style.each:
-        return ""
-    return style.before + "".join(fill(style.each, {"option": option}) for option in options)
-
-
 def answers(
     task: Task, instance: Instance, encoding: Encoding, *, seed: int = 0
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -87,20 +71,6 @@ def answers(
 
         return answers_by_template(task, instance, chosen, seed)
     return instance.outputs, task.options
-
-
-def target_of(task: Task, instance: Instance, answer: str, encoding: Encoding) -> str:
-    """Return what is to be learnt: the answer, behind its rationale where the encoding asks for one.
-
-    Raises:
-        UserError: the encoding tells rationales and the instance has none.
-    """
-    if "{rationale}" in encoding.target and not instance.rationale.strip():
-        raise UserError(
-            f"task {clip(task.name)}, instance {clip(instance.id)}: the encoding {encoding.name!r} learns rationales "
-            "and this instance has none; use an encoding without, or tasks with rationales"
-        )
-    return fill(encoding.target, {"output": answer, "rationale": instance.rationale.strip()})
 
 
 def training_output(task: Task, instance: Instance, seed: int) -> str:

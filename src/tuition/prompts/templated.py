@@ -6,8 +6,8 @@ from typing import Any
 
 from tuition.base.errors import UserError, clip
 from tuition.base.seeds import named_random
-from tuition.prompts.encode import options_text, target_of
 from tuition.prompts.fill import fill
+from tuition.prompts.parts import options_text, target_of
 from tuition.prompts.types import Encoding, Prompt
 from tuition.tasks.templating import SEPARATOR, Rendered, compile_pattern, render_template
 from tuition.tasks.types import Instance, Task, Template

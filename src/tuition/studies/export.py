@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tuition import __version__
 from tuition.base.errors import UserError
 from tuition.base.files import atomic_path
+from tuition.base.version import __version__
 from tuition.models.embedded import EMBEDDED
 from tuition.models.load import FOUR_BIT, load_model
 from tuition.models.tuners import make_tuner

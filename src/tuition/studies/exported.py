@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
-from tuition import __version__
 from tuition.base.errors import UserError
+from tuition.base.version import __version__
 from tuition.prompts.encodings.reading import encoding_from_json, encoding_to_json
 from tuition.prompts.types import Demonstration, Encoding, Shown
 from tuition.tasks import Example, Instance, Task, Template

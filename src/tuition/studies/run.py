@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from tuition import __version__
+from tuition.base.version import __version__
 from tuition.evaluation.remote import is_remote
 from tuition.models.load import model_identity, resolve_precision
 from tuition.prompts.fit import FitLedger

@@ -5,12 +5,10 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from tuition.tasks.content import content_hash
-
-if TYPE_CHECKING:
-    from tuition.tasks.types import Instance, RowSplit
+from tuition.tasks.instance import Instance, RowSplit
 
 
 class Rows(Protocol):

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 import orjson
 
-from tuition import __version__
+from tuition.base.version import __version__
 from tuition.tasks.types import RowSplit
 
 # The package's version stands for its rules of what is sound, Unicode's for what is the same content.

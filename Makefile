@@ -26,7 +26,6 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 
 benchmarks: $(MODEL)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[benchmarks]"
 	$(BIN)/python benchmarks/rouge.py
 	$(BIN)/python benchmarks/scores.py
 	$(BIN)/python benchmarks/audit.py

@@ -1,4 +1,4 @@
-"""Real prompts and the embedded model, as the benchmarks of training and generation need them."""
+"""Real prompts, as the benchmarks of training and generation need them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,21 @@ from tuition.splits.budgets import split_task
 from tuition.tasks.readers import open_collection
 from tuition.tasks.starter import STARTER_PATH
 
-_SHARED = Path(os.environ.get("TUITION_SHARED_DATA", Path(__file__).resolve().parents[1].parent / "shared" / "data"))
+SHARED = Path(os.environ.get("TUITION_SHARED_DATA", Path(__file__).resolve().parents[1].parent / "shared" / "data"))
 TASKS = ("task039", "task1344", "task1152")
-_STARTER_TASKS = ("task001", "task004", "task006")
+STARTER_TASKS = ("task001", "task004", "task006")
 
 
-def tasks() -> tuple[Path, tuple[str, ...], str]:
-    """Return a collection's path, three task names in it, and where they are from."""
-    if (_SHARED / "superni").is_dir():
-        return _SHARED / "superni", TASKS, "Super-NaturalInstructions"
-    return STARTER_PATH, _STARTER_TASKS, "the starter collection, as there is no Super-NaturalInstructions here"
+def tasks(*, quick: bool = False) -> tuple[Path, tuple[str, ...], str]:
+    """Return a collection's path, task names in it, and where they are from.
+
+    With `quick` it is one task of the starter collection, which is always there.
+    """
+    if quick:
+        return STARTER_PATH, STARTER_TASKS[:1], "the starter collection"
+    if (SHARED / "superni").is_dir():
+        return SHARED / "superni", TASKS, "Super-NaturalInstructions"
+    return STARTER_PATH, STARTER_TASKS, "the starter collection, as there is no Super-NaturalInstructions here"
 
 
 def prompts(loaded: LoadedModel, collection: Path, task: str, split: str, rows: int) -> list[TokenizedPrompt]:

@@ -1,4 +1,4 @@
-"""What the benchmarks share: the `--json` option, and printing measurements as one table or one JSON object."""
+"""What the benchmarks share: `--json` and `--quick`, and printing measurements as one table or one JSON object."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -16,10 +17,50 @@ _WIDTH = 110
 
 
 def argument_parser(description: str) -> argparse.ArgumentParser:
-    """Return a parser that knows `--json`, to which a benchmark adds its own options."""
+    """Return a parser that knows `--json` and `--quick`, to which a benchmark adds its own options."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, made in place: checks equality in seconds")
     return parser
+
+
+def parse(parser: argparse.ArgumentParser, quick: Mapping[str, Any]) -> argparse.Namespace:
+    """Return the command line's options; with `--quick`, `quick` replaces the defaults of those that are not given."""
+    if parser.parse_known_args()[0].quick:
+        parser.set_defaults(**quick)
+    return parser.parse_args()
+
+
+def report(
+    title: str,
+    rows: Sequence[Mapping[str, Cell]],
+    facts: Mapping[str, Cell],
+    checks: Mapping[str, bool],
+    *,
+    as_json: bool = False,
+) -> int:
+    """Print what was measured, then whether it is equal to what it was compared with; return the exit status.
+
+    Args:
+        title: the table's.
+        rows: measurements side by side.
+        facts: what is printed once, below the table.
+        checks: what was compared, and whether it is equal; at least one. No speed is one of them.
+        as_json: print one JSON object instead.
+
+    Returns:
+        0 where every check holds, else 1.
+    """
+    if not checks:
+        raise ValueError("a benchmark compares what it measures; no check is given")
+    print_table(title, rows, {**facts, **verdict(checks)}, as_json=as_json)
+    return 0 if all(checks.values()) else 1
+
+
+def verdict(checks: Mapping[str, bool]) -> dict[str, Cell]:
+    """Return the lines that say of each check, then of all, whether it holds."""
+    lines: dict[str, Cell] = {f"check: {name}": "yes" if holds else "NO" for name, holds in checks.items()}
+    return {**lines, "equal": "yes" if all(checks.values()) else "NO"}
 
 
 def print_table(

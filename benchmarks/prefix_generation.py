@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 import statistics
 import sys
@@ -12,7 +13,8 @@ from collections.abc import Callable, Sequence
 import torch
 
 from _real import prompts, tasks
-from _table import Cell, argument_parser, print_table
+from _table import Cell, argument_parser, parse, report
+from _tiny import TINY, local_model
 from tuition.evaluation.predict import end_tokens
 from tuition.models.generation import generate_greedily
 from tuition.models.load import LoadedModel, load_model
@@ -59,37 +61,16 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=64, help="test instances a task")
     parser.add_argument("--new-tokens", type=int, default=16)
     parser.add_argument("--repeats", type=int, default=3)
-    options = parser.parse_args()
+    options = parse(parser, quick={"model": TINY, "rows": 6, "batch": 4, "new_tokens": 6, "repeats": 1})
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
-    collection, names, source = tasks()
-    sides: dict[str, Callable[..., Answers]] = {"tuition": ours, "transformers": peer}
-    table: list[dict[str, Cell]] = []
-    precise, quick = load_model(options.model, precision="float32"), load_model(options.model, precision="bfloat16")
-    for name in names:
-        rows = prompts(quick, collection, name, "test", options.rows)
-        times: dict[str, list[float]] = {side: [] for side in sides}
-        answers: dict[str, Answers] = {}
-        for repeat in range(options.repeats + 1):
-            for side, answer in sides.items():
-                start = time.perf_counter()
-                answers[side] = answer(quick, rows, options.batch, options.new_tokens)
-                if repeat:  # the first round is the warm-up
-                    times[side].append(time.perf_counter() - start)
-        exact = [answer(precise, rows, options.batch, options.new_tokens) for answer in sides.values()]
-        rate = {side: len(rows) / statistics.median(taken) for side, taken in times.items()}
-        table.append(
-            {
-                "task": name,
-                "prefix": len(rows[0].prefix),
-                "body, mean": statistics.fmean(len(row.body) for row in rows),
-                "tuition rows/s": rate["tuition"],
-                "transformers rows/s": rate["transformers"],
-                "ratio": rate["tuition"] / rate["transformers"],
-                "fp32 answers that differ": sum(a != b for a, b in zip(*exact, strict=True)),
-                "bf16 answers that agree": f"{_agreement(answers):.0%}",
-            }
-        )
+    collection, names, source = tasks(quick=options.quick)
+    with local_model(options.model) as model:
+        precise, quick = load_model(model, precision="float32"), load_model(model, precision="bfloat16")
+        table = [
+            {"task": name, **measure(quick, precise, prompts(quick, collection, name, "test", options.rows), options)}
+            for name in names
+        ]
     facts: dict[str, Cell] = {
         "geometric mean of ratios": statistics.geometric_mean(float(row["ratio"]) for row in table),  # type: ignore[arg-type]
         "batch": options.batch,
@@ -99,8 +80,34 @@ def main() -> int:
         "rows from": source,
         "model": options.model,
     }
-    print_table("Generation with a shared prefix", table, facts, as_json=options.json)
-    return 1 if any(row["fp32 answers that differ"] for row in table) else 0
+    checks = {"fp32 answers are those of transformers": not any(row["fp32 answers that differ"] for row in table)}
+    return report("Generation with a shared prefix", table, facts, checks, as_json=options.json)
+
+
+def measure(
+    quick: LoadedModel, precise: LoadedModel, rows: Sequence[TokenizedPrompt], options: argparse.Namespace
+) -> dict[str, Cell]:
+    """Return both rates in bfloat16, their ratio, and how many fp32 answers differ."""
+    sides: dict[str, Callable[..., Answers]] = {"tuition": ours, "transformers": peer}
+    times: dict[str, list[float]] = {side: [] for side in sides}
+    answers: dict[str, Answers] = {}
+    for repeat in range(options.repeats + 1):
+        for side, answer in sides.items():
+            start = time.perf_counter()
+            answers[side] = answer(quick, rows, options.batch, options.new_tokens)
+            if repeat:  # the first round is the warm-up
+                times[side].append(time.perf_counter() - start)
+    exact = [answer(precise, rows, options.batch, options.new_tokens) for answer in sides.values()]
+    rate = {side: len(rows) / statistics.median(taken) for side, taken in times.items()}
+    return {
+        "prefix": len(rows[0].prefix),
+        "body, mean": statistics.fmean(len(row.body) for row in rows),
+        "tuition rows/s": rate["tuition"],
+        "transformers rows/s": rate["transformers"],
+        "ratio": rate["tuition"] / rate["transformers"],
+        "fp32 answers that differ": sum(a != b for a, b in zip(*exact, strict=True)),
+        "bf16 answers that agree": f"{_agreement(answers):.0%}",
+    }
 
 
 def _agreement(answers: dict[str, Answers]) -> float:

@@ -73,7 +73,7 @@ def test_what_patterns_are_made_of_works_as_in_jinja(source: str, expected: str)
         ("{{ text.absent }}", "no attribute 'absent'"),
         ("a\nb\n{{ 1 / 0 }}", "line 3"),
         ("{{ text | first | round }}", "fails on this row"),
-        ("{{ text.upper }}", "prints a method"),
+        ("{{ text.upper }}", "uses a method as a value"),
         ("{{ '\\ud800' }}", "half a character"),
         ("{{ '\\x00' }}", "u0000"),
     ],

@@ -22,9 +22,9 @@ from jinja2.exceptions import SecurityError, TemplateError, TemplateSyntaxError
 from tuition.base.errors import UserError, clip
 from tuition.base.fingerprints import fingerprint
 from tuition.base.seeds import named_random
-from tuition.tasks.sandbox.allowance import ALLOWANCE, Allowance, require_length
 from tuition.tasks.sandbox.environment import Sandbox
 from tuition.tasks.sandbox.guard import guarded
+from tuition.tasks.sandbox.render_budget import BUDGET_NAME, RenderBudget, require_length
 from tuition.tasks.types import Template
 
 SEPARATOR = "|||"
@@ -69,7 +69,7 @@ class Pattern:
         made: list[str] = []
         length = 0
         try:
-            for piece in self._template.generate({**fields, ALLOWANCE: Allowance(seeded)}):
+            for piece in self._template.generate({**fields, BUDGET_NAME: RenderBudget(seeded)}):
                 length += len(piece)
                 require_length(length)
                 made.append(piece)

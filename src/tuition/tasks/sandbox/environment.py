@@ -2,12 +2,12 @@
 
 Jinja's own sandbox keeps a pattern from reaching Python; it does not keep it from looping for hours or filling the
 memory. Here a pattern may hold only listed kinds of nodes, filters, tests and methods, and each rendering has an
-allowance of work. What a pattern may do depends on nothing but the pattern and its row, never on the clock.
+budget of work. What a pattern may do depends on nothing but the pattern and its row, never on the clock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import BuiltinMethodType, MethodType
 from typing import Any
 
@@ -16,8 +16,8 @@ from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from tuition.tasks.sandbox.allowance import allowance_of, is_many, kind_of
-from tuition.tasks.sandbox.filters import FILTERS, FUNCTIONS, TESTS, concat, join, replace, require_words
+from tuition.tasks.sandbox.filters import FILTER_NAMES, FILTERS, FUNCTIONS, TESTS, concat, join, replace, require_words
+from tuition.tasks.sandbox.render_budget import budget_of, kind_of, require_key
 
 _NUMBER_BITS = 256
 
@@ -64,6 +64,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Return an element of a list, text or mapping, and never an attribute."""
         if isinstance(obj, Undefined):
             return obj[argument]
+        require_key(argument)
         if isinstance(obj, (Mapping, list, tuple, str, range)):
             try:
                 return obj[argument]
@@ -72,7 +73,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return self.undefined(obj=obj, name=argument)
 
     def call(self, context: Context, obj: Any, *args: Any, **kwargs: Any) -> Any:
-        """Call a listed method of a text, list or mapping, within the rendering's allowance."""
+        """Call a listed method of a text, list or mapping, within the rendering's budget."""
         kwargs.pop("_loop_vars", None)
         kwargs.pop("_block_vars", None)
         owner = getattr(obj, "__self__", None)
@@ -81,8 +82,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return owner.cycle(*args)
         if not isinstance(obj, BuiltinMethodType) or name not in METHODS.get(type(owner), ()):
             raise SecurityError(f"calls {kind_of(obj)}; it can call {', '.join(FUNCTIONS)} and the methods of texts")
-        allowance = allowance_of(context)
-        allowance.weigh((owner, args, kwargs))
+        budget = budget_of(context)
+        budget.charge((owner, args, kwargs))
         if isinstance(owner, str):
             if name == "join":
                 (items,) = args
@@ -90,7 +91,19 @@ class Sandbox(ImmutableSandboxedEnvironment):
             if name == "replace":
                 return replace(context, owner, *args, **kwargs)
             require_words(*args, *kwargs.values())
-        return allowance.weigh(obj(*args, **kwargs))
+        return budget.charge(obj(*args, **kwargs))
+
+    def call_filter(self, name: str, value: Any, *args: Any, **kwargs: Any) -> Any:
+        """Apply a filter that a pattern names by a text (`map('upper')`): only those that a pattern may name."""
+        if name not in FILTER_NAMES:
+            raise SecurityError(f"uses the filter {name!r}; there are {', '.join(FILTER_NAMES)}")
+        return super().call_filter(name, value, *args, **kwargs)
+
+    def call_test(self, name: str, value: Any, *args: Any, **kwargs: Any) -> Any:
+        """Apply a test that a pattern names by a text (`select('even')`): only those that a pattern may name."""
+        if name not in TESTS:
+            raise SecurityError(f"uses the test {name!r}; there are {', '.join(TESTS)}")
+        return super().call_test(name, value, *args, **kwargs)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Calculate with numbers of ordinary size; put two texts or two lists together."""
@@ -103,7 +116,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if operator == "+" and isinstance(left, str) and isinstance(right, str):
             return concat(context, left, right)
         if operator == "+" and type(left) is type(right) and isinstance(left, (list, tuple)):
-            allowance_of(context).pay(len(left) + len(right))
+            budget_of(context).spend(len(left) + len(right))
             return left + right
         raise SecurityError(
             f"has {operator!r} between {kind_of(left)} and {kind_of(right)}; texts are put together by ~"
@@ -112,13 +125,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
 @pass_context
 def _printed(context: Context, value: Any) -> Any:
+    """Spend the work of printing a value; what prints is text, a number, a list or a mapping."""
     if isinstance(value, Undefined):
         return value  # printing it raises, naming what is not there
-    if callable(value) or (
-        not isinstance(value, (str, Mapping)) and isinstance(value, Iterable) and not is_many(value)
-    ):
-        raise SecurityError(f"prints {kind_of(value)}; only text, numbers and lists can be printed")
-    return allowance_of(context).weigh(value)
+    return value if isinstance(budget_of(context).charge(value), str) else budget_of(context).text(value)
 
 
 def _bits(number: float) -> int:

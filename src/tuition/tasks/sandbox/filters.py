@@ -12,7 +12,15 @@ from jinja2.filters import FILTERS as _JINJA_FILTERS
 from jinja2.runtime import Context
 from jinja2.tests import TESTS as _JINJA_TESTS
 
-from tuition.tasks.sandbox.allowance import allowance_of, is_many, kind_of, length_of, require_length
+from tuition.tasks.sandbox.render_budget import (
+    budget_of,
+    characters_of,
+    is_many,
+    kind_of,
+    length_of,
+    require_key,
+    require_length,
+)
 
 FUNCTIONS = ("range", "zip", "choice", "most_frequent")
 """What a pattern may call by name."""
@@ -43,8 +51,8 @@ def require_words(*values: Any) -> None:
 
 
 @pass_context
-def _weighed(context: Context, value: Any) -> Any:
-    return allowance_of(context).weigh(value)
+def _charged(context: Context, value: Any) -> Any:
+    return budget_of(context).charge(value)
 
 
 @pass_context
@@ -54,24 +62,30 @@ def _rounds(context: Context, value: Any, cost: int) -> Any:
         return value
     if not is_many(value):
         raise SecurityError(f"loops over {kind_of(value)}; only lists, texts and mappings can be looped over")
-    allowance_of(context).pay(length_of(value) * cost)
+    budget_of(context).spend(length_of(value) * cost)
     return list(value)
 
 
 @pass_context
 def concat(context: Context, *parts: Any) -> str:
     """Put parts together as one text."""
-    allowance = allowance_of(context)
-    texts = [str(allowance.weigh(part)) for part in parts]
+    budget = budget_of(context)
+    texts = [budget.text(part) for part in parts]
     require_length(sum(map(len, texts)))
-    return cast("str", allowance.weigh("".join(texts)))
+    return cast("str", budget.charge("".join(texts)))
+
+
+@pass_context
+def _key(context: Context, value: Any) -> Any:
+    """A key of a mapping that a pattern writes."""
+    return require_key(value)
 
 
 @pass_context
 def _slice(context: Context, value: Any, *ends: Any) -> Any:
     if not isinstance(value, (str, list, tuple)):
         raise SecurityError(f"takes a slice of {kind_of(value)}; only texts and lists have them")
-    return allowance_of(context).weigh(value[slice(*ends)])
+    return budget_of(context).charge(value[slice(*ends)])
 
 
 @pass_context
@@ -79,30 +93,31 @@ def join(context: Context, value: Any, d: Any = "", attribute: Any = None) -> st
     """Put a list's elements, or an attribute of each, together with `d` between them."""
     if not is_many(value):
         raise SecurityError(f"joins {kind_of(value)}; only a list can be joined")
-    allowance = allowance_of(context)
-    allowance.weigh(value)
-    allowance.weigh(d)
+    budget = budget_of(context)
+    budget.charge(value)
+    budget.charge(d)
     items = [item if attribute is None else context.environment.getitem(item, attribute) for item in value]
+    require_length(sum(map(characters_of, items)))
     texts = [str(item) for item in items]
     require_length(sum(map(len, texts)) + len(str(d)) * len(texts))
-    return cast("str", allowance.weigh(str(d).join(texts)))
+    return cast("str", budget.charge(str(d).join(texts)))
 
 
 @pass_context
 def replace(context: Context, s: Any, old: Any, new: Any, count: int = -1) -> str:
     """Put `new` in the place of `old`, everywhere or the first `count` times."""
-    allowance = allowance_of(context)
-    text, old, new = (str(allowance.weigh(part)) for part in (s, old, new))
+    budget = budget_of(context)
+    text, old, new = (budget.text(part) for part in (s, old, new))
     require_words(old)
     times = text.count(old) if count is None or count < 0 else min(count, text.count(old))
     require_length(len(text) + times * (len(new) - len(old)))
-    return cast("str", allowance.weigh(text.replace(old, new, times)))
+    return cast("str", budget.charge(text.replace(old, new, times)))
 
 
 @pass_context
 def _trim(context: Context, value: Any, chars: str | None = None) -> str:
     require_words(chars)
-    return str(allowance_of(context).weigh(value)).strip(chars)
+    return budget_of(context).text(value).strip(chars)
 
 
 @pass_context
@@ -114,7 +129,7 @@ def _round(context: Context, value: float, precision: int = 0) -> float:
 
 @pass_context
 def _sum(context: Context, value: Any) -> float:
-    numbers = cast("list[float]", allowance_of(context).weigh(value))
+    numbers = cast("list[float]", budget_of(context).charge(value))
     return sum(float(item) if isinstance(item, float) else int(item) for item in numbers)
 
 
@@ -128,7 +143,7 @@ def _range(context: Context, ends: list[int]) -> range:
 
 @pass_context
 def _zip(context: Context, columns: list[Any]) -> list[tuple[Any, ...]]:
-    allowance_of(context).weigh(columns)
+    budget_of(context).charge(columns)
     return list(zip(*columns, strict=False))
 
 
@@ -136,13 +151,13 @@ def _zip(context: Context, columns: list[Any]) -> list[tuple[Any, ...]]:
 def _choice(context: Context, value: Any) -> Any:
     if not is_many(value) or not len(value):
         raise SecurityError(f"chooses from {kind_of(value)} without elements; choice takes a list of at least one")
-    return allowance_of(context).random.choice(value)
+    return budget_of(context).random.choice(value)
 
 
 @pass_context
 def _most_frequent(context: Context, value: Any) -> list[Any] | None:
     """The elements that are most frequent, in order of appearance; None for an empty list, as PromptSource has it."""
-    counts = Counter(allowance_of(context).weigh(value)).most_common()
+    counts = Counter(budget_of(context).charge(value)).most_common()
     return [item for item, count in counts if count == counts[0][1]] or None
 
 
@@ -154,31 +169,31 @@ def _called(function: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def _weighed_filter(name: str) -> Callable[..., Any]:
+def _charged_filter(name: str) -> Callable[..., Any]:
     function = cast("Callable[..., Any]", _JINJA_FILTERS[name])
     passes = getattr(getattr(function, "jinja_pass_arg", None), "name", "")
 
     @pass_context
     def run(context: Context, value: Any, *args: Any, **kwargs: Any) -> Any:
-        allowance = allowance_of(context)
+        budget = budget_of(context)
         for part in (value, *args, *kwargs.values()):
-            allowance.weigh(part)
+            budget.charge(part)
         given = {"context": context, "eval_context": context.eval_ctx, "environment": context.environment}
         made = function(*([given[passes]] if passes else []), value, *args, **kwargs)
         if isinstance(made, Iterable) and not hasattr(made, "__len__") and not isinstance(made, Undefined):
             made = list(made)  # each step within pays for itself
-        return allowance.weigh(made)
+        return budget.charge(made)
 
     return run
 
 
-def _weighed_test(name: str) -> Callable[..., Any]:
+def _charged_test(name: str) -> Callable[..., Any]:
     function = cast("Callable[..., Any]", _JINJA_TESTS[name])
 
     @pass_context
     def run(context: Context, value: Any, *args: Any) -> bool:
         for part in (value, *args):
-            allowance_of(context).weigh(part)
+            budget_of(context).charge(part)
         return bool(function(value, *args))
 
     return run
@@ -194,14 +209,15 @@ _OWN: dict[str, Callable[..., Any]] = {
     "trim": _trim,
     "0choice": _called(_choice),
     "0concat": concat,
+    "0key": _key,
     "0most_frequent": _called(_most_frequent),
     "0range": _range,
     "0rounds": _rounds,
     "0slice": _slice,
-    "0weighed": _weighed,
+    "0charged": _charged,
     "0zip": _zip,
 }
-_PLAIN = {name: _weighed_filter(name) for name in _PLAIN_FILTERS.split()}
+_PLAIN = {name: _charged_filter(name) for name in _PLAIN_FILTERS.split()}
 
 FILTERS: dict[str, Callable[..., Any]] = {**_PLAIN, **_OWN}
 """All filters; those whose names begin with 0 are put in by `tuition.tasks.sandbox.guard` alone."""
@@ -209,5 +225,5 @@ FILTERS: dict[str, Callable[..., Any]] = {**_PLAIN, **_OWN}
 FILTER_NAMES = tuple(sorted(name for name in FILTERS if not name.startswith("0")))
 """The filters that a pattern may name."""
 
-TESTS: dict[str, Callable[..., Any]] = {name: _weighed_test(name) for name in _PLAIN_TESTS.split()}
+TESTS: dict[str, Callable[..., Any]] = {name: _charged_test(name) for name in _PLAIN_TESTS.split()}
 """The tests that a pattern may name."""

@@ -117,11 +117,17 @@ class _Guard(NodeTransformer):
         ends = (node.arg.start, node.arg.stop, node.arg.step)
         return _filtered(node.node, "0slice", *(end or nodes.Const(None) for end in ends))
 
+    def visit_Dict(self, node: nodes.Dict) -> nodes.Node:  # noqa: N802 - the name that Jinja calls
+        self.generic_visit(node)
+        for pair in node.items:
+            pair.key = _filtered(pair.key, "0key")
+        return node
+
     def visit_Compare(self, node: nodes.Compare) -> nodes.Node:  # noqa: N802 - the name that Jinja calls
         self.generic_visit(node)
-        node.expr = _filtered(node.expr, "0weighed")
+        node.expr = _filtered(node.expr, "0charged")
         for operand in node.ops:
-            operand.expr = _filtered(operand.expr, "0weighed")
+            operand.expr = _filtered(operand.expr, "0charged")
         return node
 
 

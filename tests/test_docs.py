@@ -54,12 +54,12 @@ def test_commands_on_pages_exist(page: Path) -> None:
 
 
 def test_the_study_of_the_page_can_be_read() -> None:
+    from tuition.base.yamltext import load_yaml
     from tuition.studies.spec import parse_study
-    from tuition.studies.yaml12 import load_yaml
 
     text = (ROOT / "docs" / "studies.md").read_text(encoding="utf-8")
     block = re.findall(r"```yaml\n(study: quick-learners.+?)```", text, re.DOTALL)[0]
-    spec = parse_study(load_yaml(block), Path("docs/studies.md"))
+    spec = parse_study(load_yaml(block, Path("docs/studies.md")), Path("docs/studies.md"))
     assert list(spec.arms) == ["instruction-tuned", "cross-task", "four-shot", "majority"]
     assert spec.labels == (0, 100, 200, "6%", "all")
 

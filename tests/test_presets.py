@@ -13,10 +13,10 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from tuition.base.errors import UserError
+from tuition.base.yamltext import load_yaml
 from tuition.cli import app
 from tuition.studies.presets import PRESETS, find_study, list_presets
 from tuition.studies.spec import StudySpec, read_study
-from tuition.studies.yaml12 import load_yaml
 
 SMALL = [
     "--seeds", "1", "--set", "judge.test=3", "--set", "judge.validation=1", "--set", "judge.new_tokens=2",
@@ -94,7 +94,7 @@ def _rows(name: str, count: int) -> list[dict[str, object]]:
 
 def _named(folder: Path) -> Path:
     """Write a task under each name that the small study has."""
-    choice = load_yaml(PRESETS["quick-learners-small"].read_text(encoding="utf-8"))["tasks"]
+    choice = load_yaml(PRESETS["quick-learners-small"].read_text(encoding="utf-8"), Path("x.yaml"))["tasks"]
     example = {"input": "a", "output": "b", "explanation": ""}
     for name in (*choice["seen"], *choice["names"]):
         task = {"Definition": [f"Do {name}."], "Positive Examples": [example], "Negative Examples": []}

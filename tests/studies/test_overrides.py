@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tuition.base.errors import UserError
+from tuition.base.yamltext import load_yaml
 from tuition.studies.overrides import Overrides, overridden, set_value
 from tuition.studies.spec import StudySpec, parse_study
-from tuition.studies.yaml12 import load_yaml
 
 TEXT = """
 study: two
@@ -26,7 +26,7 @@ judge: {test: 50}
 
 
 def changed(*settings: str, **options: object) -> StudySpec:
-    data = load_yaml(TEXT)
+    data = load_yaml(TEXT, Path("x.yaml"))
     return parse_study(overridden(data, Overrides(settings=settings, **options)), Path("two.yaml"))  # type: ignore[arg-type]
 
 
@@ -45,8 +45,8 @@ def test_options_change_what_they_name_and_nothing_else() -> None:
 
 
 def test_the_file_itself_is_not_changed() -> None:
-    data = load_yaml(TEXT)
-    before = load_yaml(TEXT)
+    data = load_yaml(TEXT, Path("x.yaml"))
+    before = load_yaml(TEXT, Path("x.yaml"))
     overridden(data, Overrides(seen_labels=1, settings=("arms.*.recipe.epochs=9", "judge.test=1")))
     assert data == before
 

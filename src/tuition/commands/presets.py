@@ -12,12 +12,12 @@ from rich.table import Table
 
 from tuition.base.errors import UserError
 from tuition.base.files import write_atomically
+from tuition.base.yamltext import load_yaml
 from tuition.commands.console import console, notes, print_json
 from tuition.commands.run import RunChoice
 from tuition.studies.overrides import Overrides, overridden
 from tuition.studies.presets import find_study, list_presets
 from tuition.studies.spec import STARTER, parse_study
-from tuition.studies.yaml12 import load_yaml
 
 
 def print_presets(*, as_json: bool = False) -> None:
@@ -46,7 +46,7 @@ def write_study(choice: RunChoice, to: Path) -> None:
     found, changes = find_study(choice.study), choice.overrides()
     text = found.file.read_text(encoding="utf-8")
     if changes != Overrides():
-        data = overridden(load_yaml(text), changes)
+        data = overridden(load_yaml(text, found.file), changes)
         parse_study(overridden(data, Overrides(collection=STARTER)), found.place)
         head = itertools.takewhile(lambda line: line.startswith("#"), text.splitlines(keepends=True))
         told = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)

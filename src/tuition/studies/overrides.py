@@ -8,10 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from tuition.base.errors import UserError, clip
-from tuition.studies.yaml12 import load_yaml
+from tuition.base.yamltext import CORE, parse_yaml_text
 
 _NAMED = ("recipe", "mixture")
 """Keys of a stage that hold a name, or a mapping of a name and the settings that differ from it."""
@@ -81,10 +79,12 @@ def set_value(study: dict[str, Any], setting: str) -> None:
     key = key.strip()
     if not sign or not key:
         raise UserError(f"{clip(setting)!r} sets nothing; write KEY=VALUE, such as judge.test=20")
-    try:
-        value = load_yaml(text)
-    except yaml.YAMLError as error:
-        raise UserError(f"{clip(setting)!r}: the value is no YAML ({' '.join(str(error).split())})") from error
+    value = None
+    if text.strip():  # nothing behind the sign sets null
+        document, faults = parse_yaml_text(text, CORE)
+        if document is None:
+            raise UserError(f"{clip(setting)!r}: the value is no YAML ({faults[0].found}); {faults[0].expected}")
+        value = document.value
     parts = key.split(".")
     if parts[0] == "arms" and len(parts) > 1 and not _matched(_arms(study), key.removeprefix("arms.")):
         raise UserError(f"{clip(setting)!r}: {_no_arm(_arms(study), parts[1])}")

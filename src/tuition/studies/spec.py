@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -18,6 +17,8 @@ from pydantic import (
 )
 
 from tuition.base.errors import Problem, ProblemsError, UserError, clip
+from tuition.base.textfile import read_short_text
+from tuition.base.yamltext import load_yaml
 from tuition.evaluation.metrics import METRICS
 from tuition.models.decoding import GREEDY, Decoding
 from tuition.models.load import FOUR_BIT
@@ -27,7 +28,6 @@ from tuition.splits.amounts import parse_amount
 from tuition.studies.judge_values import read_decoding, read_probes, read_ways
 from tuition.studies.remote import Remote, check_remote
 from tuition.studies.stages import Stage, Strict, check_encoding
-from tuition.studies.yaml12 import load_yaml
 
 STARTER = "starter"
 """The name that stands for the collection inside the package, where a path could stand."""
@@ -203,12 +203,7 @@ def read_study(
         UserError: the file cannot be read or is no YAML.
         ProblemsError: unknown keys or wrong values, all of them together.
     """
-    try:
-        data = load_yaml(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); give a study's YAML file") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: is no readable YAML ({' '.join(str(error).split())})") from error
+    data = load_yaml(read_short_text(path, "a study's YAML file"), path)
     place = place or path
     spec = parse_study(change(data), place)
     collection = Path(spec.tasks.collection).expanduser()

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-import yaml
-
 from tuition.base.errors import Problem, ProblemsError, UserError, clip
+from tuition.base.yamltext import load_yaml
 from tuition.prompts.fill import places
 from tuition.prompts.types import Element, Encoding, OptionsStyle, TextRule, Told
 
@@ -30,13 +29,10 @@ def read_encodings(text: str, path: Path, known: Mapping[str, Encoding] | Any) -
         known: encodings by name, which `like` and `one_of` may name besides those of this text.
 
     Raises:
-        ProblemsError: what is wrong in the descriptions, all of it together.
-        UserError: the text is no YAML mapping.
+        ProblemsError: what is wrong in the YAML or in the descriptions, all of it together.
+        UserError: the text is no mapping.
     """
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: is no readable YAML ({' '.join(str(error).split())})") from error
+    data = load_yaml(text, path)
     if not isinstance(data, dict):
         raise UserError(f"{path}: an encoding's file maps names to descriptions")
     made: dict[str, Encoding] = {}

@@ -115,7 +115,7 @@ def test_points_that_arms_share_are_the_same_and_not_a_finding(tmp_path, whole) 
     [one] = told(folder, "--labels", 0)["comparisons"]
     assert one["same"]
     assert one["these_tasks"] == {"mean": 0.0, "low": 0.0, "high": 0.0, "p": 1.0, "corrected": 1.0}
-    assert "are the same: one model's answers stand for both" in call(folder, "--labels", 0)
+    assert "are the same by construction: one model's answers stand for both" in call(folder, "--labels", 0)
 
 
 def test_seeds_widen_what_is_claimed_and_arms_meet_on_the_seeds_they_share(tmp_path) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tuition.base.fingerprints import canonical_json, file_sha256, fingerprint
+from tuition.base.fingerprints import HOLE, canonical_json, file_sha256, fingerprint, fingerprint_around
 
 
 @dataclass(frozen=True)
@@ -31,3 +31,10 @@ def test_file_sha256_is_that_of_the_bytes(tmp_path: Path) -> None:
     file = tmp_path / "f"
     file.write_bytes(b"abc")
     assert file_sha256(file) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_a_value_hashed_in_pieces_has_the_fingerprint_of_the_whole() -> None:
+    whole = fingerprint([1, ["a", {"b": 2}, "\0"], "c"])
+    assert fingerprint_around([1, HOLE, "c"], [b'["a",', b'{"b":2}', b',"\\u0000"]']) == whole
+    with pytest.raises(ValueError, match="unpack"):
+        fingerprint_around([1, HOLE, HOLE], [])

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 _CHUNK = 1 << 20
+_HOLE = b"\0"
+HOLE = orjson.Fragment(_HOLE)
+"""Stands in a value where `fingerprint_around` puts JSON that comes in pieces. No other JSON has its byte."""
 
 
 def _plain(value: object) -> Any:
@@ -37,6 +40,25 @@ def canonical_json(value: object) -> bytes:
 def fingerprint(value: object) -> str:
     """Return the SHA-256 of `canonical_json(value)` as 64 hexadecimal digits."""
     return hashlib.sha256(canonical_json(value)).hexdigest()
+
+
+def fingerprint_around(value: object, pieces: Iterable[bytes]) -> str:
+    """Return the fingerprint of `value` with its one `HOLE` filled by pieces of JSON, which are never held together.
+
+    Args:
+        value: plain data with one `HOLE`.
+        pieces: the canonical JSON in its place, in order.
+
+    Raises:
+        TypeError: `value` holds something that is not plain data.
+        ValueError: `value` has not exactly one `HOLE`.
+    """
+    before, after = canonical_json(value).split(_HOLE)
+    digest = hashlib.sha256(before)
+    for piece in pieces:
+        digest.update(piece)
+    digest.update(after)
+    return digest.hexdigest()
 
 
 def file_sha256(path: Path) -> str:

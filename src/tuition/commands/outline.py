@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,11 +14,15 @@ from tuition.base.errors import UserError
 from tuition.commands.console import console, notes, print_json
 from tuition.evaluation.remote import is_remote
 from tuition.models.load import model_identity, model_shape, resolve_precision
+from tuition.studies.alike import settled
 from tuition.studies.estimate import outline
 from tuition.studies.plan import Plan, make_plan
 from tuition.studies.remote import PRECISION
+from tuition.studies.results import PROBE_MARK
 from tuition.studies.run import stage_words
 from tuition.studies.spec import StudySpec
+from tuition.studies.stages import Stage
+from tuition.studies.steps import EvaluateStep
 from tuition.studies.store import open_store
 
 if TYPE_CHECKING:
@@ -44,11 +48,11 @@ def outline_and_print(spec: StudySpec, out: Path, *, as_json: bool = False) -> N
         UserError: the study's tasks cannot be read, or are too small.
     """
     plan, shape = _planned(spec)
-    finished = _finished(out)
+    plan, finished = _finished(plan, out)
     pending = [step for step in plan.work if step.key not in finished]
     done = len(plan.work) - len(pending)
     left = outline(pending, plan.precision, shape)
-    arms = [_arm(plan, arm) for arm in spec.arms]
+    arms = _arms(plan)
     if as_json:
         print_json(
             {
@@ -56,6 +60,7 @@ def outline_and_print(spec: StudySpec, out: Path, *, as_json: bool = False) -> N
                 "model": spec.model,
                 "tasks": [task.name for task in plan.tasks],
                 "arms": [asdict(arm) for arm in arms],
+                "notices": list(plan.notes),
                 "finished": done,
                 "left": {name: value for name, value in asdict(left).items() if name != "seconds"},
             }
@@ -72,6 +77,8 @@ def outline_and_print(spec: StudySpec, out: Path, *, as_json: bool = False) -> N
             f"{plan.precision}. What several arms stand on is learnt once."
         )
     )
+    for note in plan.notes:
+        console().print(escape(f"Note: {note}"))
     kept = f"{done} of {len(plan.work)} steps are finished in {out}. " if done else ""
     console().print(escape(f"{kept}To do: {left}." if pending else f"{kept}Nothing is left to do."))
 
@@ -88,14 +95,22 @@ def _planned(spec: StudySpec) -> tuple[Plan, Callable[[], nn.Module] | None]:
     return make_plan(spec, model_identity=identity, precision=resolve_precision(spec.precision)), shape
 
 
-def _finished(out: Path) -> frozenset[str]:
+def _finished(plan: Plan, out: Path) -> tuple[Plan, frozenset[str]]:
+    """Return the plan with the keys that `out` holds its steps under, and the keys of all finished steps there."""
     if not (out / "store.sqlite").is_file():
-        return frozenset()
+        return plan, frozenset()
     with open_store(out) as store:
-        return frozenset(store.finished_keys())
+        return settled(plan, store), store.finished_keys()
 
 
-def _arm(plan: Plan, arm: str) -> ArmOutline:
-    points = [step for step in plan.evaluations if step.arm == arm or step.arm.startswith(f"{arm} · ")]
+def _arms(plan: Plan) -> list[ArmOutline]:
+    points: dict[str, list[EvaluateStep]] = {arm: [] for arm in plan.spec.arms}
+    for step in plan.evaluations:
+        arm = step.arm if step.arm in points else step.arm.rpartition(PROBE_MARK)[0]
+        points[arm].append(step)
+    return [_arm(arm, stages, points[arm]) for arm, stages in plan.spec.arms.items()]
+
+
+def _arm(arm: str, stages: Sequence[Stage], points: Sequence[EvaluateStep]) -> ArmOutline:
     models = {earlier.key for step in points for earlier in step.after}
-    return ArmOutline(arm, tuple(stage_words(stage) for stage in plan.spec.arms[arm]), len(models), len(points))
+    return ArmOutline(arm, tuple(stage_words(stage) for stage in stages), len(models), len(points))

@@ -18,6 +18,7 @@ from tuition.reports.probe_tables import probe_tables
 from tuition.reports.probes import ProbeSpread, probe_spreads, write_probes_csv
 from tuition.reports.scores_csv import write_scores_csv
 from tuition.reports.tables import results_table
+from tuition.studies.alike import settled
 from tuition.studies.engines import Failure
 from tuition.studies.engines.together import run_together
 from tuition.studies.plan import Plan
@@ -97,7 +98,9 @@ def finish_study(spec: StudySpec, out: Path, *, quiet: bool = False) -> tuple[Pl
     """
     with open_store(out) as store:
         with RunProgress(Console(quiet=True) if quiet else notes()) as progress:
-            plan = plan_study(spec, progress)
+            plan = settled(plan_study(spec, progress), store)
+            for note in plan.notes:
+                progress.say(f"Note: {note}")
             store.write_study(spec.model_dump_json(indent=2))
             progress.expect(measure(plan, store))
             failures = run_plan(plan, store, progress)

@@ -17,6 +17,9 @@ Schedule = Literal["constant", "linear"]
 Optimiser = Literal["adamw", "adafactor"]
 TooLongRule = Literal["shorten", "drop-instance", "raise"]
 CutEnd = Literal["end", "start"]
+Start = Literal["auto", "stack", "merge", "continue"]
+"""How a stage stands on the one before it: its adapter upon the earlier one, upon weights that the earlier one was
+merged into, or the earlier one learning on. `auto` stacks adapters of one kind and merges others."""
 
 _WORDS = {"optimiser": Optimiser, "schedule": Schedule, "too_long": TooLongRule, "cut": CutEnd}
 _LEAST = {"epochs": 1, "min_steps": 0, "total_steps": 0, "batch_size": 1, "max_length": 8, "memory": 1}

@@ -6,19 +6,16 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
 
 from tuition.base.errors import UserError
+from tuition.models.recipes import Start
 from tuition.models.tuners import Tuner
 from tuition.models.tuners.adapter import free, packed
 from tuition.models.tuners.full import Full
-
-Start = Literal["auto", "stack", "merge", "continue"]
-"""How a stage stands on the one before it: its adapter upon the earlier one, upon weights that the earlier one was
-merged into, or the earlier one learning on. `auto` stacks adapters of one kind and merges others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,17 @@ def prefix_of(task: Task, encoding: Encoding, shown: Shown = NOTHING_SHOWN, *, c
         shown: exemplars and demonstrations, for an encoding that tells any.
         counts: at most so many examples of a kind, where fewer than all that `example_counts` gives are wanted.
     """
-    parts: list[str] = []
+    return "".join(text for _, texts in prefix_parts(task, encoding, shown, counts=counts) for text in texts)
+
+
+def prefix_parts(
+    task: Task, encoding: Encoding, shown: Shown = NOTHING_SHOWN, *, counts: Counts | None = None
+) -> list[tuple[Told, list[str]]]:
+    """Return what each element of a prefix tells of `task`, in order; elements that tell nothing are left out.
+
+    The texts of all of them, one behind the other, are the prefix. Arguments are those of `prefix_of`.
+    """
+    parts: list[tuple[Told, list[str]]] = []
     fields = 0
     for element in encoding.prefix:
         if element.tell in EXAMPLES:
@@ -28,13 +38,14 @@ def prefix_of(task: Task, encoding: Encoding, shown: Shown = NOTHING_SHOWN, *, c
         elif element.tell == "text":
             told = [element.text]
         else:
-            value = _field(task, element.tell)
+            value = field_value(task, element.tell)
             told = [fill(element.text, {"value": value}, encoding.text_rule)] if value.strip() else []
             if told and fields:
-                parts.append(encoding.separator)
+                parts.append(("text", [encoding.separator]))
             fields += len(told)
-        parts += told
-    return "".join(parts)
+        if told:
+            parts.append((element.tell, told))
+    return parts
 
 
 def example_counts(task: Task, encoding: Encoding, shown: Shown = NOTHING_SHOWN) -> dict[Told, int]:
@@ -42,7 +53,8 @@ def example_counts(task: Task, encoding: Encoding, shown: Shown = NOTHING_SHOWN)
     return {element.tell: len(_chosen(task, element, shown)) for element in encoding.prefix if element.tell in EXAMPLES}
 
 
-def _field(task: Task, tell: Told) -> str:
+def field_value(task: Task, tell: Told) -> str:
+    """Return what a task says in the field that an element tells."""
     values: Mapping[str, str] = {
         "name": task.name,
         "title": task.title,

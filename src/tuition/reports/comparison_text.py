@@ -24,7 +24,7 @@ def comparison_sentence(found: ArmComparison, *, top: float = 100.0) -> str:
     arm, baseline = f"“{shown_name(found.arm)}”", f"“{shown_name(found.baseline)}”"
     start = _labels_text(found)
     if found.same:
-        return f"{start}{arm} and {baseline} are the same: one model's answers stand for both."
+        return f"{start}{arm} and {baseline} are the same by construction: one model's answers stand for both."
     if len(found.tasks) == 1:
         only = found.tasks[0]
         verdict = {

@@ -11,6 +11,7 @@ import orjson
 
 from tuition.base.errors import UserError, clip
 from tuition.evaluation.score import Score
+from tuition.studies.alike import settled
 from tuition.studies.plan import Plan, make_plan
 from tuition.studies.spec import parse_study
 from tuition.studies.steps import TrainStep
@@ -20,10 +21,11 @@ from tuition.tasks import Task
 
 @dataclass(frozen=True, slots=True)
 class MadeModel:
-    """A trained model of a run, with the scores that it got, by task."""
+    """A trained model of a run, with the scores that it got, by task, and the arms that it stands for."""
 
     step: TrainStep
     scores: dict[str, tuple[Score, ...]]
+    arms: tuple[str, ...] = ()
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -43,22 +45,30 @@ def read_plan(store: Store, *, model_identity: str, precision: str) -> Plan:
     """
     text = store.read_study()
     spec = parse_study(orjson.loads(text), store.folder / "study.json")
-    return make_plan(spec, model_identity=model_identity, precision=precision)
+    return settled(make_plan(spec, model_identity=model_identity, precision=precision), store)
 
 
 def made_models(plan: Plan, store: Store) -> list[MadeModel]:
     """Return the finished models of a plan, each once."""
     judged: dict[str, dict[str, tuple[Score, ...]]] = {}
+    arms: dict[str, dict[str, None]] = {}
     for step in plan.evaluations:
+        if step.trained is not None and len(step.after) == _trained_stages(plan, step.arm):
+            arms.setdefault(step.trained, {})[step.arm] = None
         kept = store.finished(step.key)
         if kept is not None and step.trained is not None:
             judged.setdefault(step.trained, {})[step.task.name] = kept.scores
     finished = store.finished_keys()
     return [
-        MadeModel(step, judged.get(step.key, {}))
+        MadeModel(step, judged.get(step.key, {}), tuple(arms.get(step.key, ())))
         for step in plan.work
         if isinstance(step, TrainStep) and step.key in finished
     ]
+
+
+def _trained_stages(plan: Plan, arm: str) -> int:
+    stages = plan.spec.arms.get(arm, ())  # a probe is no arm of the study
+    return sum(stage.setting not in ("in-context", "heuristic") for stage in stages)
 
 
 def choose_model(
@@ -81,7 +91,7 @@ def choose_model(
         made
         for made in models
         if (task is None or any(other.name.startswith(task) for other in made.tasks))
-        and (arm is None or made.step.arm == arm)
+        and (arm is None or arm in (made.step.arm, *made.arms))
         and (labels is None or made.step.labels == labels)
         and (seed is None or made.step.seed == seed)
     ]

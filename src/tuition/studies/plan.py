@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from tuition.base.errors import UserError, clip
-from tuition.base.fingerprints import fingerprint
 from tuition.models.decoding import GREEDY
-from tuition.prompts.encode import answers, encode, training_output
-from tuition.prompts.types import Encoding, Prompt, Shown
+from tuition.prompts.encode import training_output
+from tuition.prompts.types import Encoding, Shown
+from tuition.studies.alike import join_alike
 from tuition.studies.judged import Judged
+from tuition.studies.lacking import lacking_notes
+from tuition.studies.prompt_rows import PromptRows, PromptSet, answering_lengths, learning_lengths
 from tuition.studies.results import probe_arm
 from tuition.studies.rows import StudyRows, TaskRows, read_rows
 from tuition.studies.spec import StudySpec
 from tuition.studies.stages import Stage
+from tuition.studies.step_keys import evaluate_keys, train_keys
 from tuition.studies.steps import Earlier, EvaluateStep, Lesson, Step, TrainStep
 from tuition.tasks import Instance, Task
 
-_TRAIN_VERSION = 2
-"""Raised whenever training the same inputs would give other weights than before."""
-_EVALUATE_VERSION = 2
 _RANK_VERSION = 1
 
 
@@ -29,7 +29,9 @@ _RANK_VERSION = 1
 class Plan:
     """All steps of a study in an order in which each comes after those that it needs.
 
-    `notes` say what was left out of judging, on which tasks and why.
+    `notes` say what a reader of the scores must know: what was left out and why, what tasks lack, and which arms cannot
+    differ. `alike` are the other keys of steps that stand for several that cannot differ, by the key they have;
+    `stored` are the keys under which a store holds such a step, by the key that was planned (see `alike.settled`).
     """
 
     spec: StudySpec
@@ -38,6 +40,8 @@ class Plan:
     steps: tuple[Step, ...]
     tasks: tuple[Task, ...]
     notes: tuple[str, ...] = ()
+    alike: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    stored: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def work(self) -> tuple[Step, ...]:
@@ -74,11 +78,19 @@ def make_plan(spec: StudySpec, *, model_identity: str, precision: str) -> Plan:
     judged.require_probes()
     if not any(isinstance(step, EvaluateStep) for step in steps):
         raise UserError("nothing is left to judge: " + "; ".join(judged.notes or ("there are no tasks",)))
+    joined = join_alike(steps)
     order = {task.task.name: place for place, task in enumerate(rows.unseen)}
     # Task by task, so that the first curves are whole as early as can be; what many need comes before them all.
-    ordered = sorted(_once(steps), key=lambda step: order.get(step.title, -1))
-    tasks = tuple(task.task for task in rows.unseen)
-    return Plan(spec, model_identity, precision, tuple(_needed_first(ordered)), tasks, judged.notes)
+    ordered = sorted(_once(joined.steps), key=lambda step: order.get(step.title, -1))
+    return Plan(
+        spec,
+        model_identity,
+        precision,
+        steps=tuple(_needed_first(ordered)),
+        tasks=tuple(task.task for task in rows.unseen),
+        notes=(*judged.notes, *lacking_notes(steps), *joined.notes),
+        alike=joined.alike,
+    )
 
 
 def _once(steps: Sequence[Step]) -> list[Step]:
@@ -111,6 +123,7 @@ class _Planner:
     def __init__(self, spec: StudySpec, rows: StudyRows, base: tuple[str, str]) -> None:
         self.spec, self.rows, self.base = spec, rows, base
         self.judged = Judged(spec.judge)
+        self.prompts = PromptRows()
 
     def arm(self, arm: str, seed: int) -> Iterator[Step]:
         """Yield the steps of an arm under one seed."""
@@ -173,8 +186,11 @@ class _Planner:
             self.judged.made(name)
             yield probed
 
-    def _prompts(self, rows: TaskRows, step: EvaluateStep) -> list[Prompt]:
-        return [encode(rows.task, row, step.encoding, shown=step.shown, seed=step.seed) for row in rows.rows.test]
+    def _prompts(self, rows: TaskRows, step: EvaluateStep) -> str:
+        return self._asked(rows, step.encoding, step.shown, step.seed).digest
+
+    def _asked(self, rows: TaskRows, encoding: Encoding, shown: Shown, seed: int) -> PromptSet:
+        return self.prompts.to_answer(rows.task, rows.rows.test, encoding, shown, seed)
 
     def _pool(self, stage: Stage) -> tuple[TaskRows, ...]:
         return self.rows.seen if stage.on == "seen" else self.rows.unseen
@@ -191,22 +207,28 @@ class _Planner:
         encoding = stage.told()
         lessons = tuple(lesson for task in tasks if (lesson := self._lesson(task, encoding, budget, seed)).instances)
         prompts = [
-            encode(lesson.task, row, encoding, output=out, shown=lesson.shown, seed=seed)
-            for lesson in lessons
-            for row, out in lesson.rows()
+            self.prompts.to_learn(lesson.task, lesson.rows(), encoding, lesson.shown, seed) for lesson in lessons
         ]
-        decides = (
-            ("train", _TRAIN_VERSION, self.base, [(e.key, e.start) for e in after], stage.start),
-            (prompts, encoding, dataclasses.asdict(stage.recipe), stage.mixture, seed),
+        keys = train_keys(
+            self.base,
+            after,
+            [(lesson.task.name, told) for lesson, told in zip(lessons, prompts, strict=True)],
+            encoding,
+            recipe=stage.recipe,
+            start=stage.start,
+            mixture=stage.mixture,
+            seed=seed,
         )
         return TrainStep(
-            key=fingerprint(decides),
+            key=keys.key,
+            same=keys.same,
             lessons=lessons,
             encoding=encoding,
             recipe=stage.recipe,
             arm=arm,
             labels=max((len(task.labels(seed, budget)) for task in tasks), default=0),
             seed=seed,
+            lengths=learning_lengths(prompts),
             start=stage.start,
             after=after,
             mixture=stage.mixture,
@@ -236,27 +258,21 @@ class _Planner:
         labels = rows.labels(seed, budget)
         shown = self._shown(encoding, labels)
         new_tokens = None if judge.new_tokens == "auto" else judge.new_tokens
-        prompts = [
-            (
-                encode(task, row, encoding, shown=shown, seed=seed),
-                row.id,
-                answers(task, row, encoding, seed=seed)[0],
-            )
-            for row in rows.rows.test
-        ]
+        prompts = self._asked(rows, encoding, shown, seed)
         recipe, typical = stage.recipe, rows.typical_outputs
-        decides: tuple[object, ...] = (
-            ("evaluate", _EVALUATE_VERSION, self.base, [(e.key, e.start) for e in after], prompts, encoding),
+        more: tuple[object, ...] = (
             (stage.heuristic, [row.outputs[0] for row in labels] if stage.heuristic else []),
             (recipe.max_length, recipe.too_long, recipe.cut, recipe.share_prefix, metrics, new_tokens, typical),
         )
         # What is left at its default stands in no key, so that keys from before it existed stay.
         if weighing is not None:
-            decides = (*decides, ("rank", _RANK_VERSION, weighing.options, weighing.ways))
+            more = (*more, ("rank", _RANK_VERSION, weighing.options, weighing.ways))
         if judge.decoding != GREEDY and not stage.heuristic:
-            decides = (*decides, ("decoding", judge.decoding, seed if judge.decoding.samples else 0))
+            more = (*more, ("decoding", judge.decoding, seed if judge.decoding.samples else 0))
+        keys = evaluate_keys(self.base, after, task.name, prompts, encoding, more)
         return EvaluateStep(
-            key=fingerprint(decides),
+            key=keys.key,
+            same=keys.same,
             task=task,
             instances=rows.rows.test,
             encoding=encoding,
@@ -267,6 +283,7 @@ class _Planner:
             arm=arm,
             labels=len(labels),
             seed=seed,
+            lengths=answering_lengths(prompts),
             after=after,
             shown=shown,
             heuristic=stage.heuristic,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tuition.base.errors import Problem, ProblemsError, UserError
@@ -27,18 +27,23 @@ class TaskRows:
     rows: TaskLabels
     seeded: bool
     stratified: bool = False
+    _ordered: dict[int, tuple[Instance, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def labels(self, seed: int, budget: int | str) -> tuple[Instance, ...]:
         """Return a budget of labels: the beginning of the pool in the order of `seed`, or of the file.
 
         A pool with fewer than a count gives all it has (whether it may is decided when it is made).
         """
-        pool = list(self.rows.pool)
-        if self.seeded:
-            named_random("labels", self.rows.task, seed).shuffle(pool)
-        if self.stratified:
-            pool = list(balanced(pool))
-        return tuple(pool[: self.rows.budget(budget, over="capped").got])
+        return self._order(seed)[: self.rows.budget(budget, over="capped").got]
+
+    def _order(self, seed: int) -> tuple[Instance, ...]:
+        """Return the pool in the order of `seed`, which all of its budgets have in common."""
+        if seed not in self._ordered:
+            pool = list(self.rows.pool)
+            if self.seeded:
+                named_random("labels", self.rows.task, seed).shuffle(pool)
+            self._ordered[seed] = tuple(balanced(pool) if self.stratified else pool)
+        return self._ordered[seed]
 
     @property
     def typical_outputs(self) -> tuple[str, ...]:

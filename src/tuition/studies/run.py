@@ -142,7 +142,7 @@ def _notices(plan: Plan, store: Store, judged: Iterable[tuple[EvaluateStep, Fini
         if step.heuristic:
             continue
         told = str(FitLedger(**finished.details["fit"]))
-        if finished.details.get("asked_otherwise"):
+        if finished.details.get("asked_otherwise") and step.asked_otherwise:
             learnt = step.after[-1].encoding.name
             asked = f"was asked by the encoding {step.encoding.name!r}"
             notices.append(f"arm “{step.arm}” learnt by the encoding {learnt!r} and {asked}")

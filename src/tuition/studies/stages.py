@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from tuition.base.errors import UserError
 from tuition.evaluation.heuristics import HEURISTICS
 from tuition.models.recipes import RECIPES, Recipe
-from tuition.models.tuners import make_tuner
+from tuition.models.tuners import check_tuner
 from tuition.prompts.encodings import find_encoding, is_file_name
 from tuition.prompts.types import Encoding
 from tuition.splits.mixtures import MIXTURES, Mixture
@@ -127,7 +127,7 @@ class Stage(Strict):
             raise ValueError(f"a {self.setting} stage learns one task at a time, so a mixture decides nothing")
         try:
             self.told()
-            make_tuner(self.recipe.tuner, self.recipe.tuner_options)
+            check_tuner(self.recipe.tuner, self.recipe.tuner_options)
         except UserError as error:
             raise ValueError(str(error)) from error
         return self

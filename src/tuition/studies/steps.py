@@ -9,15 +9,14 @@ from typing import Any, Literal
 from tuition.base.seeds import derive_seed
 from tuition.evaluation.rankings import rank_metric
 from tuition.models.decoding import GREEDY, Decoding
-from tuition.models.recipes import Recipe
-from tuition.models.warm import Start
-from tuition.prompts.encode import encode
+from tuition.models.recipes import Recipe, Start
 from tuition.prompts.types import NOTHING_SHOWN, Encoding, Shown
 from tuition.splits.mixtures import Mixture
 from tuition.tasks import Instance, Task
 
 _DECODE_COST, _LEARN_COST, _CHARACTERS_A_TOKEN = 2.0, 3.0, 4.0
-_ROWS_LOOKED_AT = 20
+ROWS_LOOKED_AT = 20
+"""How many rows of each task tell the lengths of its prompts."""
 
 OptionsFrom = Literal["task", "template", "training rows", "all rows"]
 """Where ranked options are from: a task or its template says them, or they are a closed set found in its rows."""
@@ -38,14 +37,28 @@ class Lesson:
 
 
 @dataclass(frozen=True, slots=True)
+class Lengths:
+    """How long prompts are, in characters: what they begin with, and what each row adds."""
+
+    prefix: float
+    row: float
+
+
+@dataclass(frozen=True, slots=True)
 class Earlier:
-    """A training step on which another step builds: its key, and how its weights are put to use."""
+    """A training step on which another step builds: its key, and how its weights are put to use.
+
+    `same` is what it has in common with steps that cannot differ from it. Where the weights of one of those are used
+    in place of its own, `trained_by` is the encoding that these are kept with.
+    """
 
     key: str
     tuner: str
     tuner_options: Mapping[str, Any]
     start: Start
     encoding: Encoding
+    same: str = ""
+    trained_by: Encoding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +66,18 @@ class TrainStep:
     """Tune a model on labels of one task or of several; `after` are the stages before, the first of them first.
 
     `labels` is the budget a task; `mixture` says how often each of several tasks is drawn, None for every row alike.
+    Steps of equal `same` cannot differ: they learn equal prompts alike, whatever their encodings are called.
     """
 
     key: str
+    same: str
     lessons: tuple[Lesson, ...]
     encoding: Encoding
     recipe: Recipe
     arm: str
     labels: int
     seed: int
+    lengths: Lengths
     start: Start = "auto"
     after: tuple[Earlier, ...] = ()
     mixture: Mixture | None = None
@@ -80,7 +96,7 @@ class TrainStep:
     def earlier(self) -> Earlier:
         """This step as later ones build on it."""
         recipe = self.recipe
-        return Earlier(self.key, recipe.tuner, recipe.tuner_options, self.start, self.encoding)
+        return Earlier(self.key, recipe.tuner, recipe.tuner_options, self.start, self.encoding, self.same)
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -90,16 +106,10 @@ class TrainStep:
     @property
     def cost(self) -> float:
         """A rough estimate of the work, in tokens run forward."""
-        told = [
-            encode(lesson.task, row, self.encoding, output=out, shown=lesson.shown, seed=self.seed)
-            for lesson in self.lessons
-            for row, out in lesson.rows()[:_ROWS_LOOKED_AT]
-        ]
-        rows = sum(len(prompt.body) + len(prompt.target) for prompt in told) / len(told)
-        prefix = sum(len(prompt.prefix) for prompt in told) / len(told)
         size = min(self.recipe.batch_size, self.rows)
         prefixes = min(size, len(self.lessons)) if self.recipe.share_prefix else size
-        return _LEARN_COST * self.recipe.steps(self.rows) * (prefixes * prefix + size * rows) / _CHARACTERS_A_TOKEN
+        tokens = (prefixes * self.lengths.prefix + size * self.lengths.row) / _CHARACTERS_A_TOKEN
+        return _LEARN_COST * self.recipe.steps(self.rows) * tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +133,11 @@ class EvaluateStep:
     Without `metrics` it writes nothing and weighs options alone; `weighing` says which, if any.
 
     `typical_outputs` are answers from outside the test set, from which an automatic answer limit is taken. Where a
-    `heuristic` answers, no model does; `known` are the labels it goes by.
+    `heuristic` answers, no model does; `known` are the labels it goes by. Steps of equal `same` cannot differ.
     """
 
     key: str
+    same: str
     task: Task
     instances: tuple[Instance, ...]
     encoding: Encoding
@@ -137,6 +148,7 @@ class EvaluateStep:
     arm: str
     labels: int
     seed: int
+    lengths: Lengths
     after: tuple[Earlier, ...] = ()
     shown: Shown = NOTHING_SHOWN
     heuristic: str = ""
@@ -160,6 +172,11 @@ class EvaluateStep:
         if not self.decoding.samples:
             return self.decoding
         return replace(self.decoding, seed=derive_seed("decoding", self.decoding.seed, self.seed, self.task.name))
+
+    @property
+    def asked_otherwise(self) -> bool:
+        """Whether the model is asked by another encoding than the one that it learnt by last."""
+        return bool(self.after) and self.after[-1].encoding != self.encoding
 
     @property
     def trained(self) -> str | None:
@@ -196,12 +213,8 @@ class EvaluateStep:
     @property
     def _asking(self) -> float:
         """The tokens of all prompts, of which the prefix is run once."""
-        rows = self.instances[:_ROWS_LOOKED_AT]
-        told = [encode(self.task, row, self.encoding, shown=self.shown, seed=self.seed) for row in rows]
-        body = sum(len(prompt.body) for prompt in told) / len(told)
-        prefix = max(len(prompt.prefix) for prompt in told)
         prefixes = 1 if self.recipe.share_prefix else len(self.instances)
-        return (prefixes * prefix + len(self.instances) * body) / _CHARACTERS_A_TOKEN
+        return (prefixes * self.lengths.prefix + len(self.instances) * self.lengths.row) / _CHARACTERS_A_TOKEN
 
 
 Step = TrainStep | EvaluateStep

@@ -59,6 +59,14 @@ class ScoreRecord(_Base):
     n: Mapped[int]
 
 
+class SameRecord(_Base):
+    """Which finished step stands for all that cannot differ from it."""
+
+    __tablename__ = "same_steps"
+    same: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Finished:
     """What the store tells of a finished step."""
@@ -96,10 +104,16 @@ class Store:
         with self._session() as session:
             return frozenset(session.scalars(select(StepRecord.key)))
 
+    def finished_same(self) -> dict[str, str]:
+        """Return the keys of finished steps by what these have in common with steps that cannot differ from them."""
+        with self._session() as session:
+            return {row.same: row.key for row in session.scalars(select(SameRecord))}
+
     def finish(
         self,
         key: str,
         *,
+        same: str = "",
         kind: str,
         task: str,
         arm: str,
@@ -124,6 +138,8 @@ class Store:
         )
         with self._session() as session:
             session.merge(row)
+            if same:
+                session.merge(SameRecord(same=same, key=key))
             session.commit()
 
     def write_study(self, text: str) -> None:

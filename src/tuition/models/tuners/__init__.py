@@ -50,6 +50,7 @@ TUNERS.add("lora", "tuition.models.tuners.lora:LoRA")
 TUNERS.add("full", "tuition.models.tuners.full:Full")
 TUNERS.add("ia3", "tuition.models.tuners.ia3:IA3")
 TUNERS.add("prompt", "tuition.models.tuners.prompt:PromptTuning")
+_OWN = frozenset({"lora", "full", "ia3", "prompt"})
 
 
 def make_tuner(name: str, options: Mapping[str, Any] | None = None) -> Tuner:
@@ -70,3 +71,13 @@ def make_tuner(name: str, options: Mapping[str, Any] | None = None) -> Tuner:
         if wanted is int and value < 1:
             raise UserError(f"the tuner {name!r}: {option} is {value}; it must be 1 or more")
     return kind(**given)
+
+
+def check_tuner(name: str, options: Mapping[str, Any] | None = None) -> None:
+    """Check what `make_tuner` would be given; one of ours without options is right, and is not imported for that.
+
+    Raises:
+        UserError: as `make_tuner` raises it.
+    """
+    if options or name not in _OWN:
+        make_tuner(name, options)

@@ -47,8 +47,8 @@ def keep_scored(
 
 
 def labelled(step: TrainStep | EvaluateStep) -> dict[str, Any]:
-    """Return the place of a step in its study, as the store's records have it."""
-    return {"task": step.title, "arm": step.arm, "labels": step.labels, "seed": step.seed}
+    """Return the place of a step in its study and what it has in common with others, as the store keeps them."""
+    return {"task": step.title, "arm": step.arm, "labels": step.labels, "seed": step.seed, "same": step.same}
 
 
 def _rank_scores(

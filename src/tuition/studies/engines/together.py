@@ -11,11 +11,12 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import astuple
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
 from tuition.base.errors import UserError
+from tuition.studies.alike import with_stored
 from tuition.studies.plan import Plan, make_plan
 from tuition.studies.spec import parse_study
 from tuition.studies.steps import EvaluateStep, Step, TrainStep
@@ -75,6 +76,7 @@ def begin_plan(group: Group, plan: Plan, store: Store, pending: Sequence[Step]) 
             "model": plan.model_identity,
             "precision": plan.precision,
             "folder": str(store.folder.resolve()),
+            "stored": dict(plan.stored),
             "pending": [step.key for step in pending],
         }
     )
@@ -176,7 +178,7 @@ class _Places(Store):
         self.folder = folder
 
 
-def _prepared(group: Group, told: dict[str, str]) -> tuple[Worker, dict[str, Step]]:
+def _prepared(group: Group, told: dict[str, Any]) -> tuple[Worker, dict[str, Step]]:
     from tuition.studies.engines.worker import Worker
 
     try:
@@ -185,7 +187,7 @@ def _prepared(group: Group, told: dict[str, str]) -> tuple[Worker, dict[str, Ste
             raise UserError(f"{folder}: is not there on this machine; all machines must share the results' folder")
         spec = parse_study(orjson.loads(told["study"]), folder / "study.json")
         plan = make_plan(spec, model_identity=told["model"], precision=told["precision"])
-        steps = {step.key: step for step in plan.work}
+        steps = {step.key: step for step in with_stored(plan, told["stored"], _Places(folder)).work}
         if missing := [key for key in told["pending"] if key not in steps]:
             raise UserError(f"{len(missing)} steps are not those of process 0; do all machines hold the same tasks?")
     except Exception as error:

@@ -140,7 +140,7 @@ class Worker:
         tokens = self._tokens(step)
         too_long: TooLong = "raise" if step.recipe.too_long == "raise" else "shorten"
         details: dict[str, Any] = {
-            "asked_otherwise": bool(step.after) and step.after[-1].encoding != step.encoding,
+            "asked_otherwise": step.asked_otherwise,
         }
         texts: list[str] = []
         rankings: list[Ranking] = []
@@ -219,7 +219,7 @@ class Worker:
         links = []
         for earlier in after:
             folder = self._store.adapter(earlier.key)
-            require_told(folder, earlier.encoding)
+            require_told(folder, earlier.trained_by or earlier.encoding)
             links.append(Link(make_tuner(earlier.tuner, earlier.tuner_options), folder, earlier.start))
         return links
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from tuition.base.fingerprints import canonical_json, fingerprint
-from tuition.prompts.encode import answers, body_of, encode, target_of
+from tuition.prompts.encode import answers, encode
+from tuition.prompts.parts import body_of, target_of
 from tuition.prompts.prefix import prefix_parts
 from tuition.prompts.types import EXAMPLES, Encoding, Prompt, Shown
 from tuition.studies.steps import ROWS_LOOKED_AT, Lengths

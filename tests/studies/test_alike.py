@@ -10,11 +10,12 @@ import pytest
 
 from tests.studies.conftest import Listener
 from tuition.evaluation.score import Score
-from tuition.studies.alike import join_alike, settled
+from tuition.studies.alike import join_alike
 from tuition.studies.models import choose_model, made_models
 from tuition.studies.plan import Plan, make_plan
 from tuition.studies.results import StudyResults
 from tuition.studies.run import gather, plan_study, run_plan
+from tuition.studies.settle import settled
 from tuition.studies.spec import StudySpec
 from tuition.studies.steps import TrainStep
 from tuition.studies.store import open_store

@@ -14,12 +14,12 @@ from tuition.base.errors import UserError
 from tuition.commands.console import console, notes, print_json
 from tuition.evaluation.remote import is_remote
 from tuition.models.load import model_identity, model_shape, resolve_precision
-from tuition.studies.alike import settled
 from tuition.studies.estimate import outline
 from tuition.studies.plan import Plan, make_plan
 from tuition.studies.remote import PRECISION
 from tuition.studies.results import PROBE_MARK
 from tuition.studies.run import stage_words
+from tuition.studies.settle import settled
 from tuition.studies.spec import StudySpec
 from tuition.studies.stages import Stage
 from tuition.studies.steps import EvaluateStep

@@ -18,13 +18,13 @@ from tuition.reports.probe_tables import probe_tables
 from tuition.reports.probes import ProbeSpread, probe_spreads, write_probes_csv
 from tuition.reports.scores_csv import write_scores_csv
 from tuition.reports.tables import results_table
-from tuition.studies.alike import settled
 from tuition.studies.engines import Failure
 from tuition.studies.engines.together import run_together
 from tuition.studies.plan import Plan
 from tuition.studies.presets import DEMO
 from tuition.studies.results import StudyResults
 from tuition.studies.run import gather, measure, plan_study, run_plan
+from tuition.studies.settle import settled
 from tuition.studies.spec import STARTER, StudySpec, read_study
 from tuition.studies.store import open_store
 from tuition.tasks.readers import open_collection

@@ -1,7 +1,6 @@
 """Steps that cannot differ: equal prompts learnt and asked alike, whatever arms and encodings they belong to.
 
-One of them is run and stands for all. A store may hold another of them (from a study of other arms, or from before
-steps were joined); `settled` uses that one in place.
+One of them is run and its result counts for all.
 """
 
 from __future__ import annotations
@@ -9,16 +8,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from tuition.base.errors import UserError
 from tuition.prompts.types import Encoding
 from tuition.studies.steps import Earlier, EvaluateStep, Step, TrainStep
-from tuition.studies.told import read_told
-
-if TYPE_CHECKING:
-    from tuition.studies.plan import Plan
-    from tuition.studies.store import Store
 
 _NAMED = 4
 
@@ -42,43 +34,19 @@ def join_alike(steps: Sequence[Step]) -> Joined:
     chosen = {other: one for one, own in keys.items() for other in own}
     trained_by = {step.key: step.encoding for step in first.values() if isinstance(step, TrainStep)}
     alike = {one: tuple(own)[1:] for one, own in keys.items() if len(own) > 1}
-    return Joined(tuple(_with_keys(steps, chosen, trained_by)), alike, tuple(_notes(steps)))
+    return Joined(tuple(with_keys(steps, chosen, trained_by)), alike, tuple(_notes(steps)))
 
 
-def settled(plan: Plan, store: Store) -> Plan:
-    """Return the plan with the keys under which a store holds steps that cannot differ from those planned."""
-    finished, same = store.finished_keys(), store.finished_same()
-    chosen: dict[str, str] = {}
-    for step in plan.work:
-        if step.key in finished:
-            continue
-        others = (*plan.alike.get(step.key, ()), same.get(step.same, ""))
-        found = next((key for key in others if key in finished), None)
-        if found is not None:
-            chosen[step.key] = found
-    return with_stored(plan, chosen, store)
-
-
-def with_stored(plan: Plan, chosen: Mapping[str, str], store: Store) -> Plan:
-    """Return the plan with the keys that are chosen, by those that were planned, of steps in a store's folder."""
-    if not chosen:
-        return plan
-    training = [step.key for step in plan.work if isinstance(step, TrainStep) and step.key in chosen]
-    trained_by = {chosen[key]: _kept_encoding(store, chosen[key]) for key in training}
-    return dataclasses.replace(plan, steps=tuple(_with_keys(plan.steps, chosen, trained_by)), stored=chosen)
-
-
-def _kept_encoding(store: Store, key: str) -> Encoding | None:
-    try:
-        return read_told(store.adapter(key))
-    except UserError:
-        return None  # reported when the weights are used, if they are
-
-
-def _with_keys(
+def with_keys(
     steps: Iterable[Step], chosen: Mapping[str, str], trained_by: Mapping[str, Encoding | None]
 ) -> Iterable[Step]:
-    """Yield steps under the keys that are chosen for theirs, and for those of the stages before them."""
+    """Yield steps under the keys that are chosen for theirs, and for those of the stages before them.
+
+    Args:
+        steps: the steps of a plan.
+        chosen: other keys, by those that the steps have.
+        trained_by: the encoding that the weights of a chosen key are kept with.
+    """
     for step in steps:
         after = tuple(_renamed(earlier, chosen, trained_by) for earlier in step.after)
         key = chosen.get(step.key, step.key)

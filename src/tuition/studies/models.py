@@ -11,8 +11,8 @@ import orjson
 
 from tuition.base.errors import UserError, clip
 from tuition.evaluation.score import Score
-from tuition.studies.alike import settled
 from tuition.studies.plan import Plan, make_plan
+from tuition.studies.settle import settled
 from tuition.studies.spec import parse_study
 from tuition.studies.steps import TrainStep
 from tuition.studies.store import Store

@@ -31,7 +31,7 @@ class Plan:
 
     `notes` say what a reader of the scores must know: what was left out and why, what tasks lack, and which arms cannot
     differ. `alike` are the other keys of steps that stand for several that cannot differ, by the key they have;
-    `stored` are the keys under which a store holds such a step, by the key that was planned (see `alike.settled`).
+    `stored` are the keys under which a store holds such a step, by the key that was planned (see `settle.settled`).
     """
 
     spec: StudySpec

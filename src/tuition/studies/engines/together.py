@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import orjson
 
 from tuition.base.errors import UserError
-from tuition.studies.alike import with_stored
 from tuition.studies.plan import Plan, make_plan
+from tuition.studies.settle import with_stored
 from tuition.studies.spec import parse_study
 from tuition.studies.steps import EvaluateStep, Step, TrainStep
 from tuition.studies.store import Store

@@ -87,12 +87,17 @@ def _planned(spec: StudySpec) -> tuple[Plan, Callable[[], nn.Module] | None]:
     """Return the plan, and what makes its model without weights; a model that is not here is told of."""
     if is_remote(spec.model):
         return make_plan(spec, model_identity=spec.remote.identity(spec.model), precision=PRECISION), None
-    identity, shape = "", None
-    try:
-        identity, shape = model_identity(spec.model), model_shape(spec.model)
-    except UserError as error:
-        notes().print(escape(f"{error}; its sizes are left out"), style="dim")
-    return make_plan(spec, model_identity=identity, precision=resolve_precision(spec.precision)), shape
+    shapes: list[Callable[[], nn.Module] | None] = [None]
+
+    def identity() -> str:
+        try:
+            found, shapes[0] = model_identity(spec.model), model_shape(spec.model)
+        except UserError as error:
+            notes().print(escape(f"{error}; its sizes are left out"), style="dim")
+            return ""
+        return found
+
+    return make_plan(spec, model_identity=identity, precision=resolve_precision(spec.precision)), shapes[0]
 
 
 def _finished(plan: Plan, out: Path) -> tuple[Plan, frozenset[str]]:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tuition.base.boundary import library_errors
 from tuition.base.errors import UserError
 from tuition.base.files import atomic_path
 from tuition.base.fingerprints import file_sha256
@@ -116,8 +117,7 @@ def ensure_converted(gguf: Path, *, say: Say = lambda text: None) -> Path:
     Raises:
         UserError: the file is not there, or is no GGUF file of a language model that transformers knows.
     """
-    if not gguf.is_file():
-        raise UserError(f"{gguf}: no such file; give a .gguf file, a model folder or a hub id")
+    require_gguf(gguf)
     checksum = file_sha256(gguf)
     folder = model_folder(f"gguf-{checksum[:16]}")
     if folder.is_dir():
@@ -125,13 +125,20 @@ def ensure_converted(gguf: Path, *, say: Say = lambda text: None) -> Path:
     with atomic_path(folder) as made:
         say(f"converting {gguf.name} once")
         with _disk_errors(made):
-            try:
+            with library_errors(f"{gguf}: is no GGUF model that can be converted"):
                 _convert(gguf, made)
-            except (OSError, ValueError, KeyError, TypeError, NotImplementedError) as error:
-                why = next(iter(str(error).strip().splitlines()), type(error).__name__)
-                raise UserError(f"{gguf}: is no GGUF model that can be converted ({why})") from error
             write_card(made, source=gguf.name, sha256=checksum, licence="as the file's own")
     return folder
+
+
+def require_gguf(gguf: Path) -> None:
+    """Make sure that there is such a file.
+
+    Raises:
+        UserError: there is none.
+    """
+    if not gguf.is_file():
+        raise UserError(f"{gguf}: no such file; give a .gguf file, a model folder or a hub id")
 
 
 def _refuse_full_disk(folder: Path) -> None:

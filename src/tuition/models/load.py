@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tuition.base.boundary import library_errors
 from tuition.base.errors import UserError, clip
 from tuition.base.fingerprints import file_sha256, fingerprint
+from tuition.base.hub import is_offline, is_reachable
 from tuition.models.cache import model_folder
-from tuition.models.embedded import EMBEDDED, ensure_converted, ensure_embedded
+from tuition.models.config_check import require_plausible_sizes, require_readable_config
+from tuition.models.embedded import EMBEDDED, ensure_converted, ensure_embedded, require_gguf
 from tuition.models.tokens import PromptTokenizer
 
 if TYPE_CHECKING:
@@ -60,20 +63,34 @@ def model_path(name: str, *, say: Say = lambda text: None) -> str:
     Raises:
         UserError: a path that is no model folder, or an embedded model that could not be fetched.
     """
+    require_local_model(name)
     if name in EMBEDDED:
         return str(ensure_embedded(name, say=say))
-    if name.endswith(".gguf"):
-        return str(ensure_converted(Path(name).expanduser(), say=say))
     folder = Path(name).expanduser()
+    if name.endswith(".gguf"):
+        return str(ensure_converted(folder, say=say))
     if folder.is_dir():
-        if not (folder / "config.json").is_file():
-            raise UserError(f"{folder}: has no config.json; a model folder is what save_pretrained writes")
         return str(folder)
-    if folder.is_absolute() or name.startswith((".", "~")):
+    return name if is_reachable() else str(_cached_folder(name))
+
+
+def require_local_model(name: str) -> None:
+    """Make sure that a name that is a path leads to a model; nothing is fetched or read.
+
+    Raises:
+        UserError: there is no such file or folder, or the folder is no model's.
+    """
+    path = Path(name).expanduser()
+    if name in EMBEDDED:
+        return
+    if name.endswith(".gguf"):
+        require_gguf(path)
+    elif path.is_dir() and not (path / "config.json").is_file():
+        raise UserError(f"{path}: has no config.json; a model folder is what save_pretrained writes")
+    elif not path.is_dir() and (path.is_absolute() or name.startswith((".", "~"))):
         raise UserError(
             f"{name}: no such folder; give a model folder, a .gguf file, a hub id, or one of: {', '.join(EMBEDDED)}"
         )
-    return name
 
 
 def model_identity(name: str, *, say: Say = lambda text: None) -> str:
@@ -87,10 +104,13 @@ def model_identity(name: str, *, say: Say = lambda text: None) -> str:
     if name in EMBEDDED:
         return f"{name}@{EMBEDDED[name].sha256}"
     path = model_path(name, say=say)
-    if Path(path).is_dir():
-        files = sorted({file for pattern in _WEIGHT_FILES for file in Path(path).glob(pattern)})
+    if not Path(path).is_dir():
+        return f"{name}@{_hub_commit(name)}"
+    if _is_snapshot(Path(path)):
+        return f"{name}@{Path(path).name}"
+    files = sorted({file for pattern in _WEIGHT_FILES for file in Path(path).glob(pattern)})
+    with library_errors(f"the model {name!r} cannot be read"):
         return f"folder@{fingerprint([(file.name, file_sha256(file)) for file in files])}"
-    return f"{name}@{_hub_commit(path)}"
 
 
 def load_model(name: str, *, precision: str = "auto", say: Say = lambda text: None) -> LoadedModel:
@@ -107,7 +127,6 @@ def load_model(name: str, *, precision: str = "auto", say: Say = lambda text: No
             than the model has embeddings; or four bits are asked for where bitsandbytes is not installed.
     """
     path = model_path(name, say=say)
-    import safetensors
     import torch
     import transformers
 
@@ -122,15 +141,11 @@ def load_model(name: str, *, precision: str = "auto", say: Say = lambda text: No
         _refuse_mismatch(name, config.get_text_config().vocab_size, tokens.tokenizer)
         pairs = bool(getattr(config, "is_encoder_decoder", False))
         kind = transformers.AutoModelForSeq2SeqLM if pairs else transformers.AutoModelForCausalLM
-        model, told = kind.from_pretrained(
-            path,
-            **_weights(resolve_precision(precision), device),
-            trust_remote_code=False,
-            use_safetensors=True,
-            output_loading_info=True,
-        )
-    except (OSError, ValueError, KeyError, RuntimeError, safetensors.SafetensorError) as error:
-        raise UserError(f"the model {name!r} cannot be loaded: {_why(error)}") from error
+        weights = _weights(resolve_precision(precision), device)
+        with library_errors(f"the model {name!r} cannot be loaded"):
+            model, told = kind.from_pretrained(
+                path, **weights, trust_remote_code=False, use_safetensors=True, output_loading_info=True
+            )
     finally:
         logging.getLogger("transformers").setLevel(level)
     if missing := sorted(told["missing_keys"]):
@@ -162,7 +177,7 @@ def model_shape(name: str) -> Callable[[], PreTrainedModel] | None:
     kind = transformers.AutoModelForSeq2SeqLM if pairs else transformers.AutoModelForCausalLM
 
     def make() -> PreTrainedModel:
-        with torch.device("meta"):
+        with torch.device("meta"), library_errors(f"the model {name!r} cannot be laid out"):
             model: PreTrainedModel = kind.from_config(config)
             return model
 
@@ -179,14 +194,10 @@ def load_tokens(name: str, *, say: Say = lambda text: None) -> PromptTokenizer:
     config = _config(name, path)
     import transformers
 
-    try:
+    with library_errors(f"the tokenizer of {name!r} cannot be loaded", "its files belong into the model's folder"):
         tokenizer = transformers.AutoTokenizer.from_pretrained(path, trust_remote_code=False)
-    except Exception as error:  # of whatever kind the tokenizer's own library raises
-        raise UserError(
-            f"the tokenizer of {name!r} cannot be loaded ({_why(error)}); its files lie in a model's folder too"
-        ) from error
-    tokens = PromptTokenizer(tokenizer)
-    return tokens.for_encoder() if getattr(config, "is_encoder_decoder", False) else tokens
+        tokens = PromptTokenizer(tokenizer)
+        return tokens.for_encoder() if getattr(config, "is_encoder_decoder", False) else tokens
 
 
 def resolve_precision(precision: str) -> str:
@@ -246,11 +257,11 @@ def _config(name: str, path: str) -> Any:
     """
     import transformers
 
-    try:
+    with library_errors(f"the configuration of the model {name!r} cannot be read"):
+        require_readable_config(Path(path))
         config = transformers.AutoConfig.from_pretrained(path, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"the model {name!r} cannot be loaded: {_why(error)}") from error
-    kinds = list(config.architectures or [])
+        require_plausible_sizes(config, Path(path))
+    kinds = [str(kind) for kind in config.architectures or []]
     auto = transformers.models.auto.modeling_auto
     writers = auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.keys() | auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES.keys()
     if (kinds and all(kind.endswith(_NO_WRITERS) for kind in kinds)) or config.model_type not in writers:
@@ -262,10 +273,6 @@ def _config(name: str, path: str) -> Any:
     return config
 
 
-def _why(error: Exception) -> str:
-    return clip(" ".join(str(error).split()) or type(error).__name__, 200)
-
-
 def _refuse_mismatch(name: str, embeddings: int, tokenizer: PreTrainedTokenizerBase) -> None:
     if len(tokenizer) > embeddings:
         raise UserError(
@@ -274,12 +281,34 @@ def _refuse_mismatch(name: str, embeddings: int, tokenizer: PreTrainedTokenizerB
         )
 
 
+def _is_snapshot(folder: Path) -> bool:
+    """Whether a folder is one commit of a model in the hub's cache: `…/snapshots/<commit>`."""
+    return folder.parent.name == "snapshots" and folder.parent.parent.name.startswith("models--")
+
+
+def _cached_folder(hub_id: str) -> Path:
+    """Return the folder of a hub model that is in the hub's cache.
+
+    Raises:
+        UserError: it is not there, so that it would have to be fetched.
+    """
+    from huggingface_hub import try_to_load_from_cache
+
+    with library_errors(f"the model {hub_id!r} cannot be found", "give a hub id such as owner/name, or a folder"):
+        config = try_to_load_from_cache(hub_id, "config.json")
+    if not isinstance(config, str):
+        how = "HF_HUB_OFFLINE forbids to fetch it" if is_offline() else "the model hub cannot be reached from here"
+        raise UserError(
+            f"the model {hub_id!r} is neither a folder nor in the cache, and {how}; give a model folder, one of "
+            f"{', '.join(EMBEDDED)}, or fetch it where there is a network"
+        )
+    return Path(config).parent
+
+
 def _hub_commit(hub_id: str) -> str:
     from transformers.utils.hub import cached_file
 
-    try:
+    with library_errors(f"the model {hub_id!r} cannot be found"):
         config = cached_file(hub_id, "config.json")
-    except (OSError, ValueError) as error:
-        raise UserError(f"the model {hub_id!r} cannot be found: {_why(error)}") from error
     # …/snapshots/<commit>/config.json: the hub's cache keeps one folder a commit.
     return Path(str(config)).parent.name

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from tuition.base.boundary import library_errors
 from tuition.base.errors import UserError
 
 if TYPE_CHECKING:
@@ -150,9 +151,10 @@ def _chat_frame(tokenizer: PreTrainedTokenizerBase) -> tuple[str, str, str]:
             f"the tokenizer {tokenizer.name_or_path!r} has no chat template; use the encoding without `chat`"
         )
     asked = [{"role": "user", "content": _MARK}]
-    asking = str(tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True))
     answered = [*asked, {"role": "assistant", "content": _MARK}]
-    told = str(tokenizer.apply_chat_template(answered, tokenize=False))
+    with library_errors(f"the chat template of {tokenizer.name_or_path!r} fails", "use the encoding without `chat`"):
+        asking = str(tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True))
+        told = str(tokenizer.apply_chat_template(answered, tokenize=False))
     if asking.count(_MARK) != 1 or told.count(_MARK) != 2:
         raise UserError(
             f"the chat template of {tokenizer.name_or_path!r} does not tell a user's turn once, as it stands"

@@ -10,7 +10,9 @@ from typing import Any
 
 import orjson
 
+from tuition.base.boundary import library_errors
 from tuition.base.errors import UserError
+from tuition.base.typed_json import typed
 from tuition.base.version import __version__
 from tuition.prompts.encodings.reading import encoding_from_json, encoding_to_json
 from tuition.prompts.types import Demonstration, Encoding, Shown
@@ -44,14 +46,8 @@ def read_exported(folder: Path) -> Exported:
     Raises:
         UserError: the folder is no exported model.
     """
-    try:
-        data = orjson.loads((folder / _FILE).read_bytes())
-        return _from_json(data)
-    except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as error:
-        why = error.strerror or error if isinstance(error, OSError) else error
-        raise UserError(
-            f"{folder / _FILE}: is no exported model of Tuition ({why}); `tuition export` makes one"
-        ) from error
+    with library_errors(f"{folder / _FILE}: is no exported model of Tuition", "`tuition export` makes one"):
+        return _from_json(orjson.loads((folder / _FILE).read_bytes()))
 
 
 def write_exported(folder: Path, exported: Exported) -> None:
@@ -79,11 +75,13 @@ def _to_json(exported: Exported) -> dict[str, Any]:
     }
 
 
-def _from_json(data: Mapping[str, Any]) -> Exported:
+def _from_json(data: Any) -> Exported:
+    names = {field.name for field in dataclasses.fields(Exported)} - {"shown", "tasks", "encoding"}
+    plain = typed(_Plain, {name: value for name, value in data.items() if name in names}, _FILE)
     shown = {
         name: Shown(
-            tuple(_instance(row) for row in rows),
-            tuple(Demonstration(**one) for one in data["demonstrations"][name]),
+            tuple(typed(Instance, row, _FILE) for row in rows),
+            tuple(typed(Demonstration, one, _FILE) for one in data["demonstrations"][name]),
         )
         for name, rows in data["exemplars"].items()
     }
@@ -91,13 +89,20 @@ def _from_json(data: Mapping[str, Any]) -> Exported:
         encoding=encoding_from_json(data["encoding"]),
         tasks=tuple(_task(task) for task in data["tasks"]),
         shown=shown,
-        max_length=data["max_length"],
-        new_tokens=data["new_tokens"],
-        base=data["base"],
-        tuner=data["tuner"],
-        tuner_options=data["tuner_options"],
-        precision=data.get("precision", "auto"),  # folders of earlier versions do not say
+        **dataclasses.asdict(plain),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Plain:
+    """The plain settings of `Exported`; folders of earlier versions do not say a precision."""
+
+    max_length: int
+    new_tokens: int
+    base: str
+    tuner: str
+    tuner_options: dict[str, Any]
+    precision: str = "auto"
 
 
 _LEFT_OUT = ("read_instances", "extra")
@@ -116,17 +121,19 @@ def _task_to_json(task: Task) -> dict[str, Any]:
 
 
 def _task(data: Mapping[str, Any]) -> Task:
-    told: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in data.items()}
-    for name in ("positive_examples", "negative_examples"):
-        told[name] = tuple(Example(**example) for example in data[name])
-    told["templates"] = tuple(_template(template) for template in data["templates"])
-    return Task(read_instances=lambda: iter(()), **told)
+    plain = {name: value for name, value in data.items() if name not in _PARTS}
+    wrong = [name for name, value in plain.items() if not _is_text(value)]
+    if wrong or not isinstance(data["name"], str):
+        raise UserError(f"the field {', '.join(wrong) or 'name'} of a task is no text")
+    told: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in plain.items()}
+    parts: dict[str, Any] = {
+        name: tuple(typed(kind, part, _FILE) for part in data[name]) for name, kind in _PARTS.items()
+    }
+    return Task(read_instances=lambda: iter(()), **told, **parts)
 
 
-def _template(data: Mapping[str, Any]) -> Template:
-    told: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in data.items()}
-    return Template(**told)
+_PARTS: Mapping[str, Any] = {"positive_examples": Example, "negative_examples": Example, "templates": Template}
 
 
-def _instance(data: Mapping[str, Any]) -> Instance:
-    return Instance(**{**data, "outputs": tuple(data["outputs"])})
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(part, str) for part in value))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tuition.base.errors import UserError, clip
@@ -57,19 +57,21 @@ class Plan:
         return tuple(step for step in self.steps if isinstance(step, EvaluateStep))
 
 
-def make_plan(spec: StudySpec, *, model_identity: str, precision: str) -> Plan:
+def make_plan(spec: StudySpec, *, model_identity: str | Callable[[], str], precision: str) -> Plan:
     """Expand a study: read its tasks, divide their rows, and list every step with its key.
 
     Args:
         spec: the study.
-        model_identity: the fingerprint of the base model.
+        model_identity: the fingerprint of the base model, or what returns it: then it is called when all tasks have
+            been read and checked, since it may have to reach the hub.
         precision: the number format that weights compute in, which decides results too.
 
     Raises:
         UserError: the collection or a task cannot be read, or tasks are too small; all of these together.
     """
     rows = read_rows(spec)
-    planner = _Planner(spec, rows, (model_identity, precision))
+    identity = model_identity if isinstance(model_identity, str) else model_identity()
+    planner = _Planner(spec, rows, (identity, precision))
     steps: list[Step] = []
     for arm in spec.arms:
         for seed in spec.seeds:
@@ -84,7 +86,7 @@ def make_plan(spec: StudySpec, *, model_identity: str, precision: str) -> Plan:
     ordered = sorted(_once(joined.steps), key=lambda step: order.get(step.title, -1))
     return Plan(
         spec,
-        model_identity,
+        identity,
         precision,
         steps=tuple(_needed_first(ordered)),
         tasks=tuple(task.task for task in rows.unseen),

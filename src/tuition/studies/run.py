@@ -11,7 +11,7 @@ from typing import Any
 
 from tuition.base.version import __version__
 from tuition.evaluation.remote import is_remote
-from tuition.models.load import model_identity, resolve_precision
+from tuition.models.load import model_identity, require_local_model, resolve_precision
 from tuition.prompts.fit import FitLedger
 from tuition.studies.engines import ENGINES, Failure, Watcher
 from tuition.studies.judging_notes import judging_facts, judging_notices
@@ -42,8 +42,9 @@ def plan_study(spec: StudySpec, watcher: Watcher) -> Plan:
     """
     if is_remote(spec.model):
         return make_plan(spec, model_identity=spec.remote.identity(spec.model), precision=PRECISION)
+    require_local_model(spec.model)
     precision = resolve_precision(spec.precision)
-    return make_plan(spec, model_identity=model_identity(spec.model, say=watcher.say), precision=precision)
+    return make_plan(spec, model_identity=lambda: model_identity(spec.model, say=watcher.say), precision=precision)
 
 
 def measure(plan: Plan, store: Store) -> Progress:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import orjson
 
+from tuition.base.boundary import library_errors
 from tuition.base.errors import UserError
 from tuition.prompts.encodings.reading import encoding_from_json, encoding_to_json
 from tuition.prompts.types import Encoding
@@ -24,10 +25,8 @@ def read_told(folder: Path) -> Encoding:
     Raises:
         UserError: none is kept there, or it cannot be read.
     """
-    try:
+    with library_errors(f"{folder / _FILE}: the encoding that this model was trained by cannot be read"):
         return encoding_from_json(orjson.loads((folder / _FILE).read_bytes()))
-    except (OSError, orjson.JSONDecodeError) as error:
-        raise UserError(f"{folder / _FILE}: the encoding this model was trained by cannot be read ({error})") from error
 
 
 def require_told(folder: Path, encoding: Encoding) -> None:

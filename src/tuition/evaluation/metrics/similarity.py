@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tuition.base.boundary import library_errors
 from tuition.base.errors import UserError
 from tuition.evaluation.metrics.metric import Metric, Profile, check_pairs
 
@@ -90,12 +91,9 @@ def local_embedder(folder: Path) -> Embedder:
 
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; name a local folder with a model and its tokenizer as embedder")
-    try:
+    with library_errors(f"{folder}: holds no model that can embed"):
         tokenizer: Any = transformers.AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
         model: Any = transformers.AutoModel.from_pretrained(str(folder), local_files_only=True, use_safetensors=True)
-    except (OSError, ValueError, KeyError) as error:
-        why = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise UserError(f"{folder}: holds no model that can embed ({why})") from error
     if getattr(model.config, "is_encoder_decoder", False):
         model = model.get_encoder()
     model.eval()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from tuition.base.errors import Problem, ProblemsError, UserError, clip
+from tuition.base.typed_json import typed
 from tuition.base.yamltext import load_yaml
 from tuition.prompts.fill import places
 from tuition.prompts.types import Element, Encoding, OptionsStyle, TextRule, Told
@@ -67,20 +68,13 @@ def encoding_to_json(encoding: Encoding) -> dict[str, Any]:
     return dataclasses.asdict(encoding)
 
 
-def encoding_from_json(data: Mapping[str, Any]) -> Encoding:
+def encoding_from_json(data: object) -> Encoding:
     """Return the encoding that `encoding_to_json` wrote.
 
     Raises:
         UserError: the data is not such an encoding.
     """
-    try:
-        parts = dict(data)
-        parts["prefix"] = tuple(Element(**element) for element in parts["prefix"])
-        parts["options"] = OptionsStyle(**parts["options"])
-        parts["one_of"] = tuple(encoding_from_json(other) for other in parts["one_of"])
-        return Encoding(**parts)
-    except (KeyError, TypeError) as error:
-        raise UserError(f"this is no stored encoding ({error}); it may come from another version") from error
+    return typed(Encoding, data, "the stored encoding")
 
 
 class _Reader:

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import socket
-import threading
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 from tuition.base.errors import UserError, clip
+from tuition.base.hub import is_offline, is_reachable
 
 _ID = re.compile(r"[\w.-]{1,96}(/[\w.-]{1,96})?")
-_PATIENCE = 4.0  # seconds
 _BY_HAND = "save it with save_to_disk where there is a network, and give that folder"
 
 
@@ -34,7 +30,7 @@ def hub_files(dataset: str, subset: str = "", revision: str = "") -> dict[str, t
     except ImportError as error:
         message = "needs the library `datasets`, which is not installed"
         raise UserError(f"dataset {dataset!r} {message}; pip install datasets, or {_BY_HAND}") from error
-    if not _is_offline() and not _is_reachable():
+    if not is_offline() and not is_reachable():
         message = f"dataset {dataset!r} cannot be fetched: the hub cannot be reached from here"
         raise UserError(f"{message}; {_BY_HAND} (HF_HUB_OFFLINE=1 reads what was fetched before)")
     try:
@@ -43,34 +39,3 @@ def hub_files(dataset: str, subset: str = "", revision: str = "") -> dict[str, t
         reason = clip(" ".join(str(error).split()) or type(error).__name__, 300)
         raise UserError(f"dataset {dataset!r} cannot be read ({reason}); mind dataset, subset and revision") from error
     return {str(split): tuple(Path(file["filename"]) for file in rows.cache_files) for split, rows in loaded.items()}
-
-
-def _is_offline() -> bool:
-    return any(os.environ.get(name, "").upper() in ("1", "TRUE", "YES", "ON") for name in _OFFLINE)
-
-
-_OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
-
-
-def _is_reachable() -> bool:
-    """Whether the hub (or the proxy on the way to it) answers soon; the library itself would try for half a minute."""
-    from huggingface_hub import constants
-
-    place = urlsplit(getproxies().get("https") or constants.ENDPOINT)
-    port = place.port or (80 if place.scheme == "http" else 443)
-    tried = threading.Event()
-    answers: list[bool] = []
-
-    def knock() -> None:
-        try:
-            socket.create_connection((place.hostname or "", port), timeout=_PATIENCE).close()
-            answers.append(True)
-        except OSError:
-            pass  # the caller tells it: there was no answer
-        finally:
-            tried.set()
-
-    # A name that is not resolved can hold a thread for long, whatever the timeout says.
-    threading.Thread(target=knock, daemon=True).start()
-    tried.wait(_PATIENCE)
-    return bool(answers)

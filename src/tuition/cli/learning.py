@@ -9,6 +9,10 @@ import typer
 
 from tuition.cli.app import Json, app, located
 
+DropShared = Annotated[
+    bool, typer.Option("--drop-shared", help="Do not learn rows whose input is a test input of another task.")
+]
+
 
 @app.command(rich_help_panel="Learning")
 def demo(
@@ -46,6 +50,7 @@ def learn(
     order: Annotated[str, typer.Option(help="seeded or file: how rows are divided.")] = "seeded",
     capped: Annotated[bool, typer.Option("--capped", help="Small tasks give what they have.")] = False,
     rank: Annotated[bool, typer.Option("--rank", help="Rank the options of tasks that have any, besides.")] = False,
+    drop_shared: DropShared = False,
     out: Annotated[Path, typer.Option(help="Where results and the report go.")] = Path("tuition-learn"),
     json: Json = False,
 ) -> None:
@@ -56,7 +61,7 @@ def learn(
     choice = LearnChoice(
         path, tuple(task or ()), tuple(budgets(labels)), setting, tuple(encoding or ["definition+2-positive"]),
         tuner, recipe, model, split, seen_labels, test, validation, tuple(whole_numbers("--seeds", seeds)), order,
-        capped, rank,
+        capped, rank, drop_shared=drop_shared,
     )  # fmt: skip
     spec = learn_study(choice)
     from tuition.commands.study import run_and_report
@@ -78,6 +83,7 @@ def run(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Any setting: judge.test=20; repeat for more.")
     ] = None,
+    drop_shared: DropShared = False,
     out: Annotated[Path | None, typer.Option(help="Where results go; runs/<study's name> by default.")] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Only say what it takes; nothing is loaded or learnt.")] = False,
     write: Annotated[Path | None, typer.Option(help="Only write the study to a file of your own, to change.")] = None,
@@ -87,7 +93,16 @@ def run(
     from tuition.commands.run import RunChoice, chosen_study
 
     choice = RunChoice(
-        study, tasks, tuple(task or ()), split, model, labels, seen_labels, seeds, tuple(arm or ()), tuple(set_ or ())
+        study,
+        tasks,
+        tuple(task or ()),
+        split,
+        model,
+        labels,
+        seen_labels,
+        seeds,
+        tuple(arm or ()),
+        (*(set_ or ()), *(["tasks.shared_inputs=drop"] if drop_shared else [])),
     )
     if write is not None:
         from tuition.commands.presets import write_study

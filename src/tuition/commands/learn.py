@@ -34,6 +34,7 @@ class LearnChoice:
     order: str
     capped: bool
     rank: bool = False
+    drop_shared: bool = False
 
 
 def learn_study(choice: LearnChoice) -> StudySpec:
@@ -70,6 +71,7 @@ def learn_study(choice: LearnChoice) -> StudySpec:
             "split": choice.split,
             "order": choice.order,
             "over": "capped" if choice.capped else "strict",
+            "shared_inputs": "drop" if choice.drop_shared else "report",
         },
         "arms": arms,
         "labels": list(choice.labels) if choice.setting != "cross-task" else [0],

@@ -14,6 +14,7 @@ from tuition.base.errors import UserError
 from tuition.commands.console import console, notes, print_json
 from tuition.evaluation.remote import is_remote
 from tuition.models.load import model_identity, model_shape, resolve_precision
+from tuition.reports.wording import count
 from tuition.studies.estimate import outline
 from tuition.studies.plan import Plan, make_plan
 from tuition.studies.remote import PRECISION
@@ -61,6 +62,7 @@ def outline_and_print(spec: StudySpec, out: Path, *, as_json: bool = False) -> N
                 "tasks": [task.name for task in plan.tasks],
                 "arms": [asdict(arm) for arm in arms],
                 "notices": list(plan.notes),
+                "shared_inputs": asdict(plan.shared),
                 "finished": done,
                 "left": {name: value for name, value in asdict(left).items() if name != "seconds"},
             }
@@ -73,7 +75,7 @@ def outline_and_print(spec: StudySpec, out: Path, *, as_json: bool = False) -> N
     labels, seeds = (", ".join(map(str, values)) for values in (spec.labels, spec.seeds))
     console().print(
         escape(
-            f"{len(plan.tasks)} tasks judged, {labels} labels, seeds {seeds}, model {spec.model} in "
+            f"{count(len(plan.tasks), 'task')} judged, {labels} labels, seeds {seeds}, model {spec.model} in "
             f"{plan.precision}. What several arms stand on is learnt once."
         )
     )

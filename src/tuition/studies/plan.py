@@ -16,6 +16,7 @@ from tuition.studies.lacking import lacking_notes
 from tuition.studies.prompt_rows import PromptRows, PromptSet, answering_lengths, learning_lengths
 from tuition.studies.results import probe_arm
 from tuition.studies.rows import StudyRows, TaskRows, read_rows
+from tuition.studies.shared_inputs import SharedInputs, SharedRows, find_shared, without_shared
 from tuition.studies.spec import StudySpec
 from tuition.studies.stages import Stage
 from tuition.studies.step_keys import evaluate_keys, train_keys
@@ -32,6 +33,7 @@ class Plan:
     `notes` say what a reader of the scores must know: what was left out and why, what tasks lack, and which arms cannot
     differ. `alike` are the other keys of steps that stand for several that cannot differ, by the key they have;
     `stored` are the keys under which a store holds such a step, by the key that was planned (see `settle.settled`).
+    `shared` are the test inputs among the rows that models learn from other tasks.
     """
 
     spec: StudySpec
@@ -42,6 +44,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     alike: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     stored: Mapping[str, str] = field(default_factory=dict)
+    shared: SharedInputs = field(default_factory=SharedInputs)
 
     @property
     def work(self) -> tuple[Step, ...]:
@@ -70,6 +73,9 @@ def make_plan(spec: StudySpec, *, model_identity: str | Callable[[], str], preci
         UserError: the collection or a task cannot be read, or tasks are too small; all of these together.
     """
     rows = read_rows(spec)
+    dropped: tuple[SharedRows, ...] = ()
+    if spec.tasks.shared_inputs == "drop":
+        rows, dropped = without_shared(spec, rows)
     identity = model_identity if isinstance(model_identity, str) else model_identity()
     planner = _Planner(spec, rows, (identity, precision))
     steps: list[Step] = []
@@ -80,6 +86,7 @@ def make_plan(spec: StudySpec, *, model_identity: str | Callable[[], str], preci
     judged.require_probes()
     if not any(isinstance(step, EvaluateStep) for step in steps):
         raise UserError("nothing is left to judge: " + "; ".join(judged.notes or ("there are no tasks",)))
+    shared = find_shared(steps, rows, dropped)
     joined = join_alike(steps)
     order = {task.task.name: place for place, task in enumerate(rows.unseen)}
     # Task by task, so that the first curves are whole as early as can be; what many need comes before them all.
@@ -90,7 +97,8 @@ def make_plan(spec: StudySpec, *, model_identity: str | Callable[[], str], preci
         precision,
         steps=tuple(_needed_first(ordered)),
         tasks=tuple(task.task for task in rows.unseen),
-        notes=(*judged.notes, *lacking_notes(steps), *joined.notes),
+        notes=(*shared.notes, *judged.notes, *lacking_notes(steps), *joined.notes),
+        shared=shared,
         alike=joined.alike,
     )
 

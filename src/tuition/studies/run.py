@@ -110,6 +110,7 @@ def _facts(plan: Plan, store: Store, judged: Iterable[tuple[EvaluateStep, Finish
         ("Judged on", f"{spec.judge.test} test instances a task, the same for every point of its curves"),
         ("Labels", f"{', '.join(map(str, spec.labels))} a task, nested, drawn in {spec.tasks.order} order"),
         ("Seeds", ", ".join(map(str, spec.seeds))),
+        *([("Shared inputs", plan.shared.fact)] if any(step.needs for step in plan.evaluations) else []),
         *judging_facts(plan, judged),
         *remote_facts(spec.remote, judged),
         *([("Longest answer", f"{limits[0]} to {limits[-1]} tokens, by task")] if limits else []),

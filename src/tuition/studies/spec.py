@@ -66,7 +66,8 @@ class TaskChoice(Strict):
     `tuition split --by` does (`list=default`, `category=Title Generation`); names then choose among them. `order` says
     whether test rows and labels are drawn by seed or taken in the file's order; `stratified`, whether each budget has
     the answers in the shares in which all labels have them; `over`, whether a task that is too small is refused or
-    gives what it has.
+    gives what it has; `shared_inputs`, whether rows to learn that have a test input of another task are dropped or only
+    reported.
     """
 
     collection: str
@@ -77,6 +78,7 @@ class TaskChoice(Strict):
     order: Literal["seeded", "file"] = "seeded"
     stratified: bool = False
     over: Literal["strict", "capped"] = "strict"
+    shared_inputs: Literal["report", "drop"] = "report"
 
 
 class Judge(Strict):

@@ -117,9 +117,9 @@ def test_a_base_model_that_is_not_there(name: str, told: str, collection: Callab
 def test_a_hub_id_that_cannot_be_had(
     collection: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     told = refused("learn", collection(), "--labels", "4", "--model", "nobody/nothing", "--out", tmp_path / "out")
-    assert "the model 'nobody/nothing' cannot be found" in told
+    assert "the model 'nobody/nothing' is neither a folder nor in the cache, and HF_HUB_OFFLINE" in told
 
 
 @pytest.mark.usefixtures("unread")
@@ -274,7 +274,7 @@ def test_targets_all_longer_than_the_limit(study: Callable[..., str], tmp_path: 
         (["--setting", "cross-task"], "learning on seen tasks needs --split"),
         (["--setting", "cross-task", "--split", "random"], "needs --seen-labels"),
         (["-e", "defnition"], "there is no encoding named 'defnition'; did you mean 'definition'"),
-        (["--seeds", "1,1"], "a number stands twice"),
+        (["--seeds", "1,1"], "a number is given twice"),
         (["--labels", "4,-1"], "give counts divided by commas"),
         (["--labels", "400"], "it could give"),
     ],

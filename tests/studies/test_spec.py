@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import random
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,6 +11,7 @@ from tuition.base.errors import ProblemsError, UserError
 from tuition.models.recipes import RECIPES
 from tuition.studies.presets import DEMO
 from tuition.studies.spec import parse_study, read_study
+from tuition.tasks.starter import STARTER_PATH
 
 GOOD = """
 study: s
@@ -55,7 +59,7 @@ judge: {test: 0, metrics: [rouge_l, rogue]}
     with pytest.raises(ProblemsError) as caught:
         read_study(write(tmp_path, text))
     lines = str(caught.value).splitlines()
-    assert len(lines) == len(caught.value.problems) >= 7
+    assert len(lines) == len(caught.value.problems) == 9
     told = "\n".join(lines)
     for part in (
         "unknown key taskz",
@@ -68,7 +72,8 @@ judge: {test: 0, metrics: [rouge_l, rogue]}
         "no metric named 'rogue'",
     ):
         assert part in told
-    assert all(str(tmp_path / "study.yaml") in line for line in lines)
+    assert all(str(tmp_path / "study.yaml") in line for line in lines[:-1])
+    assert lines[-1].startswith(f"{tmp_path / 'here'}: it cannot be found")
 
 
 @pytest.mark.parametrize(
@@ -78,7 +83,7 @@ judge: {test: 0, metrics: [rouge_l, rogue]}
         ("[{encoding: definition, on: seen}]", "needs `labels`"),
         ("[{encoding: definition, on: seen, setting: single-task, labels: 4}]", "is multi-task, and this one is"),
         ("[{encoding: definition, labels: 4}]", "leave its own `labels` out"),
-        ("[{encoding: definition, start: merge}]", "stands on the base model"),
+        ("[{encoding: definition, start: merge}]", "begins with the base model"),
         ("[{encoding: definition, mixture: flan}]", "a mixture decides nothing"),
         ("[{encoding: definition, on: seen, labels: 4, mixture: {name: flan, caps: 3}}]", "unknown settings caps"),
         ("[{encoding: definition, recipe: {tuner_options: {rang: 3}}}]", "has no option rang"),
@@ -100,8 +105,84 @@ def test_an_encodings_file_is_found_beside_the_study(tmp_path: Path) -> None:
 
 
 def test_a_budget_that_stands_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ProblemsError, match="stands twice"):
+    with pytest.raises(ProblemsError, match="is given twice"):
         read_study(write(tmp_path, GOOD.replace("64, 0, 16", "16, 16")))
+
+
+def test_a_misspelt_recipe_hides_no_other_mistake_and_adds_none(tmp_path: Path) -> None:
+    text = """
+study: s
+tasks: {collection: starter, names: [task001, tsk004, task00]}
+model: ./nowhere
+arms:
+  a: [{encoding: definition, recipe: smal-data}]
+  b: [{encoding: definition, on: seen, labels: 4, start: merge}, {encoding: definition, labels: 3}]
+labels: [0, 16]
+judge: {new_tokens: au}
+"""
+    with pytest.raises(ProblemsError) as caught:
+        read_study(write(tmp_path, text))
+    lines = [line.removeprefix(f"{tmp_path / 'study.yaml'}: ") for line in str(caught.value).splitlines()]
+    assert [line[:34] for line in lines] == [
+        "arms.a.0.recipe is 'smal-data'; th",
+        "judge.new_tokens is 'au'; it is a ",
+        f"{STARTER_PATH}: no task is named 'tsk004'"[:34],
+        f"{STARTER_PATH}: 'task00' begins 10"[:34],
+        "./nowhere: no such folder; give a ",
+    ]
+    assert lines[1].endswith("it is a whole number or 'auto'")
+
+
+def test_several_faulty_chains_are_reported_together(tmp_path: Path) -> None:
+    study = "study: x\ntasks: {collection: starter}\nlabels: [0]\narms:\n"
+    study += "  a: [{encoding: definition, start: merge}]\n  b: [{encoding: definition, labels: 4}]\n"
+    with pytest.raises(ProblemsError, match=r"arm 'a': the first stage.+arm 'b': the last stage"):
+        read_study(write(tmp_path, study))
+
+
+def test_no_study_however_odd_is_answered_in_a_librarys_words(tmp_path: Path) -> None:
+    draw = random.Random(3)
+    good = {
+        "study": "s",
+        "tasks": {"collection": "starter", "names": ["task001"], "order": "file", "split_seed": 3},
+        "model": "smollm2-135m",
+        "precision": "float32",
+        "arms": {"a": [{"encoding": "definition", "recipe": {"learning_rate": 0.1}, "chat": True, "labels": 4}]},
+        "labels": [0, "6%", "all"],
+        "seeds": [1, 2],
+        "judge": {"test": 5, "metrics": ["rouge_l"], "rank": ["sum"], "decoding": {"beams": 2}, "new_tokens": "auto"},
+        "remote": {"concurrency": 4, "prices": {"prompt": 1, "answer": 2}},
+    }
+    foreign = re.compile(r"Input should|should have|valid |pydantic|instance of|Error:|validation|Tuple|Dict")
+    refused = 0
+    for _ in range(400):
+        try:
+            parse_study(odd(good, draw), tmp_path / "s.yaml")
+        except UserError as error:
+            refused += 1
+            said = [line for line in str(error).splitlines() if foreign.search(line)]
+            assert not said
+    assert refused > 200
+
+
+def odd(value: Any, draw: random.Random) -> Any:
+    """A study with one to three values replaced by what no study has there, or with a key more or less."""
+    for _ in range(draw.randint(1, 3)):
+        value = replaced(value, draw)
+    return value
+
+
+def replaced(value: Any, draw: random.Random) -> Any:
+    if isinstance(value, dict) and value and draw.random() < 0.9:
+        key = draw.choice(sorted(value))
+        if draw.random() < 0.1:
+            return {**value, "extra": 1} if draw.random() < 0.5 else {k: v for k, v in value.items() if k != key}
+        return {**value, key: replaced(value[key], draw)}
+    if isinstance(value, list) and value and draw.random() < 0.7:
+        at = draw.randrange(len(value))
+        return [*value[:at], replaced(value[at], draw), *value[at + 1 :]]
+    unlikely = ["many", "", [], [[]], {}, {"a": 1}, None, True, -1, 0, 10**30, 1.5, float("nan"), float("inf"), ["x"]]
+    return draw.choice(unlikely)
 
 
 @pytest.mark.parametrize("text", ["a: [", "\t", "!!python/object/apply:os.system ['true']", "{a: b}: c"])

@@ -260,7 +260,6 @@ def _config(name: str, path: str) -> Any:
     with library_errors(f"the configuration of the model {name!r} cannot be read"):
         require_readable_config(Path(path))
         config = transformers.AutoConfig.from_pretrained(path, trust_remote_code=False)
-        require_plausible_sizes(config, Path(path))
     kinds = [str(kind) for kind in config.architectures or []]
     auto = transformers.models.auto.modeling_auto
     writers = auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.keys() | auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES.keys()
@@ -270,6 +269,7 @@ def _config(name: str, path: str) -> Any:
             f"the model {name!r} is a {clip(told)}, which writes no text, and cannot be loaded as one that does; give "
             "a causal language model (Llama, Qwen, GPT-2) or an encoder-decoder (T5, BART)"
         )
+    require_plausible_sizes(config, Path(path))
     return config
 
 

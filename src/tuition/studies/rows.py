@@ -131,10 +131,18 @@ def _names(spec: StudySpec, collection: Collection) -> tuple[tuple[str, ...], tu
 
 
 def _full(collection: Collection, names: Sequence[str]) -> tuple[str, ...]:
-    full = tuple(collection.full_name(name) for name in names)
+    full: list[str] = []
+    faults: list[str] = []
+    for name in names:
+        try:
+            full.append(collection.full_name(name))
+        except UserError as error:
+            faults.append(str(error))
+    if faults:
+        raise UserError("\n".join(faults))
     if len(set(full)) != len(full):
         raise UserError(f"{collection.path}: a task is named twice among {', '.join(full)}; name each once")
-    return full
+    return tuple(full)
 
 
 def _learns_seen(spec: StudySpec) -> bool:
@@ -173,10 +181,8 @@ def _read(
             problems += error.problems
         except UserError as error:
             refused.append(str(error))
-    if problems:
-        raise ProblemsError(problems)
-    if refused:
-        raise UserError("\n".join(refused))
+    if problems or refused:
+        raise UserError("\n".join([*map(str, problems), *refused]))
     return tuple(made)
 
 

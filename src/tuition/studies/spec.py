@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -27,6 +27,7 @@ from tuition.prompts.types import Encoding
 from tuition.splits.amounts import parse_amount
 from tuition.studies.judge_values import read_decoding, read_probes, read_ways
 from tuition.studies.remote import Remote, check_remote
+from tuition.studies.spec_problems import collection_problems, spec_problems
 from tuition.studies.stages import Stage, Strict, check_encoding
 
 STARTER = "starter"
@@ -54,9 +55,21 @@ def _budget(value: object) -> object:
     return amount.count if amount.count is not None else str(amount)
 
 
+def _chain_faults(name: str, stages: Sequence[Stage]) -> Iterator[str]:
+    """Yield what is wrong with an arm's stages as a chain."""
+    arm = f"arm {clip(name)!r}"
+    for place, stage in enumerate(stages[:-1], start=1):
+        if stage.setting != "multi-task" or stage.labels is None:
+            yield f"{arm}: stage {place} has others after it, so it must be `setting: multi-task` with its own `labels`"
+    if stages[-1].on == "unseen" and stages[-1].labels is not None:
+        yield f"{arm}: the last stage takes the study's budgets; leave its own `labels` out"
+    if stages[0].start != "auto":
+        yield f"{arm}: the first stage begins with the base model; leave `start` out"
+
+
 def _refuse_repeats(values: Sequence[object]) -> None:
     if len(set(values)) != len(values):
-        raise ValueError(f"{', '.join(map(str, values))}: a number stands twice; each may stand once")
+        raise ValueError(f"{', '.join(map(str, values))}: a number is given twice; give each once")
 
 
 class TaskChoice(Strict):
@@ -140,19 +153,8 @@ class StudySpec(Strict):
     @field_validator("arms")
     @classmethod
     def _chains(cls, arms: dict[str, tuple[Stage, ...]]) -> dict[str, tuple[Stage, ...]]:
-        for name, stages in arms.items():
-            for place, stage in enumerate(stages[:-1], start=1):
-                if stage.setting != "multi-task" or stage.labels is None:
-                    raise ValueError(
-                        f"arm {clip(name)!r}: stage {place} has others after it, so it must be `setting: multi-task` "
-                        "with its own `labels`"
-                    )
-            if stages[-1].on == "unseen" and stages[-1].labels is not None:
-                raise ValueError(
-                    f"arm {clip(name)!r}: the last stage takes the study's budgets; leave its own `labels` out"
-                )
-            if stages[0].start != "auto":
-                raise ValueError(f"arm {clip(name)!r}: the first stage stands on the base model; leave `start` out")
+        if faults := [fault for name, stages in arms.items() for fault in _chain_faults(name, stages)]:
+            raise ValueError("; ".join(faults))
         return arms
 
     @field_validator("labels")
@@ -226,14 +228,5 @@ def parse_study(data: object, path: Path) -> StudySpec:
     try:
         return StudySpec.model_validate(data, context={"folder": path.parent.resolve()})
     except ValidationError as error:
-        raise ProblemsError(_problem(fault, path) for fault in error.errors()) from error
-
-
-def _problem(fault: Any, path: Path) -> Problem:
-    place = ".".join(str(part) for part in fault["loc"])
-    if fault["type"] == "extra_forbidden":
-        return Problem("study-key", f"unknown key {clip(place)}", "remove it or mend its spelling", path)
-    if fault["type"] == "missing":
-        return Problem("study-key", f"{place} is missing", "add it", path)
-    wanted = str(fault["msg"]).removeprefix("Value error, ")
-    return Problem("study-value", f"{clip(place)} is {clip(repr(fault['input']))}", wanted, path)
+        found = [*spec_problems(error, data, path), *collection_problems(data, path)]
+        raise ProblemsError(found) from None

@@ -217,3 +217,14 @@ def test_what_cannot_be_is_said(
         table(["text", "label"], [["a", "x"], ["b", "y"]], written)
     with pytest.raises(UserError, match=message):
         draft_card(tmp_path / name, CardWish(instruction))
+
+
+def test_a_fault_of_every_row_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("text,label\n" + "a\n" * 160)
+    code, told = run(f"tuition card {path} --instruction 'Do it.'", capsys, monkeypatch)
+    assert code == 2
+    assert told.count("1 cell where the first line has 2") == 1
+    assert "(here and in 159 more places)" in told

@@ -58,7 +58,7 @@ def test_json_is_a_list_of_findings_with_six_keys(write_task: WriteTask) -> None
 
 def test_many_findings_of_a_kind_are_clipped_and_all_shows_them(write_task: WriteTask) -> None:
     for number in range(1, 13):
-        folder = write_task(number=number, definition=f"Definition {number}.")
+        folder = write_task(number=number, rows=39 + number, definition=f"Definition {number}.")
     clipped, whole = check(folder).stdout, check(folder, "--all").stdout
     assert "… and 7 more findings of this kind (--all shows them)" in clipped
     assert whole.count("note: task task0") - clipped.count("note: task task0") >= 7
@@ -161,3 +161,13 @@ def test_the_page_names_every_audit_and_every_kind() -> None:
     assert {"too-small", "seen-definition", "near-duplicate", "lost-by-tokenizer"} <= kinds
     missing = {name for name in (*AUDITS, *kinds) if f"`{name}`" not in page}
     assert not missing
+
+
+def test_findings_that_say_the_same_of_many_places_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_text('{"text": "a", "label": null}\n' * 40)
+    done = check(tmp_path / "x.jsonl")
+    assert done.returncode == 2
+    (line,) = (line for line in done.stdout.splitlines() if "label is null" in line)
+    assert "x.jsonl:1" in line
+    assert "(here and in 39 more places; --all shows them)" in line
+    assert check(tmp_path / "x.jsonl", "--all").stdout.count("label is null") == 40

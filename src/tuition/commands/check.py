@@ -127,16 +127,30 @@ def _print(report: CheckReport, findings: Sequence[AuditFinding], shown: int) ->
         out.print(_table(kinds))
     for kind, group in kinds:
         out.print(f"\n{escape(kind)}", style="bold")
-        for finding in group[:shown]:
-            out.print(f"{finding.severity}: {escape(str(finding))}", soft_wrap=True)
-        if len(group) > shown:
-            out.print(f"… and {len(group) - shown} more findings of this kind (--all shows them)")
+        for line in _lines(group, shown):
+            out.print(escape(line), soft_wrap=True)
     counts = {severity: sum(finding.severity == severity for finding in findings) for severity in SEVERITIES}
     out.print(
         f"{escape(str(report.path))}: {report.tasks} tasks, {report.instances} sound instances; "
         f"{counts['error']} errors, {counts['warning']} warnings, {counts['note']} notes",
         soft_wrap=True,
     )
+
+
+def _lines(group: Sequence[AuditFinding], shown: int) -> list[str]:
+    """Return a line for each finding of a kind; where they are more than `shown`, those alike are one line."""
+    if len(group) <= shown:
+        return [f"{finding.severity}: {finding}" for finding in group]
+    alike: dict[tuple[str, str], list[AuditFinding]] = {}
+    for finding in group:
+        alike.setdefault((finding.severity, finding.message), []).append(finding)
+    groups = list(alike.values())
+    lines = []
+    for findings in groups[:shown]:
+        more = f" (here and in {len(findings) - 1:,} more places; --all shows them)" if len(findings) > 1 else ""
+        lines.append(f"{findings[0].severity}: {findings[0]}{more}")
+    beyond = sum(map(len, groups[shown:]))
+    return lines + ([f"… and {beyond} more findings of this kind (--all shows them)"] if beyond else [])
 
 
 def _by_kind(findings: Sequence[AuditFinding]) -> list[AuditFinding]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tuition.base.errors import Problem, ProblemsError, UserError
+from tuition.base.errors import Problem, ProblemsError, UserError, first_few, summarise
 from tuition.base.seeds import named_random
 from tuition.evaluation.options import closed_options
 from tuition.prompts.types import Demonstration
@@ -182,7 +182,8 @@ def _read(
         except UserError as error:
             refused.append(str(error))
     if problems or refused:
-        raise UserError("\n".join([*map(str, problems), *refused]))
+        lines = summarise(problems) + ([first_few(refused, "tasks are refused")] if refused else [])
+        raise UserError("\n".join(lines))
     return tuple(made)
 
 

@@ -19,10 +19,9 @@ LISTED_PER_KIND = 1000
 
 @dataclass(frozen=True, slots=True)
 class Finding(Problem):
-    """A problem with its weight: an `error` stops reading, a `warning` does not. It may stand for `count` places."""
+    """A problem with its weight: an `error` stops reading, a `warning` does not."""
 
     severity: Severity = "error"
-    count: int = 1
 
 
 class Findings:

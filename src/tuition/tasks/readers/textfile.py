@@ -10,6 +10,7 @@ from tuition.base.errors import clip
 from tuition.tasks.readers.findings import Findings
 
 UTF8_HELP = "save the file as UTF-8"
+_COPY = "put the file itself there (cp -L copies what links lead to), or give the folder that it leads to"
 
 
 def read_bytes(file: Path, root: Path, found: Findings) -> bytes | None:
@@ -29,7 +30,7 @@ def is_inside(file: Path, root: Path, found: Findings) -> bool:
         RuntimeError: its links go in a circle (before Python 3.13).
     """
     if not file.resolve(strict=True).is_relative_to(root.resolve()):
-        found.error("outside-link", "it is a link that leads out of the collection", "put the file itself there")
+        found.error("outside-link", "it is a link that leads out of the collection", _COPY)
         return False
     if not stat.S_ISREG(file.stat().st_mode):  # opening a pipe would wait for ever
         found.error("unreadable-file", "it is not a plain file", "put a file with text in its place")

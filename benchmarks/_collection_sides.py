@@ -32,10 +32,14 @@ class Tuition:
 
     processes = 2
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, worth: int | None = 0 if "ALWAYS_INDEX" in os.environ else None) -> None:
+        """With `worth`, a collection has an index from so many bytes on."""
+        from tuition.tasks.index import source
         from tuition.tasks.index.many import index_collection
         from tuition.tasks.readers import open_collection
 
+        if worth is not None:
+            source.WORTH = worth
         self._folder, self._open, self._index = folder, open_collection, index_collection
 
     def first(self) -> Iterator[tuple[str, int, str]]:
@@ -60,10 +64,7 @@ class Unindexed(Tuition):
     """`open_collection` as it is without an index."""
 
     def __init__(self, folder: Path) -> None:
-        from tuition.tasks.index import source
-
-        source.WORTH = 1 << 60
-        super().__init__(folder)
+        super().__init__(folder, worth=1 << 60)
 
 
 class PlainJson:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import json
-import os
 import random
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from _real import SHARED
 from tuition.models.load import load_tokens, model_path
 from tuition.models.tokens import TokenizedPrompt
 from tuition.prompts import ENCODINGS, encode
@@ -23,7 +26,6 @@ from tuition.tasks import Task
 from tuition.tasks.readers import open_collection
 from tuition.tasks.starter import STARTER_PATH
 
-_SHARED = Path(os.environ.get("TUITION_SHARED_DATA", Path(__file__).resolve().parents[1].parent / "shared" / "data"))
 CATEGORIES = {
     "Word Analogy": "task1153",
     "Textual Entailment": "task1344",
@@ -70,26 +72,29 @@ class Sizes:
     exact_steps: int
 
 
-def tasks(categories: Sequence[str]) -> tuple[dict[str, Task], str]:
-    """Return one task of each category, and where they are from.
+def tasks(categories: Sequence[str], *, quick: bool = False) -> tuple[dict[str, Task], str]:
+    """Return one task of each category, and where they are from; with `quick` two tasks of the starter collection.
 
     Raises:
         SystemExit: a category is none of those known.
     """
     if unknown := sorted(set(categories) - set(CATEGORIES)):
         raise SystemExit(f"no task is chosen for {', '.join(unknown)}; there are: {', '.join(CATEGORIES)}")
-    if not (_SHARED / "superni").is_dir():
+    if quick:
+        two = itertools.islice(open_collection(STARTER_PATH), 2)
+        return {task.categories[0]: task for task in two}, "the starter collection"
+    if not (SHARED / "superni").is_dir():
         few = {task.categories[0]: task for task in open_collection(STARTER_PATH)}
         return few, "the starter collection, as there is no Super-NaturalInstructions here"
-    collection = open_collection(_SHARED / "superni")
+    collection = open_collection(SHARED / "superni")
     chosen = categories or list(CATEGORIES)
     return {name: collection[CATEGORIES[name]] for name in chosen}, "Super-NaturalInstructions"
 
 
-def others(count: int) -> list[Task]:
+def others(count: int, *, quick: bool = False) -> list[Task]:
     """Return the tasks whose first rows are the shortest, one model each to be made of them."""
-    folder = _SHARED / "superni"
-    collection = open_collection(folder if folder.is_dir() else STARTER_PATH)
+    folder = SHARED / "superni"
+    collection = open_collection(folder if folder.is_dir() and not quick else STARTER_PATH)
     return sorted(collection, key=lambda task: (_told(task), task.name))[:count]
 
 
@@ -127,23 +132,21 @@ def cases(setting: Setting, model: str, chosen: dict[str, Task], sizes: Sizes) -
         )
 
 
-def make_t5(model: str, folder: Path) -> str:
+def make_t5(model: str, folder: Path, *, quick: bool = False) -> str:
     """Write a T5 1.1 of the small size with random weights and the tokenizer of `model`; return its folder's path.
 
-    There is no dropout, so that losses can be compared.
+    There is no dropout, so that losses can be compared. With `quick` it is of a tiny size.
     """
     import torch
     from transformers import T5Config, T5ForConditionalGeneration
 
     tokenizer = load_tokens(model).tokenizer
     torch.manual_seed(0)
+    small = {"d_model": 512, "d_kv": 64, "d_ff": 1024, "num_layers": 8, "num_heads": 6}
+    tiny = {"d_model": 32, "d_kv": 8, "d_ff": 48, "num_layers": 2, "num_heads": 4}
     config = T5Config(
         vocab_size=len(tokenizer),
-        d_model=512,
-        d_kv=64,
-        d_ff=1024,
-        num_layers=8,
-        num_heads=6,
+        **(tiny if quick else small),
         feed_forward_proj="gated-gelu",
         dropout_rate=0.0,
         decoder_start_token_id=0,
@@ -158,9 +161,12 @@ def make_t5(model: str, folder: Path) -> str:
 class Kept:
     """Measurements, each a process, run once: a file remembers them from one call of the benchmark to the next."""
 
-    def __init__(self, file: Path, *, run: bool = True) -> None:
-        """With `run` false nothing new is measured, and what is not in the file is left out."""
-        self._file, self._run = file, run
+    def __init__(self, file: Path, *, run: bool = True, apart: bool = True) -> None:
+        """With `run` false nothing new is measured, and what is not in the file is left out.
+
+        With `apart` false all is measured in this process, which saves their starts; memory is then that of all.
+        """
+        self._file, self._run, self._measured = file, run, _in_a_process if apart else _here
         self._known: dict[str, dict[str, Any]] = {}
         if file.exists():
             for line in file.read_text(encoding="utf-8").splitlines():
@@ -175,7 +181,7 @@ class Kept:
         key = hashlib.sha256(named.encode()).hexdigest()
         if key not in self._known and self._run:
             print(f"{title}, {spec['side']}, repeat {repeat + 1}", file=sys.stderr, flush=True)
-            entry = {"key": key, "title": title, "side": spec["side"], **_measured(told)}
+            entry = {"key": key, "title": title, "side": spec["side"], **self._measured(told)}
             with self._file.open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(entry) + "\n")
             self._known[key] = entry
@@ -186,19 +192,32 @@ def _plain(row: TokenizedPrompt) -> list[tuple[int, ...]]:
     return [row.prefix, row.body, row.target]
 
 
-def _measured(spec: str) -> dict[str, Any]:
-    import tempfile
-
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        file.write(spec)
-        file.flush()
+def _in_a_process(spec: str) -> dict[str, Any]:
+    with _written(spec) as file:
         started, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-        command = [sys.executable, str(Path(__file__).with_name("_training_sides.py")), file.name]
+        command = [sys.executable, str(Path(__file__).with_name("_training_sides.py")), str(file)]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     seconds = time.perf_counter() - started
     return {**json.loads(done.stdout.splitlines()[-1]), "process wall": seconds, "process busy": used}
+
+
+def _here(spec: str) -> dict[str, Any]:
+    import _training_sides
+
+    with _written(spec) as file:
+        started, before = time.perf_counter(), time.process_time()
+        found = _training_sides.run(file)
+    return {**found, "process wall": time.perf_counter() - started, "process busy": time.process_time() - before}
+
+
+@contextmanager
+def _written(spec: str) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "spec.json"
+        file.write_text(spec, encoding="utf-8")
+        yield file
 
 
 def base_of(model: str) -> str:

@@ -257,12 +257,17 @@ def whole(spec: Spec) -> dict[str, Any]:
     return {"fed": fed, "peak": _high_water(), "threads": torch.get_num_threads()}
 
 
+def run(file: Path) -> dict[str, Any]:
+    """Do what a file says and return what it took and gave."""
+    spec = read_spec(file)
+    return whole(spec) if spec.courses else measure(spec)
+
+
 def main() -> None:
     """Do what the file says and print what it took and gave."""
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
-    spec = read_spec(Path(sys.argv[1]))
-    print(json.dumps(whole(spec) if spec.courses else measure(spec)))
+    print(json.dumps(run(Path(sys.argv[1]))))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ from typing import Any
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 from _real import tasks
-from _table import Cell, argument_parser, print_table
+from _table import Cell, argument_parser, parse, report
+from _tiny import TINY, local_model
 from prefix_generation import ours as answer_shared
 from prefix_generation import peer as answer_plain
 from tuition.evaluation.rank import rank
@@ -30,15 +31,18 @@ from tuition.tasks.readers import open_collection
 
 RANKED = ("task242", "task1385", "task1152")
 """Two options of one token, which suit the harness best; three; and ten or more, of which ten are ranked."""
+STARTER_RANKED = ("task001", "task007")
+"""Those of the starter collection that `--quick` ranks: options of several tokens, and ten of about one."""
 _MOST_OPTIONS = 10
 _READ = 200
 TOLERANCE = 1e-4
+_APART, _DIFFERING = "fp32 log-probabilities differ by", "fp32 answers that differ"
 Sums = list[list[float]]
 
 
-def questions(name: str, rows: int) -> tuple[list[Prompt], list[str]]:
+def questions(name: str, rows: int, *, quick: bool) -> tuple[list[Prompt], list[str]]:
     """Return a task's first rows as prompts, and its commonest answers as options."""
-    task = open_collection(tasks()[0])[name]
+    task = open_collection(tasks(quick=quick)[0])[name]
     read: list[Instance] = list(itertools.islice(task.instances(), _READ))
     found = Counter(row.outputs[0] for row in read).most_common(_MOST_OPTIONS)
     return [encode(task, row, ENCODINGS["quick-learners"]) for row in read[:rows]], [option for option, _ in found]
@@ -93,7 +97,7 @@ def timed(sides: dict[str, Callable[[], Any]], repeats: int) -> tuple[dict[str, 
 
 def ranking(quick: LoadedModel, precise: LoadedModel, name: str, given: Any) -> dict[str, Cell]:
     """Measure rank classification on one task."""
-    prompts, options = questions(name, given.rows)
+    prompts, options = questions(name, given.rows, quick=given.quick)
     sides = {"tuition": ours(quick, given.batch), "peer": harness(quick, given.batch)}
     wall, busy = timed({side: partial(run, prompts, options) for side, run in sides.items()}, given.repeats)
     few = prompts[: given.exact_rows]
@@ -101,19 +105,19 @@ def ranking(quick: LoadedModel, precise: LoadedModel, name: str, given: Any) -> 
     pairs = [(a, b) for one, other in zip(*exact, strict=True) for a, b in zip(one, other, strict=True)]
     tokens = quick.tokens.ids([f" {option}" for option in options])
     told = {"options": len(options), "tokens an option": statistics.fmean(map(len, tokens))}
-    found = {"fp32 log-probabilities differ by": max(abs(a - b) for a, b in pairs)}
+    found = {_APART: max(abs(a - b) for a, b in pairs)}
     return _row(f"rank {name}", quick.tokens(prompts), told, wall, busy, found)
 
 
 def generation(quick: LoadedModel, precise: LoadedModel, name: str, given: Any) -> dict[str, Cell]:
     """Measure generation on one task."""
-    rows = quick.tokens(questions(name, given.rows)[0])
+    rows = quick.tokens(questions(name, given.rows, quick=given.quick)[0])
     sides = {"tuition": answer_shared, "peer": answer_plain}
     runs = {side: partial(run, quick, rows, given.batch, given.new_tokens) for side, run in sides.items()}
     wall, busy = timed(runs, given.repeats)
     few = rows[: given.exact_rows]
     exact = [run(precise, few, given.batch, given.new_tokens) for run in sides.values()]
-    found = {"fp32 answers that differ": sum(a != b for a, b in zip(*exact, strict=True))}
+    found = {_DIFFERING: sum(a != b for a, b in zip(*exact, strict=True))}
     return _row(f"generate {name}", rows, {}, wall, busy, found)
 
 
@@ -150,17 +154,16 @@ def main() -> int:
     parser.add_argument("--exact-rows", type=int, default=16, help="instances compared in fp32")
     parser.add_argument("--new-tokens", type=int, default=16)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--quick", action="store_true", help="8 rows, 4 of them compared, one repeat")
-    given = parser.parse_args()
-    if given.quick:
-        given.rows, given.exact_rows, given.repeats = 8, 4, 1
+    sizes = {"rows": 4, "exact_rows": 4, "repeats": 1, "new_tokens": 4, "batch": 4}
+    given = parse(parser, quick={"model": TINY, "tasks": list(STARTER_RANKED), **sizes})
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
-    if tasks()[2] != "Super-NaturalInstructions":
+    if not given.quick and tasks()[2] != "Super-NaturalInstructions":
         print("this benchmark needs Super-NaturalInstructions' tasks; TUITION_SHARED_DATA says where they are")
         return 2
-    quick = load_model(given.model, precision=given.precision)
-    precise = quick if given.precision == "float32" else load_model(given.model, precision="float32")
+    with local_model(given.model) as model:
+        quick = load_model(model, precision=given.precision)
+        precise = quick if given.precision == "float32" else load_model(model, precision="float32")
     facts: dict[str, Cell] = {
         name: getattr(given, name) for name in ("model", "batch", "rows", "exact_rows", "repeats")
     }
@@ -174,9 +177,20 @@ def main() -> int:
                 mean = statistics.geometric_mean(float(row[ratio]) for row in own)  # type: ignore[arg-type]
                 facts[f"{kind}, geometric mean of {ratio}"] = mean
             table += own
-    print_table("Judging: ranking options through one tree, and generation", table, facts, as_json=given.json)
-    far = any(float(row.get("fp32 log-probabilities differ by") or 0) > TOLERANCE for row in table)
-    return 1 if far or any(row.get("fp32 answers that differ") for row in table) else 0
+    title = "Judging: ranking options through one tree, and generation"
+    return report(title, table, facts, checks(table), as_json=given.json)
+
+
+def checks(table: Sequence[Mapping[str, Cell]]) -> dict[str, bool]:
+    """Return whether what was measured is what the peers give."""
+    apart = [float(row[_APART]) for row in table if _APART in row]  # type: ignore[arg-type]
+    differing = [row[_DIFFERING] for row in table if _DIFFERING in row]
+    found = {}
+    if apart:
+        found[f"fp32 log-probabilities are within {TOLERANCE:g} of lm-evaluation-harness's"] = max(apart) <= TOLERANCE
+    if differing:
+        found["fp32 answers are those of transformers"] = not any(differing)
+    return found
 
 
 if __name__ == "__main__":

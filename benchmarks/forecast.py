@@ -1,16 +1,18 @@
 """How honest and how sharp the forecasts of learning curves are, on data sets that nothing was learnt from.
 
     python benchmarks/forecast.py --cache FOLDER [--json] [--figure docs/figures/reliability.svg]
-                                  [--lm-curves scores.csv] [--draws 4]
+                                  [--lm-curves scores.csv] [--draws 4] [--quick]
 
 The curves are those of the held-out half of the Learning Curve Database, as users would have measured them (see
 `scripts/lcdb_curves.py`): few sizes, one to 25 runs, 50 test instances to a whole test set. The truth is the mean of
-all runs on whole test sets. CRPS is taken over 39 quantiles. Everything is in points of accuracy, 0-100.
+all runs on whole test sets. CRPS is taken over 39 quantiles. Everything is in points of accuracy, 0-100. The exit
+status is 1 where a forecast, a peer's fit, a CRPS or the figure is not what another way to it gives
+(`_forecast_checks.py`); how good forecasts are is no part of it. With `--quick` the curves are made up.
 """
 
 from __future__ import annotations
 
-import argparse
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,10 +22,13 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-import forecast_outside
-import forecast_peers
+import _forecast_checks
+import _forecast_outside
+import _forecast_peers
+from _forecast_answers import SHOWN, gains, reachability, within
+from _forecast_figure import reliability_svg
 from _lcdb import lcdb_curves
-from forecast_figure import reliability_svg
+from _table import argument_parser, parse, verdict
 from tuition.reports.forecasting.calibration import shipped
 from tuition.reports.forecasting.ensemble import Kin, ensembles
 from tuition.reports.forecasting.predict import forecast_points
@@ -32,10 +37,11 @@ from tuition.reports.forecasting.source import Points, Run
 Array = npt.NDArray[np.float64]
 Curve, Trial, REACHES = lcdb_curves.Curve, lcdb_curves.Trial, lcdb_curves.REACHES
 POINTS = (3, 4, 6, 8)
-SHOWN = (0, 1, 2)
 LEVELS = np.arange(1, 40) / 40
 STEPS = (0.01, 0.02, 0.05, 0.1)
 OURS = "tuition"
+CHECKED = 40
+"""Trials whose forecasts are made in another way too."""
 
 
 def crps(quantiles: Array, truth: Array) -> Array:
@@ -63,12 +69,6 @@ def foreseen(trials: Sequence[Trial], targets: Array, kin: Sequence[Kin] | None 
     return made
 
 
-def within(low: Array, high: Array, truth: Array) -> float:
-    """Return the percentage of known truths inside the intervals."""
-    known = ~np.isnan(truth)
-    return round(100 * float(np.mean((low <= truth)[known] & (truth <= high)[known])), 1)
-
-
 def cells(
     trials: list[Trial], curves: list[Curve], learning: list[Trial], ours: dict[str, Array]
 ) -> list[dict[str, Any]]:
@@ -78,9 +78,9 @@ def cells(
     sets = np.array([curves[t.curve].dataset for t in trials])
     errors = {OURS: np.abs(ours["quantiles"][len(LEVELS) // 2] - truth)}
     ranked = {OURS: crps(ours["quantiles"], truth)}
-    for name in forecast_peers.peers():
-        guess = forecast_peers.point_forecasts(trials, name)
-        spread = forecast_peers.residual_quantiles(learning, name, LEVELS)
+    for name in _forecast_peers.peers():
+        guess = _forecast_peers.point_forecasts(trials, name)
+        spread = _forecast_peers.residual_quantiles(learning, name, LEVELS)
         errors[name] = np.abs(guess - truth)
         around = np.stack(
             [[spread.get((int(k), r), np.zeros(len(LEVELS))) for r in range(len(REACHES))] for k in counts], axis=0
@@ -109,13 +109,13 @@ def cells(
 
 def verdicts(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Return in how many cells each claim holds, and the cells that miss one."""
-    single = [n for n in forecast_peers.peers() if n not in (forecast_peers.LAST, "power law with plateau")]
+    single = [n for n in _forecast_peers.peers() if n not in (_forecast_peers.LAST, "power law with plateau")]
     found: dict[str, Any] = {}
     for claim, low, high in (("coverage 80", 75, 90), ("coverage 95", 92, 98)):
         found[f"{claim} within {low}-{high}%"] = [_cell(r) for r in rows if not low <= r[claim] <= high]
     for measure in ("median error", "CRPS"):
         best = min(single, key=lambda n: float(np.mean([r[measure][n] for r in rows])))
-        names = [forecast_peers.LAST, "power law with plateau", best]
+        names = [_forecast_peers.LAST, "power law with plateau", best]
         for name in names:
             found[f"{measure} below {name}"] = [_cell(r) for r in rows if r[measure][OURS] >= r[measure][name]]
         found[f"{measure} below the best single family of each cell"] = [
@@ -152,56 +152,6 @@ def conditions(trials: list[Trial], ours: dict[str, Array]) -> list[dict[str, An
             }
         )
     return rows
-
-
-def reachability(trials: list[Trial], targets: Array, ours: dict[str, Array]) -> dict[str, Any]:
-    """Return how often "does the target come within reach R?" is answered rightly, and how reliable the chances are."""
-    truth = np.array([t.truths for t in trials])
-    best = np.fmax.accumulate(truth, axis=1)
-    power = np.maximum.accumulate(forecast_peers.point_forecasts(trials, "power law with plateau"), axis=1)
-    rows, stated, came = [], [], []
-    for r in SHOWN:
-        known = ~np.isnan(truth[:, : r + 1]).any(1)
-        yes = (best[:, r] >= targets)[known]
-        chance = ours["chances"][known, r]
-        rows.append(
-            {
-                "reach": REACHES[r],
-                "trials": int(known.sum()),
-                "comes": round(100 * float(yes.mean()), 1),
-                "right, tuition": round(100 * float(((chance >= 0.5) == yes).mean()), 1),
-                "right, power law with plateau": round(100 * float(((power[:, r] >= targets)[known] == yes).mean()), 1),
-                "right, last value": round(100 * float((~yes).mean()), 1),
-                "Brier": round(float(((chance - yes) ** 2).mean()), 4),
-            }
-        )
-        stated.append(chance)
-        came.append(yes)
-    chance, yes = np.concatenate(stated), np.concatenate(came)
-    bins = np.minimum((chance * 10).astype(int), 9)
-    diagram = [
-        {
-            "stated": round(float(chance[bins == b].mean()), 3),
-            "came": round(float(yes[bins == b].mean()), 3),
-            "answers": int((bins == b).sum()),
-        }
-        for b in range(10)
-        if (bins == b).any()
-    ]
-    gap = float(sum(d["answers"] * abs(d["stated"] - d["came"]) for d in diagram) / len(chance))
-    return {"by reach": rows, "reliability": diagram, "expected calibration error": round(gap, 4)}
-
-
-def gains(trials: list[Trial], ours: dict[str, Array]) -> dict[str, float]:
-    """Return how well the worth of as many labels again is foreseen, against "nothing"."""
-    truth = np.array([t.truths[0] - t.now for t in trials])
-    low, middle, high = ours["gains"]
-    known = ~np.isnan(truth)
-    return {
-        "coverage 80": within(low, high, truth),
-        "median error": round(100 * float(np.median(np.abs(middle - truth)[known])), 3),
-        "median error of no gain": round(100 * float(np.median(np.abs(truth[known]))), 3),
-    }
 
 
 def kinship(curves: list[Curve]) -> list[dict[str, Any]]:
@@ -254,9 +204,9 @@ def speed(trials: list[Trial]) -> dict[str, float]:
     return {"curves": len(curves), "curves a second": round(len(curves) / (time.process_time() - start), 1)}
 
 
-def run(cache: Path, draws: int, lm_curves: Path | None) -> dict[str, Any]:
-    """Return everything measured, as plain data."""
-    learning, held = lcdb_curves.halves(lcdb_curves.load(cache))
+def run(curves: list[Curve], draws: int, lm_curves: Path | None) -> dict[str, Any]:
+    """Return everything measured, as plain data; `facts` say whether it is equal to what it was compared with."""
+    learning, held = lcdb_curves.halves(curves)
     trials = [t for _, t in lcdb_curves.trials(held, POINTS, draws, seed=2)]
     learnt = [t for _, t in lcdb_curves.trials(learning, POINTS, max(draws // 2, 1), seed=2)]
     rng = np.random.default_rng(7)
@@ -274,18 +224,20 @@ def run(cache: Path, draws: int, lm_curves: Path | None) -> dict[str, Any]:
         "target within reach": reachability(trials, targets, ours),
         "worth of as many labels again": gains(trials, ours),
         "kin": kinship(held),
-        "thesis curves": forecast_outside.thesis(),
+        "thesis curves": _forecast_outside.thesis(),
         "speed": speed(trials),
     }
     if lm_curves is not None:
-        found["language model curves"] = forecast_outside.language_models(lm_curves)
-    return found
+        found["language model curves"] = _forecast_outside.language_models(lm_curves)
+    diagram = found["target within reach"]["reliability"]
+    checks = _forecast_checks.checks(trials[:CHECKED], ours, foreseen, crps, LEVELS, diagram)
+    return found | {"facts": verdict(checks)}
 
 
-def main() -> None:
-    """Measure, print, and draw where asked."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--cache", type=Path, required=True, help="where the database is, or is fetched to")
+def main() -> int:
+    """Measure, print, draw where asked, and return the exit status."""
+    parser = argument_parser(str(__doc__).splitlines()[0])
+    parser.add_argument("--cache", type=Path, help="where the database is, or is fetched to")
     parser.add_argument("--draws", type=int, default=4, help="ways to measure each curve, for each number of points")
     parser.add_argument(
         "--lm-curves",
@@ -294,17 +246,20 @@ def main() -> None:
         help="a scores.csv of language models to judge the forecaster on; the one beside this file by default",
     )
     parser.add_argument("--figure", type=Path, help="where to draw the reliability diagram (SVG)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    given = parser.parse_args()
-    found = run(given.cache, given.draws, given.lm_curves)
+    given = parse(parser, quick={"draws": 1})
+    if not given.quick and given.cache is None:
+        parser.error("--cache names the folder of the database; --quick does without")
+    curves = _forecast_checks.made_curves() if given.quick else lcdb_curves.load(given.cache)
+    found = run(curves, given.draws, given.lm_curves)
     if given.figure:
         given.figure.parent.mkdir(parents=True, exist_ok=True)
         given.figure.write_text(reliability_svg(found["target within reach"]["reliability"]), encoding="utf-8")
     if given.json:
         print(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
     else:
-        forecast_outside.show(found)
+        _forecast_outside.show(found)
+    return 0 if found["facts"]["equal"] == "yes" else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,20 +1,32 @@
 """Mean scores against labels, a panel for each fine-tuning setting, as plain SVG.
 
     tuition compare RUN --factors --json | python benchmarks/quick_learners_figure.py > FIGURE.svg
+    python benchmarks/quick_learners_figure.py --quick [--json]
 
 A line is an arm: its colour says how it was pre-finetuned, a dashed one is of the first level of `encoding`. Bands are
 the 95% intervals of these tasks; a study without the factors `setting`, `encoding` or `pre-finetuning` has one panel,
-line style or colour.
+line style or colour. Means are read back from the figure; the exit status is 1 where they are not those that went in.
+With `--quick` scores are made up, compared by `tuition compare` and drawn, and the means are those of the scores.
 """
 
 from __future__ import annotations
 
+import csv
+import itertools
 import json
 import math
+import re
+import statistics
+import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
+
+from _table import argument_parser, report
 
 _WIDTH, _HEIGHT, _LEFT, _TOP, _GAP = 320, 280, 52, 34, 34
 _COLOURS = ("#555555", "#d17a00", "#0b62a4", "#2e8540", "#8e3b8e", "#b3261e")
@@ -27,7 +39,7 @@ def curves_svg(told: Mapping[str, Any]) -> str:
     points = [point for point in told["curves"] if point["arm"] in arms]
     panels, colours, styles = (_levels(arms, name) for name in ("setting", "pre-finetuning", "encoding"))
     sizes = sorted({point["labels"] for point in points})
-    top = 10 * math.ceil(max(point["high"] for point in points) / 10)
+    top = _top(points)
     width = _LEFT + len(panels) * (_WIDTH + _GAP)
     height = _TOP + _HEIGHT + 44 + 18 * len(colours) + 18 * (len(styles) > 1)
     parts = [
@@ -46,6 +58,10 @@ def curves_svg(told: Mapping[str, Any]) -> str:
                 parts += _line(arm, own, sizes, top, colour, dashed=styles.index(levels.get("encoding", "")) == 0)
         parts.append("</g>")
     return "\n".join([*parts, *_legend(colours, styles), "</svg>", ""])
+
+
+def _top(points: Sequence[Point]) -> int:
+    return 10 * math.ceil(max(point["high"] for point in points) / 10)
 
 
 def _levels(arms: Mapping[str, Mapping[str, str]], factor: str) -> list[str]:
@@ -110,5 +126,83 @@ def _legend(colours: Sequence[str], styles: Sequence[str]) -> list[str]:
     return parts
 
 
+Means = dict[tuple[str, int], float]
+"""Mean scores by arm and labels."""
+_FACTORS = {
+    "pre-finetuning": ("none", "without", "with"),
+    "encoding": ("plain", "instructed"),
+    "setting": ("single-task", "multi-task"),
+}
+_SIZES = (0, 16, 64)
+
+
+def drawn_means(svg: str, top: float) -> Means:
+    """Return the means that the heights of a figure's dots say, whatever their titles say."""
+    found: Means = {}
+    for circle in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}circle"):
+        [title] = circle
+        arm, labels = re.fullmatch(r"(.*), (\d+) labels: .*", str(title.text)).groups()  # type: ignore[union-attr]
+        found[arm, int(labels)] = top * (1 - float(circle.attrib["cy"]) / _HEIGHT)
+    return found
+
+
+def _alike(found: Means, wanted: Means, top: float) -> bool:
+    """Whether means are equal up to the tenth of a unit to which the figure's places are rounded."""
+    return found.keys() == wanted.keys() and all(abs(found[at] - wanted[at]) <= 0.06 * top / _HEIGHT for at in wanted)
+
+
+def made_scores(file: Path) -> Means:
+    """Write made-up scores of arms that cross three factors, as `tuition compare` reads them; return their means."""
+    means: Means = {}
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        table = csv.writer(stream)
+        table.writerow(("task", "arm", "labels", "seed", "instance", "value"))
+        for number, levels in enumerate(itertools.product(*_FACTORS.values())):
+            for labels in _SIZES:
+                values = {
+                    (task, at): 0.2 + 0.03 * number + labels / 256 + 0.01 * ((7 * task + 3 * at + number) % 10)
+                    for task in range(4)
+                    for at in range(10)
+                }
+                means[", ".join(levels), labels] = 100 * statistics.fmean(values.values())
+                table.writerows((f"t{task}", ", ".join(levels), labels, 1, at, v) for (task, at), v in values.items())
+    return means
+
+
+def check_quickly(*, as_json: bool) -> int:
+    """Compare made-up scores, draw them, print whether the figure shows their means, and return the exit status."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "scores.csv"
+        wanted = made_scores(file)
+        command = [sys.executable, "-m", "tuition", "compare", str(file), "--json", "--resamples", "100"]
+        named = [part for name in _FACTORS for part in ("--factor", name)]
+        told = json.loads(subprocess.run([*command, *named], check=True, stdout=subprocess.PIPE, text=True).stdout)
+    top = _top(told["curves"])
+    found = drawn_means(curves_svg(told), top)
+    rows = [
+        {"arm": arm, "labels": labels, "mean score": mean, "in the figure": found.get((arm, labels))}
+        for (arm, labels), mean in wanted.items()
+    ]
+    checks = {"the figure shows the mean of every arm's scores": _alike(found, wanted, top)}
+    return report("The figure of quick learners", rows, {"points": len(rows)}, checks, as_json=as_json)
+
+
+def main() -> int:
+    """Draw what comes in, or with `--quick` what is made up; return the exit status."""
+    options = argument_parser(str(__doc__).splitlines()[0]).parse_args()
+    if options.quick:
+        return check_quickly(as_json=options.json)
+    told = json.load(sys.stdin)
+    svg = curves_svg(told)
+    sys.stdout.write(svg)
+    points = [point for point in told["curves"] if point["arm"] in told["factorial"]["arms"]]
+    wanted = {(point["arm"], point["labels"]): point["mean"] for point in points}
+    top = _top(points)
+    if _alike(drawn_means(svg, top), wanted, top):
+        return 0
+    print("the figure does not show the means that it was given", file=sys.stderr)
+    return 1
+
+
 if __name__ == "__main__":
-    sys.stdout.write(curves_svg(json.load(sys.stdin)))
+    sys.exit(main())

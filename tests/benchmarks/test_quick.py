@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -12,9 +13,7 @@ import pytest
 
 from tests.benchmarks import broken
 
-_LATER = {"audit", "bootstrap", "collections", "evaluation", "forecast", "forecast_figure", "forecast_outside"}
-_LATER |= {"forecast_peers", "quick_learners_figure", "training"}
-FILES = sorted(file for file in broken.BENCHMARKS.glob("[!_]*.py") if file.stem not in _LATER)
+FILES = sorted(broken.BENCHMARKS.glob("[!_]*.py"))
 
 
 def run(*command: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
@@ -42,6 +41,22 @@ def test_a_benchmark_whose_sides_differ_says_so_and_ends_with_1(name: str, tmp_p
     facts = json.loads(done.stdout)["facts"]
     assert facts["equal"] == "NO"
     assert "NO" in checks(facts).values()
+
+
+@pytest.mark.slow
+def test_training_gives_the_same_where_each_measurement_is_a_process_of_its_own(tmp_path: Path) -> None:
+    only = ("--only", "single-task", "--peers", "transformers")
+    file = broken.BENCHMARKS / "training.py"
+    done = run(str(file), "--quick", "--json", "--apart", *only, tmp_path=tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert [row["side"] for row in json.loads(done.stdout)["rows"]] == ["tuition", "transformers"]
+
+
+def test_a_report_without_any_check_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(broken.BENCHMARKS))
+    table = importlib.import_module("_table")
+    with pytest.raises(ValueError, match="no check is given"):
+        table.report("Nothing", [], {}, {})
 
 
 def checks(facts: dict[str, object]) -> dict[str, object]:

@@ -19,6 +19,11 @@ def _text(x: float, y: float, text: str, anchor: str = "middle", more: str = "")
     return f'<text x="{x}" y="{y}" text-anchor="{anchor}"{more}>{text}</text>'
 
 
+def place(dot: dict[str, Any]) -> tuple[str, str]:
+    """Return where in the figure a dot of the diagram is."""
+    return f"{_x(dot['stated'])}", f"{_y(dot['came'])}"
+
+
 def reliability_svg(diagram: list[dict[str, Any]]) -> str:
     """Return the diagram of stated chances against how often the target came; a dot's area is its number of answers."""
     width, height = _SIDE + 1.5 * _MARGIN, _SIDE + 1.6 * _MARGIN

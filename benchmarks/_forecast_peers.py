@@ -59,14 +59,15 @@ def _fit(trials: Sequence[Trial], family: Family, grid: tuple[tuple[float, ...],
     goals = np.array([t.goals for t in trials])
     shape = np.stack([family.shape(sizes, *row) for row in grid], axis=1)
     ahead = np.stack([family.shape(goals, *row) for row in grid], axis=1)
-    level, gain = _least_squares(shape, y, family)
+    level, gain = least_squares(shape, y, family)
     error = ((y - level[..., None] + gain[..., None] * shape) ** 2).sum(2)
     best = error.argmin(1)[:, None]
     pick = np.arange(len(trials))[:, None]
     return np.clip(level[pick, best] - gain[pick, best] * ahead[pick[:, 0], best[:, 0]], 0, 1)
 
 
-def _least_squares(shape: Array, y: Array, family: Family) -> tuple[Array, Array]:
+def least_squares(shape: Array, y: Array, family: Family) -> tuple[Array, Array]:
+    """Return the levels and gains (N, S) that fit `y` (N, 1, K) best within their range, for shapes (N, S, K)."""
     if family.freedom == "level above the range's floor":
         rise = 1 - shape
         level = np.clip((rise * y).sum(2) / (rise * rise).sum(2), 0, 1)

@@ -133,6 +133,8 @@ def show(found: dict[str, Any]) -> None:
         missing = verdict["cells that miss"]
         console.print(f"{claim}: {verdict['of'] - len(missing)} of {verdict['of']} cells; misses: {missing or 'none'}")
     _lists(console, found)
+    for name, holds in found["facts"].items():
+        console.print(f"{name}: {holds}", markup=False, highlight=False)
 
 
 def _lists(console: Console, found: dict[str, Any]) -> None:

@@ -8,16 +8,20 @@ import json
 import math
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from tuition.base.errors import clip
+from tuition.tasks.readers.arrow_sizes import decompressed_sizes
 from tuition.tasks.readers.findings import Findings
+from tuition.tasks.readers.table_limit import ROW, VALUE, VARIABLE, TableLimit, TableLimitError
 from tuition.tasks.readers.textfile import is_inside, note_unreadable
 
 _BATCH = 1024
+_TEXTS = ("STRING", "JSON", "ENUM")
 _WHOLE = "get the file again, or save it anew with a current library"
+_ALLOW = f"if the file is right, allow more, such as {VARIABLE}=2000 (megabytes) in the environment; else do not use it"
 
 
 def arrow_columns(file: Path, root: Path, found: Findings) -> tuple[str, ...] | None:
@@ -44,16 +48,20 @@ def _parts(file: Path, root: Path, found: Findings) -> Iterator[dict[str, object
     try:
         if not is_inside(file, root, found):
             return
-        with pyarrow.OSFile(str(file)) as source:
-            schema, batches = _open(source, file)
+        limit = TableLimit(file.stat().st_size)
+        with file.open("rb") as source:
+            schema, batches = _open(source, file, limit)
             columns = _columns(schema, found)
             if columns is None:
                 return
             yield dict.fromkeys(columns)
             labels = _class_names(schema)
-            for batch in batches:
+            for batch in batches(columns):
                 batch.validate(full=True)
-                yield from _rows(batch.select(columns), labels, found)
+                yield from _rows(batch.select(columns), labels, limit)
+    except TableLimitError as error:
+        message = f"its {file.stat().st_size:,} bytes hold more than {error.limit >> 20:,} MB when decoded"
+        found.error("table-too-large", message, _ALLOW)
     except (FileNotFoundError, PermissionError) as error:
         note_unreadable(error, found)
     except (pyarrow.ArrowException, OSError, ValueError, KeyError, TypeError, MemoryError, RuntimeError,
@@ -66,23 +74,43 @@ def _is_parquet(file: Path) -> bool:
     return file.suffix.lower() == ".parquet"
 
 
-def _open(source: Any, file: Path) -> tuple[Any, Iterator[Any]]:
-    if _is_parquet(file):
-        from pyarrow import parquet
+_Batches = Callable[[list[str]], Iterator[Any]]
+"""Yields the batches of a file, which have these columns at least."""
 
-        table = parquet.ParquetFile(source)
-        return table.schema_arrow, table.iter_batches(_BATCH)
+
+def _open(source: BinaryIO, file: Path, limit: TableLimit) -> tuple[Any, _Batches]:
+    if _is_parquet(file):
+        return _open_parquet(source, limit)
     from pyarrow import ipc
 
     magic = source.read(6)
+    if magic[:4] == b"FEA1":
+        raise ValueError("Feather of the first version; save it as the second")
+    for size in decompressed_sizes(source):
+        limit.require(size)
     source.seek(0)
     if magic == b"ARROW1":
         reader = ipc.open_file(source)
-        return reader.schema, (reader.get_batch(number) for number in range(reader.num_record_batches))
-    if magic[:4] == b"FEA1":
-        raise ValueError("Feather of the first version; save it as the second")
+        return reader.schema, lambda _: (reader.get_batch(number) for number in range(reader.num_record_batches))
     stream = ipc.open_stream(source)
-    return stream.schema, iter(stream)
+    return stream.schema, lambda _: iter(stream)
+
+
+def _open_parquet(source: BinaryIO, limit: TableLimit) -> tuple[Any, _Batches]:
+    """Open a Parquet file whose row groups are within the limit; texts that rows share are decoded once a batch."""
+    from pyarrow import parquet
+
+    described = parquet.read_metadata(source)
+    for number in range(described.num_row_groups):
+        group = described.row_group(number)
+        chunks = [group.column(place) for place in range(group.num_columns)]
+        limit.require(sum(chunk.total_uncompressed_size + 8 * chunk.num_values for chunk in chunks))
+    leaves = [described.schema.column(place) for place in range(described.num_columns)]
+    source.seek(0)
+    table = parquet.ParquetFile(
+        source, read_dictionary=[leaf.path for leaf in leaves if leaf.logical_type.type in _TEXTS]
+    )
+    return table.schema_arrow, lambda columns: table.iter_batches(_BATCH, columns=columns)
 
 
 def _columns(schema: Any, found: Findings) -> list[str] | None:
@@ -123,19 +151,53 @@ def _class_names(schema: Any) -> dict[str, tuple[str, ...]]:
         return {}
 
 
-def _rows(batch: Any, labels: Mapping[str, tuple[str, ...]], found: Findings) -> Iterator[dict[str, object]]:
+def _rows(batch: Any, labels: Mapping[str, tuple[str, ...]], limit: TableLimit) -> Iterator[dict[str, object]]:
+    """Yield the rows of a batch, one decoded at a time, and count what they hold."""
     from pyarrow import types
 
     singles = {field.name for field in batch.schema if types.is_float32(field.type) or types.is_float16(field.type)}
-    names = batch.schema.names
-    for start in range(0, batch.num_rows, _BATCH):
-        for row in batch.slice(start, _BATCH).to_pylist():
-            cells = {name: _plain(row[name]) for name in names}
-            for name in singles:
-                cells[name] = _shortest(cells[name])
-            for name in labels.keys() & cells.keys():
-                cells[name] = _class_name(cells[name], labels[name])
-            yield cells
+    columns = [(field.name, _text if _is_text(field.type) else _value) for field in batch.schema]
+    named = labels.keys() & set(batch.schema.names)
+    for scalars in zip(*batch.columns, strict=True):
+        limit.spend(ROW)
+        cells = {name: value(scalar, limit) for (name, value), scalar in zip(columns, scalars, strict=True)}
+        for name in singles:
+            cells[name] = _shortest(cells[name])
+        for name in named:
+            cells[name] = _class_name(cells[name], labels[name])
+        yield cells
+
+
+def _is_text(kind: Any) -> bool:
+    from pyarrow import types
+
+    if types.is_dictionary(kind):
+        return _is_text(kind.value_type)
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
+
+
+def _text(scalar: Any, limit: TableLimit) -> str | None:
+    text: str | None = scalar.as_py()
+    limit.spend(VALUE + len(text or ""))
+    return text
+
+
+def _value(scalar: Any, limit: TableLimit) -> object:
+    """Return an Arrow value as JSON could hold it; lists and structs are decoded, and counted, item by item."""
+    import pyarrow
+
+    if isinstance(scalar, (pyarrow.DictionaryScalar, pyarrow.RunEndEncodedScalar, pyarrow.UnionScalar)):
+        scalar = scalar.value
+    if scalar.is_valid:
+        if isinstance(scalar, pyarrow.StructScalar):
+            return {str(name): _value(item, limit) for name, item in scalar.items()}
+        if isinstance(scalar, pyarrow.MapScalar):
+            return [[_value(part, limit) for part in pair.values()] for pair in scalar.values]
+        if isinstance(scalar, pyarrow.ListScalar):  # of all kinds
+            return [_value(item, limit) for item in scalar.values]
+    value = scalar.as_py()
+    limit.spend(VALUE + (len(value) if isinstance(value, str) else 0))
+    return _plain(value)
 
 
 def _plain(value: Any) -> object:

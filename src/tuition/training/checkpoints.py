@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from tuition.base.errors import UserError
-from tuition.base.files import atomic_path
+from tuition.base.files import atomic_path, recover
 from tuition.training.optimiser import MasterOptimiser
 from tuition.training.sharding import whole
 
@@ -41,6 +41,8 @@ class Checkpoint:
             UserError: the state cannot be read.
         """
         self._last = time.monotonic()
+        if self.writes:
+            recover(self.folder)
         if not self.folder.is_dir():
             return []
         try:

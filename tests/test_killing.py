@@ -21,7 +21,7 @@ def command(study: Path, out: Path) -> list[str]:
 
 
 def steps_told(error: str) -> int:
-    return sum("] train" in line or "] judge" in line for line in error.splitlines())
+    return sum("] train" in line or "] evaluate" in line for line in error.splitlines())
 
 
 @pytest.mark.slow

@@ -1,43 +1,55 @@
-"""Telling how a run goes: a bar with an estimate on a terminal, plain lines elsewhere."""
+"""Progress of a run: a bar with an estimate on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from types import TracebackType
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from tuition.studies.engines import Failure
 from tuition.studies.run import Progress as Done
 from tuition.studies.steps import Step, TrainStep
 
+_LINE_EVERY = 60.0
+"""Off a terminal, the seconds within one step after which another line says how far it is."""
+_FIRST_ESTIMATE = 5.0
+"""The seconds before which the pace says nothing of what is left."""
+
 
 class RunProgress:
-    """Shows a run's steps, what is left of them, and an estimate of the time that will take.
+    """Shows which step is at work, how far it and the run are, and an estimate of the time that is left.
 
-    The estimate divides the work left by the pace so far; until there is a pace, it says nothing.
+    The bar is of work, not of steps, so it moves within a step too. The estimate divides the work that is left by the
+    pace so far; until there is a pace, there is none.
     """
 
-    def __init__(self, console: Console) -> None:
-        """Use `console` for the bar or the lines."""
-        self._console = console
+    def __init__(self, console: Console, clock: Callable[[], float] = time.perf_counter) -> None:
+        """Use `console` for the bar or the lines, and `clock` for what seconds have passed."""
+        self._console, self._clock = console, clock
         self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[left]}"),
+            # Where the terminal is narrow, the name gives room.
+            TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+            BarColumn(bar_width=14),
+            TextColumn("{task.fields[steps]}", table_column=Column(no_wrap=True)),
+            TextColumn("{task.fields[left]}", table_column=Column(no_wrap=True)),
             TimeElapsedColumn(),
             console=console,
             transient=True,
+            expand=True,
             disable=not console.is_terminal,
         )
         self._row: TaskID | None = None
-        self._total_steps = self._steps = 0
+        self._total_steps = self._steps = self._begun = 0
         self._total = self._before = self._work = 0.0
-        self._started = time.perf_counter()
-        self._at_step_start = self._step_cost = 0.0
+        self._started = self._last_line = clock()
+        self._step: Step | None = None
+        self._at_step_start = 0.0
 
     def __enter__(self) -> RunProgress:
         """Begin to draw."""
@@ -53,56 +65,81 @@ class RunProgress:
     def expect(self, done: Done) -> None:
         """Learn how much there is to do, and how much of it was done before."""
         self._total, self._before, self._work = done.total_work, done.work, done.work
-        self._total_steps, self._steps = done.total_steps, done.steps
-        self._started = time.perf_counter()
+        self._total_steps, self._steps, self._begun = done.total_steps, done.steps, done.steps
+        self._started = self._clock()
         if done.steps:
             self.say(f"{done.steps} of {done.total_steps} steps were finished before and are kept")
         if done.steps < done.total_steps:
-            self._row = self._bar.add_task("", total=done.total_steps, completed=done.steps, left="")
+            self._row = self._bar.add_task("", steps="", left="")
+            self._draw()
 
     def say(self, text: str) -> None:
-        """Tell what is going on outside the steps."""
+        """Say what is going on outside the steps."""
         self._console.print(escape(text), style="dim")
 
     def begin(self, step: Step) -> None:
         """Name the step at work."""
-        self._at_step_start, self._step_cost = self._work, step.cost
-        if self._row is not None:
-            self._bar.update(self._row, description=escape(_title(step)))
+        self._step, self._at_step_start = step, self._work
+        self._begun += 1
+        self._last_line = self._clock()
+        self._draw()
 
     def advance(self, work: float) -> None:
-        """Move the estimate on within a step."""
-        self._work = min(self._work + work, self._at_step_start + self._step_cost)
-        if self._row is not None:
-            self._bar.update(self._row, left=self._left())
+        """Move on within a step."""
+        cost = self._step.cost if self._step else 0.0
+        self._work = min(self._work + work, self._at_step_start + cost)
+        self._draw()
+        if self._step and not self._console.is_terminal and self._clock() - self._last_line >= _LINE_EVERY:
+            self._last_line = self._clock()
+            self._line(f"{_title(self._step)}: {self._percent()} of this step{self._left(', ')}")
 
     def end(self, step: Step, seconds: float, told: str) -> None:
         """Count a finished step; off a terminal, print a line for it."""
-        self._work = self._at_step_start + self._step_cost
+        self._work = self._at_step_start + step.cost
         self._steps += 1
-        if self._row is not None:
-            self._bar.update(self._row, completed=self._steps, left=self._left())
+        self._draw()
         if not self._console.is_terminal:
-            self._console.print(
-                escape(
-                    f"[{self._steps}/{self._total_steps}] {_title(step)}: {told} ({seconds:.0f} s){self._left(', ')}"
-                )
-            )
+            self._line(f"{_title(step)}: {told} ({seconds:.0f} s){self._left(', ')}")
+        self._step = None
 
     def fail(self, failure: Failure) -> None:
-        """Tell of a failed step at once; the run goes on."""
+        """Report a failed step at once; the run goes on without its work."""
+        if failure.step is self._step:
+            self._work = self._at_step_start
+        self._total -= failure.step.cost
+        self._step = None
+        self._draw()
         self._console.print(escape(f"failed: {_title(failure.step)}: {failure.reason}"), style="red")
 
+    def _line(self, text: str) -> None:
+        self._console.print(escape(f"[{self._steps}/{self._total_steps}] {text}"))
+
+    def _draw(self) -> None:
+        if self._row is None:
+            return
+        own: dict[str, Any] = (
+            {} if self._step is None else {"description": escape(_title(self._step)), "steps": self._place()}
+        )
+        total = max(self._total, self._work, 1e-9)
+        self._bar.update(self._row, total=total, completed=self._work, left=self._left(), **own)
+
+    def _place(self) -> str:
+        return f"step {self._begun}/{self._total_steps}, {self._percent()}"
+
+    def _percent(self) -> str:
+        cost = self._step.cost if self._step else 0.0
+        return f"{100 * (self._work - self._at_step_start) / cost:.0f}%" if cost else "0%"
+
     def _left(self, lead: str = "") -> str:
-        seconds, made = time.perf_counter() - self._started, self._work - self._before
-        if seconds < 5 or made <= 0 or self._work >= self._total:
+        seconds, made = self._clock() - self._started, self._work - self._before
+        if seconds < _FIRST_ESTIMATE or made <= 0 or self._work >= self._total:
             return ""
         left = (self._total - self._work) * seconds / made
         return f"{lead}about {_duration(left)} left"
 
 
 def _title(step: Step) -> str:
-    verb = "train" if isinstance(step, TrainStep) else "judge"
+    verb = "train" if isinstance(step, TrainStep) else "evaluate"
     name = step.title if len(step.title) <= 34 else f"{step.title[:33]}…"
     return f"{verb} {name} · {step.arm} · {step.labels} labels"
 

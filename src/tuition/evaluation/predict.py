@@ -36,7 +36,7 @@ def predict(
     tokens: PromptTokenizer | None = None,
     batch_size: int = 32,
     share_prefix: bool = True,
-    advance: Callable[[int], None] = lambda done: None,
+    advance: Callable[[float], None] = lambda done: None,
 ) -> list[Prediction]:
     """Answer each prompt, greedily unless told otherwise, in at most `new_tokens` tokens.
 
@@ -51,7 +51,7 @@ def predict(
         tokens: the tokenizer that made the prompts, where it is not the model's plain one (a chat's, say).
         batch_size: rows answered at once.
         share_prefix: run each prefix once.
-        advance: is told after each batch how many rows were answered.
+        advance: is told how many rows were answered, in parts of a row as tokens are made.
     """
     tokens = tokens or loaded.tokens
     end = end_tokens(loaded, tokens)

@@ -9,6 +9,7 @@ import torch
 from transformers import LogitsProcessor, StoppingCriteria, StoppingCriteriaList
 
 from tuition.base.seeds import derive_seed
+from tuition.models.advancing import Batch
 from tuition.models.decoding import Decoding
 
 Decode = Callable[[Sequence[int]], str]
@@ -87,6 +88,7 @@ def generate_options(
     new_tokens: int,
     begins: int,
     positions: Sequence[int],
+    made: Batch,
 ) -> dict[str, Any]:
     """Return the arguments of transformers' `generate` for a batch whose answers begin at column `begins`."""
     options: dict[str, Any] = {
@@ -97,8 +99,8 @@ def generate_options(
     }
     if decoding.beams > 1:
         options |= {"length_penalty": decoding.length_penalty, "early_stopping": False}
-    if stops:
-        options["stopping_criteria"] = StoppingCriteriaList([_Stopping(stops, begins)])
+    watching = [_Counting(made), *([_Stopping(stops, begins)] if stops else [])]
+    options["stopping_criteria"] = StoppingCriteriaList(watching)
     if decoding.samples:
         options["logits_processor"] = [_Drawn(Choice(decoding, positions, new_tokens), begins)]
     return options
@@ -111,6 +113,17 @@ class _Stopping(StoppingCriteria):  # type: ignore[misc]
     def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
         stopped = [self._stops(row) for row in input_ids[:, self._begins :].tolist()]
         return torch.tensor(stopped, dtype=torch.bool, device=input_ids.device)
+
+
+class _Counting(StoppingCriteria):  # type: ignore[misc]
+    """Stops nothing; it is where `generate` can be watched at each token, by beams too."""
+
+    def __init__(self, made: Batch) -> None:
+        self._made = made
+
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
+        self._made.token()
+        return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
 
 
 class _Drawn(LogitsProcessor):  # type: ignore[misc]

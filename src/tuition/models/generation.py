@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 from transformers import DynamicCache
 
+from tuition.models.advancing import Advance, Batch
 from tuition.models.batches import PrefixBatch, collate, group_by_prefix, without_lone_prefixes
 from tuition.models.choosing import Choice, Decode, Stops, generate_options
 from tuition.models.decoding import GREEDY, Decoding
 from tuition.models.prefix import counts_padding, expand_cache, prefix_cache, rows_input, soft_prompt, trunk
 from tuition.models.tokens import TokenizedPrompt
-
-Advance = Callable[[int], None]
 
 
 @torch.inference_mode()
@@ -41,7 +40,7 @@ def generate_greedily(
         new_tokens: the most tokens that an answer may have.
         batch_size: rows answered at once.
         share_prefix: run each prefix once, instead of once a row.
-        advance: is told after each batch how many rows were answered.
+        advance: is told how many rows were answered, in parts of a row as tokens are made.
     """
     return generate(
         model,
@@ -88,13 +87,15 @@ def generate(
         shared = _run_prefix(model, first) if always or (share_prefix and first.prefix) else None
         for positions in _batches(prompts, group, batch_size, one_length=counts_padding(model)):
             chosen = [prompts[p] for p in positions]
+            made = Batch(len(chosen), new_tokens, advance)
             if decoding.beams > 1:
-                rows = _search(model, chosen, shared, decoding, stops, end, new_tokens)
+                rows = _search(model, chosen, shared, decoding, stops, end, new_tokens, made)
             else:
-                rows = _answer(model, chosen, shared, Choice(decoding, positions, new_tokens), stops, end, new_tokens)
+                choose = Choice(decoding, positions, new_tokens)
+                rows = _answer(model, chosen, shared, choose, stops, end, new_tokens, made)
             for position, row in zip(positions, rows, strict=True):
                 answers[position] = row
-            advance(len(positions))
+            made.end()
     return answers
 
 
@@ -126,6 +127,7 @@ def _answer(
     stops: Stops,
     end: frozenset[int],
     new_tokens: int,
+    made: Batch,
 ) -> list[tuple[int, ...]]:
     """Answer one batch of prompts of one prefix."""
     device = next(model.parameters()).device
@@ -146,6 +148,7 @@ def _answer(
             answers[row].append(token)
         if stops:
             going &= torch.tensor([not stops(answers[row]) for row in alive.tolist()], device=device)
+        made.token()
         if step + 1 == new_tokens or not going.any():
             break
         if not going.all():
@@ -182,6 +185,7 @@ def _search(
     stops: Stops,
     end: frozenset[int],
     new_tokens: int,
+    made: Batch,
 ) -> list[tuple[int, ...]]:
     """Answer one batch by transformers' beam search, which goes on from the cache of the prefix."""
     device = next(model.parameters()).device
@@ -191,7 +195,9 @@ def _search(
     ids = torch.cat([batch.rows.new_zeros(rows, before), batch.rows], dim=1).to(device)
     mask = torch.cat([batch.mask.new_ones(rows, before), batch.mask], dim=1).to(device)
     width = ids.shape[1]
-    told = generate_options(decoding, stops, end=end, new_tokens=new_tokens, begins=width, positions=range(rows))
+    told = generate_options(
+        decoding, stops, end=end, new_tokens=new_tokens, begins=width, positions=range(rows), made=made
+    )
     # As greedily, nothing is done that a model's own generation configuration asks besides.
     told |= {"repetition_penalty": 1.0, "no_repeat_ngram_size": 0, "min_length": 0, "pad_token_id": min(end)}
     if before:

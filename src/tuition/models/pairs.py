@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
 
+from tuition.models.advancing import Advance, Batch
 from tuition.models.batches import IGNORED, collate_pairs
 from tuition.models.choosing import Decode, Stops, generate_options
 from tuition.models.decoding import GREEDY, Decoding
@@ -40,7 +41,7 @@ def answer_pairs(
     decoding: Decoding = GREEDY,
     decode: Decode | None = None,
     batch_size: int = 32,
-    advance: Callable[[int], None] = lambda done: None,
+    advance: Advance = lambda done: None,
 ) -> list[tuple[int, ...]]:
     """Return an encoder-decoder's answer to each prompt, chosen as `decoding` says, without its end token.
 
@@ -60,15 +61,18 @@ def answer_pairs(
         chosen = order[start : start + batch_size]
         batch = collate_pairs([prompts[at] for at in chosen]).to(device)
         generating: Any = model
+        made = Batch(len(chosen), new_tokens + 1, advance)
         rows = generating.generate(
             input_ids=batch.sources,
             attention_mask=batch.mask,
             # One more for a start token that some tokenizers put before every target.
-            **generate_options(decoding, stops, end=end, new_tokens=new_tokens + 1, begins=1, positions=chosen),
+            **generate_options(
+                decoding, stops, end=end, new_tokens=new_tokens + 1, begins=1, positions=chosen, made=made
+            ),
         )
         for at, row in zip(chosen, rows.tolist(), strict=True):
             answers[at] = stops.cut(_answer(row[1:], end, drop)[:new_tokens])
-        advance(len(chosen))
+        made.end()
     return answers
 
 

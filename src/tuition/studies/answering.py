@@ -69,7 +69,7 @@ class ExportedModel:
         instances: Sequence[Instance],
         *,
         decoding: Decoding = GREEDY,
-        advance: Callable[[int], None] = lambda done: None,
+        advance: Callable[[float], None] = lambda done: None,
     ) -> Answered:
         """Answer a task's instances, asked by the encoding that the model learnt by.
 

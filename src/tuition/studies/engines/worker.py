@@ -150,6 +150,7 @@ class Worker:
                 self.loaded, tuned, tokens, lambda room: self._policy(step, room + tokens.overhead - 1, too_long)
             )
             if self._group.first and not self._tested:
+                self._say("checking, once, whether the shape of a batch changes what this model answers")
                 self._tested, self._invariance = True, self_test(step, asked)
             if step.metrics:
                 texts, told = self._written(step, asked, advance)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +42,13 @@ def test_a_benchmark_whose_sides_differ_says_so_and_ends_with_1(name: str, tmp_p
     facts = json.loads(done.stdout)["facts"]
     assert facts["equal"] == "NO"
     assert "NO" in checks(facts).values()
+
+
+def test_make_benchmarks_runs_files_that_are_there() -> None:
+    makefile = (broken.BENCHMARKS.parent / "Makefile").read_text(encoding="utf-8")
+    named = re.findall(r"benchmarks/(\w+\.py)", makefile)
+    assert len(named) > 5
+    assert set(named) <= {file.name for file in FILES}
 
 
 @pytest.mark.slow

@@ -27,15 +27,23 @@ def lines(*rows: object) -> str:
 
 
 def test_a_file_is_a_task_whose_prompts_hold_the_instruction(task_file: Write) -> None:
-    (task,) = open_collection(
-        task_file(lines(ROW, {"prompt": "a\rb", "completion": ["None", "NA"]}), "ag_news_x.jsonl")
-    )
+    (task,) = open_collection(task_file(lines(ROW, {"prompt": "a\rb", "completion": ["None"]}), "ag_news_x.jsonl"))
     assert task == Task("ag_news_x", (), task.read_instances)
     assert task.definition == ""
     assert list(task.instances()) == [
         Instance("ag_news_x-0", "Say yes.\n", ("yes",)),
-        Instance("ag_news_x-1", "a\rb", ("None", "NA")),
+        Instance("ag_news_x-1", "a\rb", ("None",)),
     ]
+
+
+def test_a_list_of_completions_asks_for_a_card_that_says_what_it_is(task_file: Write) -> None:
+    path = task_file(lines(ROW, {"prompt": "x", "completion": ["sport", "money"]}), "x.jsonl")
+    (problem,) = check_collection(path).errors
+    assert (problem.kind, problem.line) == ("list-of-outputs", 2)
+    assert "--outputs references" in problem.expected
+    (path.parent / "x.task.yaml").write_text("input: prompt\noutput: completion\noutputs: references")
+    (task,) = open_collection(path)
+    assert [row.outputs for row in task.instances()] == [("yes",), ("sport", "money")]
 
 
 def test_ids_and_other_columns_are_kept(task_file: Write) -> None:

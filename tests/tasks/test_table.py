@@ -109,7 +109,7 @@ def test_several_outputs_come_from_columns_a_separator_or_a_list(put: Any) -> No
     assert rows(put("a.csv", "q,x,y\n1,a,b\n2,,c\n3,d,d\n")) == [("1", ("a", "b")), ("2", ("c",)), ("3", ("d",))]
     put("b.yaml", "input: q\noutput: x\nseparator: '|'")
     assert rows(put("b.csv", "q,x\n1,a | b\n2,c|\n")) == [("1", ("a", "b")), ("2", ("c",))]
-    put("c.yaml", "input: q\noutput: x")
+    put("c.yaml", "input: q\noutput: x\noutputs: references")
     assert rows(put("c.jsonl", '{"q": "1", "x": ["a", 1.50]}\n')) == [("1", ("a", "1.50"))]
 
 
@@ -292,7 +292,7 @@ NO_TEXT = "template-without-text"
         ("input: q\noutput: a\nexample_rows: [1]", "q,a\n1,2\n", ["no-instances"]),
         ("input: q\noutput: a\nsplit: {train: t}", "q,a\n1,2\n", ["card-value"]),
         ("table: other.csv", "q,a\n1,2\n", ["other-table"]),
-        ("inputs: q\noutputs: a", "q,a\n1,2\n", ["unknown-key", "unknown-key"]),
+        ("inputs: q\noutputs: a", "q,a\n1,2\n", ["unknown-key", "card-value"]),
         ("input: q\noutput: a", "q,a\n1\n2,x\n3\n", ["ragged-row", "ragged-row"]),
     ],
 )  # fmt: skip

@@ -278,11 +278,20 @@ def features(**told: Any) -> dict[bytes, bytes]:
     return {b"huggingface": json.dumps({"info": {"features": told}}).encode()}
 
 
-def test_class_labels_become_their_names_and_those_kept_back_null(tmp_path: Path) -> None:
+def test_class_labels_become_their_names_and_those_without_one_stay_numbers(tmp_path: Path) -> None:
     meta = features(label={"_type": "ClassLabel", "names": ["no", "yes"]}, text={"_type": "Value"}, odd=3)
     table = pa.table({"text": list("abcd"), "label": [1, 0, -1, 7]}).replace_schema_metadata(meta)
     for name in FILES:
-        assert [row["label"] for row in sound(write(table, tmp_path / name))] == ["yes", "no", None, None]
+        assert [row["label"] for row in sound(write(table, tmp_path / name))] == ["yes", "no", -1, 7]
+
+
+@pytest.mark.parametrize("kind", ["Sequence", "List", "LargeList", ""])
+def test_lists_of_class_labels_become_lists_of_names(kind: str, tmp_path: Path) -> None:
+    one = {"_type": "ClassLabel", "names": ["no", "yes"]}
+    meta = features(label={"_type": kind, "feature": one} if kind else [one])
+    table = pa.table({"label": [[1, 0], [], None, [-1]]}).replace_schema_metadata(meta)
+    for name in FILES:
+        assert [row["label"] for row in sound(write(table, tmp_path / name))] == [["yes", "no"], [], None, [-1]]
 
 
 @pytest.mark.parametrize(

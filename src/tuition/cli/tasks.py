@@ -38,6 +38,7 @@ def card(
     instruction: Annotated[str, typer.Option(help="A sentence that says what is to be done.")],
     input: Annotated[list[str] | None, typer.Option(help="The input's column; repeat for more.")] = None,  # noqa: A002
     output: Annotated[str, typer.Option(help="The output's column; by default the likeliest.")] = "",
+    outputs: Annotated[str, typer.Option(help="What a list in the output's column is: references or text.")] = "",
     examples: Annotated[int, typer.Option(help="Rows that become worked examples.", min=0, max=100)] = 2,
     force: Annotated[bool, typer.Option("--force", help="Replace the card that is there.")] = False,
 ) -> None:
@@ -45,7 +46,7 @@ def card(
     from tuition.commands.card import write_card
     from tuition.tasks.card_draft import CardWish
 
-    write_card(table, CardWish(instruction, tuple(input or ()), output, examples), force=force)
+    write_card(table, CardWish(instruction, tuple(input or ()), output, examples, outputs), force=force)
 
 
 @app.command(rich_help_panel="Tasks")

@@ -11,6 +11,7 @@ from tuition.base.errors import UserError, clip
 from tuition.base.files import write_atomically
 from tuition.commands.console import console
 from tuition.tasks.card_draft import CardDraft, CardWish, card_path, draft_card
+from tuition.tasks.readers.task_card import is_pattern
 
 
 def write_card(table: Path, wish: CardWish, *, force: bool = False) -> None:
@@ -31,7 +32,8 @@ def write_card(table: Path, wish: CardWish, *, force: bool = False) -> None:
 
 def _told(draft: CardDraft) -> list[str]:
     card = draft.card
-    lines = [f"{draft.path}: written", f"input: {', '.join(card.input)}; output: {', '.join(card.output)}"]
+    output = "by a pattern" if is_pattern(card.output[0]) else ", ".join(card.output)
+    lines = [f"{draft.path}: written", f"input: {', '.join(card.input) or 'by a template'}; output: {output}"]
     if card.options:
         lines.append(f"options: {', '.join(clip(option, 60) for option in card.options)}")
     if card.example_rows:

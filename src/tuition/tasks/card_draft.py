@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,15 +17,14 @@ from tuition.tasks.content import content_hash
 from tuition.tasks.readers.card_files import CARD, ENDING
 from tuition.tasks.readers.findings import Findings
 from tuition.tasks.readers.table import walk
-from tuition.tasks.readers.table_files import is_saved_dataset, is_table, rows_of, split_names, table_names
+from tuition.tasks.readers.table_files import is_saved_dataset, is_table, split_names, table_names
+from tuition.tasks.readers.table_guess import Sample, guessed, left_out, likely_columns
 from tuition.tasks.readers.table_places import TablePlace
-from tuition.tasks.readers.table_plan import Plan, columns_of_first, make_plan, parts_of
-from tuition.tasks.readers.table_rows import likely_columns
+from tuition.tasks.readers.table_plan import Plan, columns_of_first, make_plan, parts_of, sample_of, used_columns
 from tuition.tasks.readers.task_card import TaskCard, parse_card
 
 # Outputs are options where there are at most so many different ones, each short, and each on so many rows on average.
 _MOST_OPTIONS, _LONGEST_OPTION, _ROWS_AN_OPTION = 20, 60, 3
-_SAMPLE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class CardWish:
     input: tuple[str, ...] = ()
     output: str = ""
     examples: int = 2
+    outputs: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,8 @@ def draft_card(table: Path, wish: CardWish) -> CardDraft:
     place = TablePlace(table.name if table.is_dir() else table.stem, table, TaskCard(), table)
     found = place.findings()
     told = {"definition": wish.instruction, **_columns(place, wish, found)}
+    if wish.outputs:
+        told["outputs"] = wish.outputs
     place = TablePlace(place.name, table, _valid(told, table), table)
     plan = make_plan(place, found)
     seen, outputs, rows = _survey(place, plan, found) if plan is not None else ([], Counter(), 0)
@@ -120,11 +123,38 @@ def _columns(place: TablePlace, wish: CardWish, found: Findings) -> dict[str, An
     columns = None if found.failed else columns_of_first(parts, found)
     if columns is None:
         raise ProblemsError(found.errors())
-    sample = rows_of(parts[0][0], Findings(place.path)) if parts else iter(())
-    rows = [cells for _, (_, cells) in zip(range(_SAMPLE), sample, strict=False)]
+    rows = sample_of(parts)
+    known = None if wish.input or wish.output else guessed(TaskCard(), columns, rows)
+    if known is None:
+        known = _likely(place.path, columns, rows, wish)
+    if not wish.input and (others := left_out(used_columns(known, columns), columns, rows)):
+        named = ", ".join(repr(clip(name, 40)) for name in others[:10])
+        likely = " and ".join(repr(clip(name, 40)) for name in used_columns(known, columns))
+        options = " ".join(f"--input {shlex.quote(clip(name, 60))}" for name in [*others[:10], *known.input])
+        raise UserError(
+            f"{place.path}: {likely} are likely the input and the output, but {named} looks like text to be read too; "
+            f"name all the columns of the input, such as {options}"
+        )
+    told = {key: getattr(known, key) for key in ("input", "template", "output") if getattr(known, key)}
+    return {
+        key: list(value) if key == "input" else value if key == "template" else value[0] for key, value in told.items()
+    }
+
+
+def _likely(table: Path, columns: Sequence[str], rows: Sample, wish: CardWish) -> TaskCard:
+    """Return a card with the columns that were named, and likely ones in place of those that were not."""
     open_ = [name for name in columns if name not in wish.input and name != wish.output]
-    told, answer = likely_columns(open_, rows) if len(open_) != 1 else (open_[0], open_[0])
-    return {"input": list(wish.input) or [told], "output": wish.output or answer}
+    if len(open_) == 1:
+        told = answer = open_[0]
+    else:
+        likely = likely_columns(open_, rows)
+        if likely is None:
+            raise UserError(
+                f"{table}: which of {', '.join(clip(name, 40) for name in columns[:20])} are the input and the output "
+                "is not clear (ids, lists and objects are neither); name them with --input and --output"
+            )
+        told, answer = likely
+    return TaskCard(input=wish.input or (told,), output=(wish.output or answer,))
 
 
 def _survey(place: TablePlace, plan: Plan, found: Findings) -> tuple[list[_Seen], Counter[str], int]:
@@ -177,7 +207,7 @@ _ROWS = "# These rows, counted from 1, stand above as examples; they are neither
 def _written(told: Mapping[str, Any]) -> str:
     """Return a card's text: its keys in an order to read, lists of texts in one line."""
     lines = [_HEAD]
-    for key in ("table", "definition", "input", "output", "options", "examples", "example_rows"):
+    for key in ("table", "definition", "input", "template", "output", "outputs", "options", "examples", "example_rows"):
         if key not in told:
             continue
         value = told[key][0] if key == "input" and len(told[key]) == 1 else told[key]

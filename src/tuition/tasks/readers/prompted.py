@@ -21,12 +21,21 @@ from tuition.tasks.readers.jsonl import read_json_lines
 from tuition.tasks.readers.jsontask import sound_rows
 from tuition.tasks.readers.reader import Audit, Reader
 from tuition.tasks.readers.sniff import keys_at
+from tuition.tasks.readers.table_guess import left_out
 from tuition.tasks.readers.textfile import is_inside, note_unreadable, read_text
 from tuition.tasks.types import Instance, Task
 
 _EXPECTED = 'a folder of .jsonl files, or one, with rows {"prompt": …, "completion": …}'
 _KEYS = rules.RowKeys("prompt", "completion")
 _LIST = "templates.csv"
+_WHICH = (
+    'say which it is in a card: tuition card TABLE --instruction "what is to be done" --outputs references (each one '
+    "alone is a right answer), or --outputs text (they are right together, and are learnt as one text)"
+)
+_WHOLE_PROMPT = (
+    "a prompt holds all that is read; write a card that names all columns of the input, with tuition card TABLE "
+    '--instruction "what is to be done" --input … --output completion'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +170,11 @@ def _walk(file: _File, found: Findings) -> Iterator[Instance]:
     for index, (_, row) in enumerate(read_json_lines(file.path, file.root, found)):
         found.index, found.id = index, row.get("id") if isinstance(row, dict) else None
         instance = rules.instance(row, index, seen, found, _KEYS)
+        if instance is not None and len(instance.outputs) > 1:
+            found.error("list-of-outputs", "completion is a list: several accepted answers, or a set of labels", _WHICH)
+        if instance is not None and instance.fields and (others := left_out((), [*instance.fields], [instance.fields])):
+            named = ", ".join(repr(clip(name, 40)) for name in others[:10])
+            found.error("column-left-out", f"it has {named} beside prompt and completion", _WHOLE_PROMPT)
         found.index = None
         if instance is not None:
             yield instance

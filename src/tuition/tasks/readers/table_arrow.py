@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 from tuition.base.errors import clip
 from tuition.tasks.readers.arrow_sizes import decompressed_sizes
 from tuition.tasks.readers.findings import Findings
+from tuition.tasks.readers.nameless_class import NamelessClass
 from tuition.tasks.readers.table_limit import ROW, VALUE, VARIABLE, TableLimit, TableLimitError
 from tuition.tasks.readers.textfile import is_inside, note_unreadable
 
@@ -138,10 +139,13 @@ def _holds_bytes(kind: Any) -> bool:
 
 
 def _class_names(schema: Any) -> dict[str, tuple[str, ...]]:
-    """Return the names of the classes, by column, that Hugging Face `datasets` left in the schema's metadata."""
+    """Return the names of the classes, by column, that Hugging Face `datasets` left in the schema's metadata.
+
+    A column holds one class, or a list of them.
+    """
     try:
         told = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-        features = told["info"]["features"]
+        features = {name: _item(feature) for name, feature in told["info"]["features"].items()}
         return {
             name: tuple(map(str, feature["names"]))
             for name, feature in features.items()
@@ -149,6 +153,15 @@ def _class_names(schema: Any) -> dict[str, tuple[str, ...]]:
         }
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
+
+
+def _item(feature: object) -> object:
+    """Return what a list's feature says of its items, and any other feature as it is."""
+    if isinstance(feature, list) and len(feature) == 1:
+        return feature[0]
+    if isinstance(feature, dict) and feature.get("_type") in ("Sequence", "List", "LargeList"):
+        return feature.get("feature")
+    return feature
 
 
 def _rows(batch: Any, labels: Mapping[str, tuple[str, ...]], limit: TableLimit) -> Iterator[dict[str, object]]:
@@ -220,7 +233,9 @@ def _shortest(value: object) -> object:
 
 
 def _class_name(value: object, names: tuple[str, ...]) -> object:
-    """Return the name of a class; null where there is none (-1 stands for a label that is kept back)."""
+    """Return the name of a class, or of each class in a list; a number without a name is marked as such."""
+    if isinstance(value, list):
+        return [_class_name(item, names) for item in value]
     if not isinstance(value, int) or isinstance(value, bool):
         return value
-    return names[value] if 0 <= value < len(names) else None
+    return names[value] if 0 <= value < len(names) else NamelessClass(value)

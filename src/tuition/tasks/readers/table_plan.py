@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tuition.base.errors import UserError, clip
@@ -15,11 +17,14 @@ from tuition.tasks.readers.table_files import (
     rows_of,
     table_parts,
 )
+from tuition.tasks.readers.table_guess import Sample, guessed, left_out, likely_columns
 from tuition.tasks.readers.table_hub import hub_files
 from tuition.tasks.readers.table_places import TablePlace
-from tuition.tasks.readers.table_rows import RowRule, guessed, likely_columns, nearest, set_of
-from tuition.tasks.readers.task_card import Splits, TaskCard
+from tuition.tasks.readers.table_rows import RowRule, nearest, set_of
+from tuition.tasks.readers.task_card import Splits, TaskCard, is_pattern
 from tuition.tasks.types import RowSplit
+
+_SAMPLE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +46,13 @@ def make_plan(place: TablePlace, found: Findings) -> Plan | None:
     if columns is None:
         return None
     if not card.output:
-        filled = guessed(card, columns)
+        rows = sample_of(parts)
+        filled = guessed(card, columns, rows)
         if filled is None:
-            _note_unknown(place, columns, found)
+            _note_unknown(place, columns, rows, found)
             return None
         card = filled
-        _note_guess(card, columns, found)
+        _note_guess(place, card, columns, rows, found)
     divided = not isinstance(card.split, str) or any(part.split for part, _ in parts)
     rule = RowRule.of(card, "" if divided else str(card.split))
     for part, _ in parts:
@@ -140,26 +146,68 @@ def _require_columns(rule: RowRule, part: Part, found: Findings) -> None:
             found.error("missing-column", message, nearest(name, columns or ()))
 
 
-def _note_guess(card: TaskCard, columns: tuple[str, ...], found: Findings) -> None:
-    told = [*(card.input or sorted({name for name in columns if name in card.template})), *card.output]
-    others = [name for name in columns if name not in told]
-    shown = ", ".join(repr(clip(name, 40)) for name in told[:-1])
-    message = f"no card says what its columns are: {shown} taken as the input, {clip(told[-1], 40)!r} as the output"
-    if others:
-        message += f"; not told: {', '.join(clip(name, 40) for name in others[:10])}"
+def used_columns(card: TaskCard, columns: tuple[str, ...]) -> list[str]:
+    """Return the columns of a table that a card reads as its input or output."""
+    rule = RowRule.of(card, "")
+    return [name for name in columns if name in rule.wanted]
+
+
+def _note_guess(place: TablePlace, card: TaskCard, columns: tuple[str, ...], rows: Sample, found: Findings) -> None:
+    used = used_columns(card, columns)
+    message = f"no card says what its columns are: {_guess(card, used)}"
+    if passed_over := left_out(used, columns, rows):
+        shown = ", ".join(repr(clip(name, 40)) for name in passed_over[:10])
+        message += f", which would leave out {shown}: text that looks like a part of the input"
+        found.error("column-left-out", message, _name_them(place, card, passed_over))
+        return
+    if others := [name for name in columns if name not in used]:
+        message += f"; not used: {', '.join(clip(name, 40) for name in others[:10])}"
     found.warning("guessed-columns", message, 'write a card: tuition card TABLE --instruction "what is to be done"')
 
 
-def _note_unknown(place: TablePlace, columns: tuple[str, ...], found: Findings) -> None:
-    rows = [] if place.table is None or place.table.is_dir() else _sample(Part(place.table, place.root))
-    told, answer = likely_columns(columns, rows)
+def _guess(card: TaskCard, used: list[str]) -> str:
+    if is_pattern(card.output[0]):
+        return f"{clip(used[0], 40)!r} taken as chats, whose last turn is the output"
+    inputs = ", ".join(repr(clip(name, 40)) for name in used if name not in card.output)
+    return f"{inputs} taken as the input, {clip(card.output[0], 40)!r} as the output"
+
+
+def _name_them(place: TablePlace, card: TaskCard, others: list[str]) -> str:
+    """Say how the columns of the input are named: in the card that there is, or by the command that writes one."""
+    if not card.input:
+        return "write a card with a template that has all columns to be read, or take these columns out"
+    inputs = [*others, *card.input]
+    if place.card_file is not None or place.table is None:
+        where = place.card_file.name if place.card_file is not None else "a card"
+        named = f"input: [{', '.join(inputs)}] and output: {card.output[0]}"
+        return f"name the input's columns in {where}, such as {clip(named, 200)}; those to be left out are not named"
+    options = " ".join(f"--input {shlex.quote(name)}" for name in inputs)
+    command = f'tuition card {shlex.quote(str(place.table))} --instruction "what is to be done" {options}'
+    command = clip(f"{command} --output {shlex.quote(card.output[0])}", 400)
+    return f"name the input's columns, without those to be left out: {command}"
+
+
+def _note_unknown(place: TablePlace, columns: tuple[str, ...], rows: Sample, found: Findings) -> None:
     shown = ", ".join(repr(clip(name, 40)) for name in columns[:20]) + (", …" if len(columns) > 20 else "")
     message = f"which columns are the input and the output cannot be told; it has {shown or 'none'}"
-    lines = f"{{definition: what is to be done, input: {clip(told, 40)!r}, output: {clip(answer, 40)!r}}}"
     where = "task.yaml" if place.card_file is None else place.card_file.name
+    likely = likely_columns(columns, rows)
+    if likely is None:
+        expected = (
+            "a table has a column of text for the input and one for the output (ids, lists and objects are neither)"
+        )
+        found.error(
+            "unknown-columns", message, f"{expected}; write {where} with a template that makes text of its columns"
+        )
+        return
+    lines = f"{{definition: what is to be done, input: {clip(likely[0], 40)!r}, output: {clip(likely[1], 40)!r}}}"
     found.error("unknown-columns", message, f"write {where} beside it, such as {lines}, or have tuition card write it")
 
 
-def _sample(part: Part) -> list[dict[str, object]]:
+def sample_of(parts: Sequence[tuple[Part, RowSplit]]) -> list[dict[str, object]]:
+    """Return the first rows of a table's first file; what is wrong with them is reported when all are read."""
+    if not parts:
+        return []
+    part = parts[0][0]
     rows = rows_of(part, Findings(part.path))
-    return [cells for _, (_, cells) in zip(range(50), rows, strict=False)]
+    return [cells for _, (_, cells) in zip(range(_SAMPLE), rows, strict=False)]

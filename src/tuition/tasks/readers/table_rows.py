@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tuition.base.errors import UserError, clip
 from tuition.tasks.readers import rules
 from tuition.tasks.readers.findings import Findings
-from tuition.tasks.readers.task_card import FROM_DATA, TaskCard, is_pattern
+from tuition.tasks.readers.nameless_class import NamelessClass
+from tuition.tasks.readers.task_card import FROM_DATA, REFERENCES, TEXT, TaskCard, is_pattern
 from tuition.tasks.templating import Pattern, compile_pattern
 from tuition.tasks.types import Instance, RowSplit
 
@@ -18,6 +21,7 @@ _SETS: Mapping[str, RowSplit] = {
     "": "", "train": "train", "training": "train", "validation": "validation", "valid": "validation",
     "val": "validation", "dev": "validation", "test": "test",
 }  # fmt: skip
+_LONGEST_LIST = 10_000
 _SETS_HELP = "a row is of train, validation (valid, val, dev) or test"
 
 
@@ -118,7 +122,8 @@ class RowRule:
             texts: list[str | None] = [rendered]
         else:
             several = len(self.card.output) > 1
-            texts = [text for name in self.card.output for text in _texts(cells, name, found, empty=several)]
+            kept = self.card.outputs
+            texts = [text for name in self.card.output for text in _texts(cells, name, kept, found, empty=several)]
         if None in texts:
             return None
         outputs = [str(text) for text in texts]
@@ -162,9 +167,13 @@ class RowRule:
         return split
 
 
+def _is_nothing(value: object) -> bool:
+    return value is None or isinstance(value, NamelessClass)
+
+
 def _rendered(pattern: Pattern, cells: Mapping[str, Any], what: str, found: Findings) -> str | None:
     try:
-        text = pattern.render({name: "" if value is None else value for name, value in cells.items()})
+        text = pattern.render({name: "" if _is_nothing(value) else value for name, value in cells.items()})
     except UserError as error:
         found.error("template-fault", clip(str(error), 400), "mend the pattern in the card, or the row")
         return None
@@ -174,11 +183,46 @@ def _rendered(pattern: Pattern, cells: Mapping[str, Any], what: str, found: Find
     return text if rules.is_text(text, f"the {what}", found) else None
 
 
-def _texts(cells: Mapping[str, Any], name: str, found: Findings, *, empty: bool) -> list[str | None]:
+_WHICH = (
+    "say in a card (or by --outputs of tuition card) which it is: 'outputs: references' (each one alone is a right "
+    "answer; the first is learnt), or 'outputs: text' (they are right together: learnt and judged as one text)"
+)
+
+
+def _texts(cells: Mapping[str, Any], name: str, kept: str, found: Findings, *, empty: bool) -> list[str | None]:
+    """Return the outputs that a cell holds; `kept` is the card's word on what a list of them is."""
     value = cells[name]
+    if isinstance(value, str) and (listed := _listed(value)) is not None:
+        if kept == REFERENCES:
+            value = listed
+        elif not kept:
+            message = f"{clip(name, 40)} is a list that is written as text"
+            found.warning("list-as-text", f"{message}; it is learnt as that text", _WHICH)
     if not isinstance(value, list):
         return [_text(cells, name, found, empty=empty)]
+    if kept == TEXT:
+        sound = rules.is_plain(value, clip(name, 40), found)
+        return [json.dumps(value, ensure_ascii=False)] if sound else [None]
+    if len(value) > 1 and not kept:
+        found.error(
+            "list-of-outputs", f"{clip(name, 40)} is a list: several accepted answers, or a set of labels", _WHICH
+        )
+        return [None]
     return [_text({name: item}, name, found, empty=empty) for item in value]
+
+
+def _listed(text: str) -> list[object] | None:
+    """Return the texts and numbers of a list that a cell holds as JSON or as Python writes it; None if it is none."""
+    if not (text.startswith("[") and text.endswith("]") and len(text) <= _LONGEST_LIST):
+        return None
+    for read in (json.loads, ast.literal_eval):
+        try:
+            value = read(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+            continue
+        if isinstance(value, list) and len(value) > 1:
+            return value if all(isinstance(item, (str, int, float)) for item in value) else None
+    return None
 
 
 def _text(cells: Mapping[str, Any], name: str, found: Findings, *, empty: bool = False) -> str | None:
@@ -186,6 +230,9 @@ def _text(cells: Mapping[str, Any], name: str, found: Findings, *, empty: bool =
     value = cells[name]
     if isinstance(value, str):
         return value if rules.is_text(value, clip(name, 40), found) else None
+    if isinstance(value, NamelessClass):
+        found.error(*value.explained(clip(name, 40)))
+        return None
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (int, float)):
@@ -195,54 +242,3 @@ def _text(cells: Mapping[str, Any], name: str, found: Findings, *, empty: bool =
     kind = "missing-value" if value is None else "wrong-type"
     found.error(kind, f"{clip(name, 40)} is {rules.kind_of(value)}", "it must be text (or a number)")
     return None
-
-
-# Pairs of names that tables of texts and answers go by, the likelier first. Alpaca's rows each have an instruction.
-_KNOWN = (
-    ("input", "output"), ("prompt", "completion"), ("text", "label"), ("sentence", "label"), ("question", "answer"),
-    ("instruction", "output"), ("instruction", "response"),
-)  # fmt: skip
-_ALPACA = "{{ %s }}{%% if %s %%}\n\n{{ %s }}{%% endif %%}"
-
-
-def guessed(card: TaskCard, columns: Iterable[str]) -> TaskCard | None:
-    """Return the card with input and output told, from columns of well-known names; None if there are none such."""
-    named = {column.strip().casefold(): column for column in reversed(tuple(columns))}
-    if {"instruction", "input", "output"} <= named.keys():
-        first, second = named["instruction"], named["input"]
-        if first.isidentifier() and second.isidentifier():
-            return card.model_copy(update={"output": (named["output"],), "template": _ALPACA % (first, second, second)})
-    for told, answer in _KNOWN:
-        if told in named and answer in named:
-            return card.model_copy(update={"output": (named[answer],), "input": (named[told],)})
-    return None
-
-
-_ANSWERS = frozenset(
-    {"output", "completion", "label", "answer", "target", "response", "class", "category", "department", "intent"}
-    | {"sentiment", "topic", "summary", "translation", "reply", "gold", "y"}
-)
-
-
-def likely_columns(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> tuple[str, str]:
-    """Return the columns that are likely the input and the output: by their names, else by some of the rows.
-
-    The output is the one that tells an answer by its name, or else has the fewest different values; the input the
-    longest texts of the others.
-    """
-    if (known := guessed(TaskCard(), columns)) is not None and known.input:
-        return known.input[0], known.output[0]
-    if len(columns) < 2:
-        return (columns[0] if columns else "input"), "output"
-    texts = {name: [str(row.get(name) or "") for row in rows] for name in columns}
-
-    def length(name: str) -> int:
-        return sum(map(len, texts[name]))
-
-    def kinds(name: str) -> tuple[bool, int, int]:
-        different = len(set(texts[name]))
-        return different < 2, different, length(name)
-
-    answer = next((name for name in columns if name.strip().casefold() in _ANSWERS), None)
-    told = max((name for name in columns if name != answer), key=length)
-    return told, answer or min((name for name in reversed(columns) if name != told), key=kinds)

@@ -18,6 +18,7 @@ from tuition.tasks.templating import compile_pattern
 from tuition.tasks.types import Example
 
 FROM_DATA = "from data"
+REFERENCES, TEXT = "references", "text"
 
 C = TypeVar("C", bound="_Strict")
 
@@ -80,10 +81,11 @@ class TaskCard(_Strict):
     """What a table's columns are, and what is to be done with them.
 
     `input` are columns, or `template` is a Jinja pattern over them. `output` is one column, several (each holds an
-    accepted output), or a Jinja pattern; at `separator` an output is parted into several. Where neither input nor
-    output is told, they are taken from columns of well-known names. `example_rows` are the rows, counted from 1, that
-    stand as `examples` and so are no instances. The table is the file (or folder) `table`, the files of `split`, or a
-    `dataset` of the hub; by default it is the one beside the card.
+    accepted output), or a Jinja pattern; at `separator` an output is parted into several. `outputs` says what a list in
+    a cell of the output is: `references`, each an accepted output, or `text`, one output as JSON writes it. Where
+    neither input nor output is told, they are taken from columns of well-known names. `example_rows` are the rows,
+    counted from 1, that stand as `examples` and so are no instances. The table is the file (or folder) `table`, the
+    files of `split`, or a `dataset` of the hub; by default it is the one beside the card.
     """
 
     name: str = ""
@@ -91,6 +93,7 @@ class TaskCard(_Strict):
     input: Texts = ()
     template: str = ""
     output: Texts = ()
+    outputs: Literal["", "references", "text"] = ""
     separator: str = ""
     examples: tuple[CardExample, ...] = ()
     negative_examples: tuple[CardExample, ...] = ()
@@ -118,6 +121,8 @@ class TaskCard(_Strict):
             (not self.dataset and (self.subset or self.revision), "subset and revision belong to a dataset; name it"),
             (len(self.output) > 1 and any(map(is_pattern, self.output)),
              "output is one Jinja pattern, or columns; not both in one list"),
+            (self.outputs and any(map(is_pattern, self.output)),
+             "outputs says what lists in an output's column are, but a pattern makes one text; take outputs out"),
         ):  # fmt: skip
             if faulty:
                 raise ValueError(message)
@@ -201,11 +206,18 @@ def _note_fault(fault: Any, path: tuple[str | int, ...], document: YamlText, fou
         wanted = _WANTED.get(fault["type"]) or str(fault["msg"]).removeprefix("Value error, ")
         if path[:1] == ("options",):
             wanted = f"it must be a list of texts, or '{FROM_DATA}'"
+        if path == ("outputs",):
+            wanted = _OUTPUTS
         shown = fault["input"]
         what = f"{place} is {rules.kind_of(shown)}" if place else "the card contradicts itself"
         found.error("card-value", what, clip(wanted[:1].lower() + wanted[1:], 300), line=line)
 
 
+_OUTPUTS = (
+    f"it is '{REFERENCES}' (each item of a list is an accepted output) or '{TEXT}' (the list is one output, as text); "
+    "tasks whose outputs are sets of labels are not supported yet, and such sets are best one text (the key output "
+    "names the column)"
+)
 _ROW_NUMBER = "it must be a row's number, from 1"
 _WANTED = {
     "string_type": "it must be text",

@@ -71,6 +71,34 @@ def test_a_word_for_nothing_is_a_label_where_many_rows_have_it(make_rows) -> Non
     assert found(make_rows(rows)) == {}
 
 
+@pytest.mark.parametrize("word", ["nan", "NaN", "None", "null", "NA", "N/A", "<NA>", "NaT", "\\N", "(null)"])
+@pytest.mark.parametrize("share", [0.1, 0.5, 1.0])
+def test_an_input_that_is_a_word_for_nothing_is_found_in_any_number(make_rows, word: str, share: float) -> None:
+    rows = [(word if n < share * 60 else f"message {n}", "good" if n % 3 else "bad") for n in range(60)]
+    assert found(make_rows(rows))["placeholder"] == share * 60
+
+
+def test_what_only_programs_write_for_nothing_is_no_label_in_any_number(make_rows) -> None:
+    rows = [(f"row number {n}", ["nan", "none", "good"][n % 3]) for n in range(60)]
+    assert found(make_rows(rows)) == {"placeholder": 20}
+
+
+def test_signs_without_a_word_are_a_form_where_most_inputs_are_such(make_rows) -> None:
+    def rows(signs: int) -> list[tuple[str, str]]:
+        return [("?" * (n + 1) if n < signs else f"text {n}", f"a{n % 2}") for n in range(60)]
+
+    assert found(make_rows(rows(20))) == {"no-words": 20}
+    assert found(make_rows(rows(50))) == {}
+
+
+@pytest.mark.parametrize("word", ["nan", "NaN", "<NA>"])
+def test_a_field_that_is_nan_is_found_in_any_number(make_rows, word: str) -> None:
+    rows = [(f"title: text {n}\nbody: {word if n % 2 else 'more'}", f"a{n % 2}") for n in range(60)]
+    assert found(make_rows(rows)) == {"empty-field": 30}
+    none = [(f"title: text {n}\nhint: {'None' if n % 2 else 'more'}", f"a{n % 2}") for n in range(60)]
+    assert found(make_rows(none)) == {}
+
+
 def test_an_empty_field_is_found_where_the_others_are_filled(make_rows) -> None:
     rows = [(f"Passage: text {n} Question: what is {n}?", f"a {n}") for n in range(60)]
     assert found(make_rows([*rows, ("Passage:   \n Question: what is it?", "b")])) == {"empty-field": 1}

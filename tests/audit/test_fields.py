@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tuition.audit.fields import empty_field, task_markers
+from tuition.audit.fields import empty_field, missing_field, task_markers
 
 
 def test_the_names_that_nearly_all_inputs_have_are_fields() -> None:
@@ -26,3 +26,17 @@ def test_the_names_that_nearly_all_inputs_have_are_fields() -> None:
 )
 def test_the_first_field_without_text_is_named(text: str, field: str | None) -> None:
     assert empty_field(text, frozenset({"Premise", "Choice 1"})) == field
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("Premise: NaN Choice 1: b", "Premise"),
+        ("Premise: a Choice 1: nan", "Choice 1"),
+        ("Premise: nan bread Choice 1: none", None),
+        ("Premise: Choice 1: b", None),
+        ("Other: nan", None),
+    ],
+)
+def test_the_first_field_that_a_program_left_as_missing_is_named(text: str, field: str | None) -> None:
+    assert missing_field(text, frozenset({"Premise", "Choice 1"})) == field

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tuition.audit.audit import Setting, TaskAudit
-from tuition.audit.fields import empty_field, task_markers
+from tuition.audit.fields import empty_field, missing_field, task_markers
 from tuition.audit.finding import AuditFinding, Severity
+from tuition.audit.missing import is_missing, says_nothing
 from tuition.audit.mojibake import LEADS, misread
 from tuition.audit.rows import TaskRows
 from tuition.base.errors import clip
@@ -47,7 +48,7 @@ def _matches(pattern: str, *hints: str) -> _Test:
 
 
 def _says_nothing(text: str) -> str | None:
-    return text if len(text) <= _SHORT and _NOTHING.fullmatch(text.strip()) else None
+    return text if says_nothing(text) else None
 
 
 def _has_no_words(text: str) -> str | None:
@@ -64,11 +65,6 @@ def _signs(*ranges: tuple[int, int]) -> frozenset[str]:
     return frozenset(chr(code) for first, last in ranges for code in range(first, last + 1))
 
 
-# Texts of more characters than this are more than a word for nothing.
-_SHORT = 30
-_NOTHING = re.compile(
-    r"(?:\w+:? )?n/a|na|nan|none|null|nil|undefined|todo|tbd|\[?(?:deleted|removed)\]?", re.IGNORECASE
-)
 _C0_SIGNS = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f"
 _C0, _CONTROL = _matches(f"[{_C0_SIGNS}]"), _matches(f"[{_C0_SIGNS}\x80-\x9f]")
 _INVISIBLE = "\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
@@ -83,7 +79,12 @@ FAULTS = (
         _matches(r"#(?:VALUE!|REF!|NAME\?|DIV/0!|N/A|NUM!|NULL!)|\[object Object\]", "#", "[obj"),
     ),
     _Fault(
-        "placeholder", "warning", "say nothing but a word for nothing", "check that it is meant", None, _says_nothing
+        "placeholder",
+        "warning",
+        "say nothing but a word for nothing",
+        "fill them in, or take the rows out",
+        None,
+        _says_nothing,
     ),
     _Fault("no-words", "warning", "have no letter and no digit", "check what was there", None, _has_no_words),
     _Fault(
@@ -146,7 +147,7 @@ FAULTS = (
     ),
 )
 # A row is broken where it is the exception; what most rows of a task have is its form.
-_EXCEPTION = 0.05
+_EXCEPTION, _FORM = 0.05, 0.5
 
 
 def find_broken(rows: TaskRows, setting: Setting) -> Iterator[AuditFinding]:
@@ -171,9 +172,8 @@ def _faults(rows: TaskRows, what: str, texts: list[tuple[int, str]]) -> Iterator
             if shown is not None:
                 found[fault.kind].setdefault(index, shown)
     for fault in FAULTS:
-        met = found[fault.kind]
-        # A word for nothing, or a sign alone, is a label like any other where many rows have it.
-        if not met or (fault.kind in ("placeholder", "no-words") and len(met) > _EXCEPTION * len(rows.rows) + 1):
+        met = _not_meant(fault.kind, what, found[fault.kind], len(rows.rows))
+        if not met:
             continue
         first = next(iter(met))
         yield AuditFinding(
@@ -186,14 +186,29 @@ def _faults(rows: TaskRows, what: str, texts: list[tuple[int, str]]) -> Iterator
         )
 
 
+def _not_meant(kind: str, what: str, met: dict[int, str], rows: int) -> dict[int, str]:
+    """Return the rows of those met that are faults, and not the task's form or one of its labels.
+
+    A sign alone may be what most inputs are, and a label like any other where many outputs are it. So may a word such
+    as `none` be a label; but as an input it says nothing in any number, and `nan` says nothing anywhere.
+    """
+    if kind not in ("placeholder", "no-words") or len(met) <= _EXCEPTION * rows + 1:
+        return met
+    if kind == "no-words":
+        return met if what == "input" and len(met) <= _FORM * rows else {}
+    return met if what == "input" else {index: text for index, text in met.items() if is_missing(text)}
+
+
 def _empty_fields(rows: TaskRows) -> Iterator[AuditFinding]:
     markers = task_markers([row.input for row in rows.rows])
     empty: dict[int, str] = {}
     for index, row in enumerate(rows.rows):
-        if markers and (field := empty_field(row.input, markers)) is not None:
+        field = (missing_field(row.input, markers) or empty_field(row.input, markers)) if markers else None
+        if field is not None:
             empty[index] = field
     often = Counter(empty.values())
-    odd = {at: field for at, field in empty.items() if often[field] <= _EXCEPTION * len(rows.rows) + 1}
+    rare = {field for field, count in often.items() if count <= _EXCEPTION * len(rows.rows) + 1}
+    odd = {at: field for at, field in empty.items() if field in rare or missing_field(rows.rows[at].input, markers)}
     if odd:
         first = next(iter(odd))
         yield AuditFinding(
@@ -202,8 +217,8 @@ def _empty_fields(rows: TaskRows) -> Iterator[AuditFinding]:
             (rows.name,),
             len(odd),
             rows.place(first),
-            f"in {len(odd)} of {len(rows.rows)} inputs a field is empty that the others fill ({clip(odd[first], 30)!r} "
-            f"in {clip(rows.rows[first].input, 40)!r}); fill it or take the row out",
+            f"in {len(odd)} of {len(rows.rows)} inputs a field is empty, or nan, where others are not "
+            f"({clip(odd[first], 30)!r} in {clip(rows.rows[first].input, 40)!r}); fill it or take the row out",
         )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from tuition.audit.missing import is_missing
+
 # A name is a field's where so many of the inputs looked at have it.
 _FORM, _LOOKED_AT = 0.95, 100
 _LONGEST = 24
@@ -19,13 +21,21 @@ def task_markers(inputs: Sequence[str]) -> frozenset[str]:
 
 def empty_field(text: str, markers: frozenset[str]) -> str | None:
     """Return the name of the first field of `text` with nothing in it, or None if all are filled."""
+    return next((name for name, held in _filled(text, markers) if not any(word.strip(".,;<>") for word in held)), None)
+
+
+def missing_field(text: str, markers: frozenset[str]) -> str | None:
+    """Return the name of the first field of `text` that holds what a program writes for a missing value."""
+    return next((name for name, held in _filled(text, markers) if len(held) == 1 and is_missing(held[0])), None)
+
+
+def _filled(text: str, markers: frozenset[str]) -> Iterator[tuple[str, list[str]]]:
+    """Yield each field of `text` and the words that it holds."""
     words = text.split()
     found = [field for field in _named(words) if field[0] in markers]
     for number, (name, _, begin) in enumerate(found):
         end = found[number + 1][1] if number + 1 < len(found) else len(words)
-        if not any(word.strip(".,;<>") for word in words[begin:end]):
-            return name
-    return None
+        yield name, words[begin:end]
 
 
 def _named(words: Sequence[str]) -> Iterator[tuple[str, int, int]]:

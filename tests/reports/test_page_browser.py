@@ -409,3 +409,26 @@ def test_a_missing_library_is_told_instead_of_empty_charts(show: Callable[..., O
     page.reload()
     assert page.locator("#failed").is_visible()
     assert not page.locator(".chart").first.is_visible()
+
+
+def test_a_page_of_a_hundred_arms_is_short_and_its_arms_can_be_found(
+    show: Callable[..., Opened], make_results: Callable[..., StudyResults]
+) -> None:
+    arms = tuple(f"P{first} > D{second}" for first in range(10) for second in range(10))
+    opened = show(make_results(arms=arms, answers=2))
+    wait_for_charts(opened, 3)
+    assert opened.page.evaluate("document.documentElement.scrollHeight") < 12_000
+    shown = opened.page.locator(".chart").first.locator(MEASURED).count()
+    assert shown == 6
+    opened.page.locator(".others summary").click()
+    opened.page.locator("#find").fill("p3 > d7")
+    visible = [one for one in opened.page.locator(".others label:not(.find)").all() if one.is_visible()]
+    assert [one.inner_text().strip() for one in visible] == ["P3 > D7"]
+    visible[0].click()
+    opened.page.locator(".chart").first.scroll_into_view_if_needed()
+    opened.page.wait_for_function(
+        "count => document.querySelector('.chart').querySelectorAll('.scatterlayer .errorbars').length > 0"
+        " && document.querySelectorAll('input[name=arm]:checked').length === count",
+        arg=7,
+    )
+    assert opened.said == []

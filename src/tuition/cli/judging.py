@@ -100,6 +100,7 @@ def compare(
     metric: Annotated[str | None, typer.Option(help="By which metric; by default the first.")] = None,
     correction: Annotated[str, typer.Option(help="holm, benjamini-hochberg or none.")] = "benjamini-hochberg",
     by_task: Annotated[bool, typer.Option("--by-task", help="List every task, with its interval and p.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Print every arm, also of a study of many.")] = False,
     factors: Annotated[bool, typer.Option("--factors", help="Add the effects of the factors that arms cross.")] = False,
     factor: Annotated[
         list[str] | None, typer.Option(help="What a part of the arms' names is called; once for each, in order.")
@@ -112,7 +113,7 @@ def compare(
     from tuition.reports.comparing import Question
 
     question = Question(source, baseline, labels, metric, correction, factors, tuple(factor or ()), resamples)
-    compare_and_print(question, by_task=by_task, as_json=json)
+    compare_and_print(question, by_task=by_task, as_json=json, every=every)
 
 
 @app.command(rich_help_panel="Judging")

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tuition.commands.compare_few import few
 from tuition.commands.console import console, print_json
 from tuition.evaluation.comparisons import ArmComparison, Difference
 from tuition.evaluation.label_savings import LabelsNeeded
@@ -31,8 +32,10 @@ from tuition.reports.comparison_text import (
 from tuition.reports.wording import count, metric_title, shown_name
 
 
-def compare_and_print(question: Question, *, by_task: bool, as_json: bool) -> None:
+def compare_and_print(question: Question, *, by_task: bool, as_json: bool, every: bool = False) -> None:
     """Compare every arm with the baseline and print tables with sentences, or one JSON object.
+
+    Of a study of many arms, those that differ most are printed, unless `every` one is asked for.
 
     Raises:
         UserError: the source, baseline, metric or correction is not there, or arms cannot be compared.
@@ -42,23 +45,27 @@ def compare_and_print(question: Question, *, by_task: bool, as_json: bool) -> No
     if as_json:
         print_json(_as_json(question, answer))
         return
+    shown, cut = (answer, list[str]()) if every else few(answer)
     out, top = console(), answer.source.top
     title = f"{metric_title(answer.source.metric)}, against “{shown_name(answer.baseline)}”"
-    out.print(_differences(title, answer.comparisons, top))
+    out.print(_differences(title, shown.comparisons, top))
     if by_task:
-        for one in answer.comparisons:
+        for one in shown.comparisons:
             out.print(_tasks(one.found, top))
-    _say(out, _sentences(answer.comparisons, top))
-    if answer.factorial:
-        _print_factorial(out, answer, answer.factorial)
+    _say(out, _sentences(shown.comparisons, top))
+    if shown.factorial and answer.factorial:
+        _print_factorial(out, shown, shown.factorial)
+        _say(out, [transfer_sentence([one.found for one in answer.factorial.transfer])])
     found = [one.found for one in answer.comparisons]
     _say(out, [drawn_sentence(found)])
+    for told in cut:
+        out.print(escape(f"{told}; --all prints every one, and --json holds them"), soft_wrap=True)
     for note in (*missing_sentence(answer.source.missing, answer.apart), *cannot_tell(found)):
         out.print(escape(note), style="yellow", soft_wrap=True)
 
 
 def _say(out: Console, lines: Sequence[str]) -> None:
-    for line in lines:
+    for line in filter(None, lines):
         out.print(escape(line), soft_wrap=True)
 
 
@@ -72,7 +79,6 @@ def _print_factorial(out: Console, answer: Answer, factorial: Factorial) -> None
         found = [one.found for one in factorial.transfer]
         if any(one.harmed for one in found):
             out.print(_harm(found, top))
-        _say(out, [line for line in [transfer_sentence(found)] if line])
 
 
 def _table(title: str, left: Sequence[str], right: Sequence[str]) -> Table:

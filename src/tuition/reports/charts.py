@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from tuition.reports.curves import Curve, CurvePoint, LabelAxis, label_axis
+from tuition.reports.many_arms import MANY_ARMS
 from tuition.reports.outlook import CurveKey, Outlook
 from tuition.reports.wording import count, interval_text, metric_title, shown_name
 
@@ -49,13 +50,17 @@ def arm_style(index: int) -> ArmStyle:
     return ArmStyle(symbol, dash, path, dasharray)
 
 
-def chart_data(curves: Sequence[Curve], outlooks: Mapping[CurveKey, Outlook] = MappingProxyType({})) -> dict[str, Any]:
+def chart_data(
+    curves: Sequence[Curve],
+    outlooks: Mapping[CurveKey, Outlook] = MappingProxyType({}),
+    names: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Any]:
     """Return everything that the page's script needs to draw one chart for each task, as JSON's types.
 
     All charts share their axes: x as `curves.label_axis` sets it, y from 0 to the next multiple of 20 above the
     highest interval of the metric, so that tasks compare at a glance. Both have a second end for when forecasts are
     shown: x at the farthest forecast, y above the highest 80% or, where one arm is shown, 95% interval. Without any
-    forecast the axis of forecasts is None.
+    forecast the axis of forecasts is None. `names` are what arms are called where that is not their name.
     """
     axis = label_axis(point.labels for curve in curves for point in curve.points)
     tasks, arms, metrics = (list(dict.fromkeys(getattr(c, name) for c in curves)) for name in ("task", "arm", "metric"))
@@ -63,12 +68,13 @@ def chart_data(curves: Sequence[Curve], outlooks: Mapping[CurveKey, Outlook] = M
     bands = {key: outlook.band for key, outlook in outlooks.items() if outlook.band}
     reach = max((band.labels[-1] for band in bands.values()), default=None)
     return {
+        "many": MANY_ARMS,
         "axis": _axis(axis),
         "ahead": None if reach is None else _axis(axis.until(reach)),
         "metrics": [{"title": metric_title(metric), **_tops(curves, bands, metric)} for metric in metrics],
         "arms": [
             {
-                "name": shown_name(arm, 60),
+                "name": shown_name(names.get(arm, arm), 60),
                 "symbol": arm_style(i).symbol,
                 "dash": arm_style(i).dash,
                 "colour": i % COLOURS,

@@ -29,8 +29,16 @@
     return { metric: radio ? Number(radio.value) : 0, shown: boxes.map((box) => box.checked), ahead };
   };
 
-  // Arms stand slightly apart, and an arm's forecast stands with it.
-  const aside = (index, axis) => (index - (data.arms.length - 1) / 2) * axis.apart;
+  // Arms stand slightly apart, and an arm's forecast stands with it. Of many arms, those that are shown share the room.
+  const many = data.arms.length > data.many;
+  let places = data.arms.map((_, index) => index);
+  const spread = (shown) => {
+    if (many) places = shown.map((_, index) => shown.slice(0, index).filter(Boolean).length);
+  };
+  const aside = (index, axis) => {
+    const count = many ? Math.max(...places) + 1 : data.arms.length;
+    return (places[index] - (count - 1) / 2) * axis.apart * Math.min(1, data.many / count);
+  };
   const hoverlabel = (ink, colour) => ({
     align: "left", bgcolor: colour("raised"), bordercolor: ink, font: { family: family(), color: colour("ink"), size: 13 },
   });
@@ -168,6 +176,7 @@
     const choice = chosen();
     const { metric, shown, ahead } = choice;
     const colour = palette();
+    spread(shown);
     const axis = ahead ? data.ahead : data.axis;
     const tops = data.metrics[metric];
     const top = !ahead ? tops.top : shown.filter(Boolean).length === 1 ? tops.top95 : tops.top80;
@@ -196,6 +205,14 @@
       near.observe(holder);
     }
   };
+
+  const find = document.getElementById("find");
+  if (find !== null) find.addEventListener("input", () => {
+    const wanted = find.value.trim().toLowerCase();
+    for (const label of document.querySelectorAll(".others label:not(.find)")) {
+      label.hidden = !label.textContent.toLowerCase().includes(wanted);
+    }
+  });
 
   redraw();
   for (const input of document.querySelectorAll("input[name=metric], input[name=arm], input[name=forecast]")) input.addEventListener("change", redraw);

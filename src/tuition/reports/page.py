@@ -17,6 +17,7 @@ from tuition.base.errors import UserError
 from tuition.base.files import write_atomically
 from tuition.reports.charts import COLOURS, ArmStyle, arm_style, chart_data
 from tuition.reports.curves import Curve, CurvePoint, best_arms, learning_curves
+from tuition.reports.many_arms import MANY_ARMS, leading_arms, varying_names
 from tuition.reports.outlook import CurveKey, Outlook, common_cautions, outlooks, prospect
 from tuition.reports.probes import ProbeSpread, probe_spreads
 from tuition.reports.samples import Samples, choose_samples, is_right
@@ -86,9 +87,12 @@ class _TaskView:
 
 @dataclass(frozen=True, slots=True)
 class _ArmView:
+    """How an arm is named and drawn, and whether it is one of the few that a page of many arms shows at once."""
+
     name: str
     colour: int
     style: ArmStyle
+    leads: bool = True
 
 
 def write_report(results: StudyResults, path: Path) -> None:
@@ -119,6 +123,9 @@ def render_report(results: StudyResults) -> str:
     points = len({(row.task, row.arm, row.labels) for row in results.predictions})
     shown = max(_FEWEST_SHOWN, min(ANSWERS_SHOWN, _MOST_ANSWERS // max(points, 1)))
     arms = dict.fromkeys([c.arm for c in curves] + [row.arm for row in results.predictions])
+    leading, names = leading_arms(curves, results.baseline), varying_names(arms)
+    charted = list(dict.fromkeys(curve.arm for curve in curves))
+    many = len(charted) > MANY_ARMS
     scripts = {"plotly": _plotly_js(), "page": _packaged("page.js")}
     environment = Environment(
         loader=PackageLoader("tuition.reports", "."),
@@ -127,15 +134,21 @@ def render_report(results: StudyResults) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(name=shown_name, readable=_readable, breakable=_breakable, unbroken=_unbroken)
+    environment.filters.update(
+        name=shown_name, readable=_readable, breakable=_breakable, unbroken=_unbroken, others=_others
+    )
     environment.tests["right"] = is_right
     return environment.get_template("page.html.jinja").render(
         study=results.study,
         overview=" ".join(filter(None, [overview(results), prospect(made, curves)])),
         tasks=_task_views(results, curves, shown),
-        arms={arm: _ArmView(shown_name(arm), i % COLOURS, arm_style(i)) for i, arm in enumerate(arms)},
+        arms={
+            arm: _ArmView(shown_name(names[arm]), i % COLOURS, arm_style(i), not many or arm in leading)
+            for i, arm in enumerate(arms)
+        },
+        many=many,
         ahead=[_ahead(made, i, metric) for i, metric in enumerate(dict.fromkeys(curve.metric for curve in curves))],
-        charted=list(dict.fromkeys(curve.arm for curve in curves)),
+        charted=charted,
         metrics=[metric_title(metric) for metric in dict.fromkeys(curve.metric for curve in curves)],
         seed_count=len({seed for curve in curves for point in curve.points for seed in point.seeds}),
         probes=_by_task(spreads),
@@ -149,9 +162,14 @@ def render_report(results: StudyResults) -> str:
         answer_scores=_answer_scores,
         policy=_policy(scripts.values()),
         css=Markup(_packaged("page.css")),  # noqa: S704 - our own file
-        data=Markup(script_json(chart_data(curves, made))),  # noqa: S704 - script_json escapes it
+        data=Markup(script_json(chart_data(curves, made, names))),  # noqa: S704 - script_json escapes it
         scripts={name: Markup(text) for name, text in scripts.items()},  # noqa: S704 - our own file and plotly's
     )
+
+
+def _others(names: Iterable[str], arms: Mapping[str, _ArmView]) -> list[str]:
+    """Return the names of arms that are not among the leading ones."""
+    return [name for name in names if not arms[name].leads]
 
 
 def _by_task(spreads: Sequence[ProbeSpread]) -> dict[str, list[ProbeSpread]]:

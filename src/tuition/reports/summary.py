@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from tuition.reports.curves import Curve, CurvePoint, learning_curves
+from tuition.reports.many_arms import leading_arms
 from tuition.reports.wording import count, listed, metric_title, score_text, shown_name
 from tuition.studies.results import StudyResults
 
@@ -60,11 +61,15 @@ def overview(results: StudyResults) -> str:
     curves = _primary(results)
     tasks, arms = (list(dict.fromkeys(getattr(c, name) for c in curves)) for name in ("task", "arm"))
     told = [_size(curves, len(tasks), len(arms))]
+    leading = leading_arms(curves, results.baseline)
+    many = len(leading) < len(arms)
+    told += [_leading_only(leading, len(arms))] if many else []
     if len(tasks) == 1:
-        return " ".join([*told, findings(results)[tasks[0]]])
+        return " ".join([*told, *findings(results).values()])
+    arms = list(leading)
     whole = [mean for arm in arms if (mean := _mean_course(arm, curves, len(tasks)))]
     told += [f"Averaged over the tasks, {_courses(whole, curves[0].metric)}"] if whole else []
-    if len(arms) > 1 and len({point.labels for curve in curves for point in curve.points}) > 1:
+    if not many and len(arms) > 1 and len({point.labels for curve in curves for point in curve.points}) > 1:
         told += _savings_counts(_baseline(results, arms), arms, curves)
     return " ".join(told)
 
@@ -76,8 +81,11 @@ def findings(results: StudyResults) -> dict[str, str]:
     """
     curves = _primary(results)
     told = {}
+    leading = leading_arms(curves, results.baseline)
     for task in dict.fromkeys(curve.task for curve in curves):
-        mine = {curve.arm: curve for curve in curves if curve.task == task}
+        mine = {curve.arm: curve for curve in curves if curve.task == task and curve.arm in leading}
+        if not mine:
+            continue
         courses = [_Course(c.arm, *((p.labels, _score(p)) for p in (c.points[0], c.points[-1]))) for c in mine.values()]
         told[task] = " ".join([_courses(courses, curves[0].metric), *_savings(results, mine)])
     return told
@@ -104,6 +112,13 @@ def _size(curves: Sequence[Curve], tasks: int, arms: int) -> str:
     return (
         f"This study {verb} {count(arms, 'arm')} on {count(tasks, 'task')} with {labels}{each} "
         f"({count(seeds, 'seed')}); every score is over {n} test {'instance' if sizes == [1] else 'instances'}."
+    )
+
+
+def _leading_only(leading: Sequence[str], arms: int) -> str:
+    return (
+        f"Shown at once are {len(leading)} of the {arms} arms, the baseline and those that end highest; the others are "
+        "folded away, and all are in the table of scores."
     )
 
 

@@ -1,0 +1,54 @@
+"""Studies of many arms: which few a page shows at once, and how arms are named by what varies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from statistics import fmean
+
+from tuition.reports.curves import Curve
+
+MANY_ARMS = 12
+"""With more arms than this, a page shows the leading ones and folds the others away."""
+_LEADING = 5
+
+
+def leading_arms(curves: Sequence[Curve], baseline: str = "") -> tuple[str, ...]:
+    """Return the arms that a page shows at once: all of few; of many, the baseline and those that end highest.
+
+    Heights are means over tasks in the first metric, with the most labels; of arms with equal scores one counts.
+
+    Args:
+        curves: the curves of a study.
+        baseline: the arm that others are compared with; the first where it is empty or has no curve.
+    """
+    primary = [curve for curve in curves if curve.metric == curves[0].metric]
+    ends: dict[str, list[float]] = {}
+    for curve in primary:
+        ends.setdefault(curve.arm, []).append(curve.points[-1].value)
+    arms = list(ends)
+    if len(arms) <= MANY_ARMS:
+        return tuple(arms)
+    chosen = {tuple(ends[arm]): arm for arm in [baseline if baseline in ends else arms[0]]}
+    most = max(map(len, ends.values()))
+    for arm in sorted(arms, key=lambda arm: (len(ends[arm]) < most, -fmean(ends[arm]))):
+        if len(chosen) <= _LEADING:
+            chosen.setdefault(tuple(ends[arm]), arm)
+    shown = set(chosen.values())
+    return tuple(arm for arm in arms if arm in shown)
+
+
+def varying_names(arms: Iterable[str]) -> dict[str, str]:
+    """Return a name for each of many arms, without the parts (divided by commas) that all of them have in one place.
+
+    Few arms keep their names, and so do arms whose names have unequal numbers of parts.
+
+    Examples:
+        >>> list(varying_names([f"t5, P{n}, single-task" for n in range(13)]).values())[:2]
+        ['P0', 'P1']
+    """
+    listed = list(arms)
+    parts = [[part.strip() for part in arm.split(",")] for arm in listed]
+    kept = [at for at, own in enumerate(zip(*parts, strict=False)) if len(set(own)) > 1]
+    if len(listed) <= MANY_ARMS or len({len(own) for own in parts}) > 1 or not kept:
+        return {arm: arm for arm in listed}
+    return {arm: ", ".join(own[at] for at in kept) for arm, own in zip(listed, parts, strict=True)}

@@ -10,8 +10,7 @@ from tuition.base.errors import UserError
 from tuition.commands.console import console, notes
 from tuition.models.load import model_identity, resolve_precision
 from tuition.studies.export import export_model
-from tuition.studies.models import choose_model, made_models, read_plan
-from tuition.studies.spec import parse_study
+from tuition.studies.models import choose_model, made_models, read_plan, stored_study
 from tuition.studies.store import Store, open_store
 
 _NEW_TOKENS = 128
@@ -32,15 +31,15 @@ def export_and_print(
     Raises:
         UserError: the run has no such model, or several; or the folder is there already.
     """
-    import orjson
-
     if not run.is_dir():
         raise UserError(f"{run}: no such folder; name one that `tuition run`, `learn` or `demo` made")
     with open_store(run) as store:
-        spec = parse_study(orjson.loads(store.read_study()), run / "study.json")
+        spec = stored_study(store)
         identity = model_identity(spec.model, say=lambda text: notes().print(escape(text), style="dim"))
         plan = read_plan(store, model_identity=identity, precision=resolve_precision(spec.precision))
         made = choose_model(made_models(plan, store), run, task=task, arm=arm, labels=labels, seed=seed)
+        for key in (*(earlier.key for earlier in made.step.after), made.step.key):
+            store.require_whole(key)
         export_model(plan, store, made, to, merge=merge, new_tokens=_limit(store, plan.evaluations, made.step.key))
     console().print(
         escape(f"{to}: {made.step.title}, {made.step.arm}, {made.step.labels} labels, seed {made.step.seed}")

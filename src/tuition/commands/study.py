@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -18,12 +18,14 @@ from tuition.reports.probe_tables import probe_tables
 from tuition.reports.probes import ProbeSpread, probe_spreads, write_probes_csv
 from tuition.reports.scores_csv import write_scores_csv
 from tuition.reports.tables import results_table
+from tuition.studies.continuing import continued
 from tuition.studies.engines import Failure
 from tuition.studies.engines.together import run_together
 from tuition.studies.plan import Plan
 from tuition.studies.presets import DEMO
 from tuition.studies.results import StudyResults
 from tuition.studies.run import gather, measure, plan_study, run_plan
+from tuition.studies.run_files import mark_results
 from tuition.studies.settle import settled
 from tuition.studies.spec import STARTER, StudySpec, read_study
 from tuition.studies.store import open_store
@@ -91,25 +93,33 @@ def _run_and_report(spec: StudySpec, out: Path, *, as_json: bool) -> int:
 def finish_study(spec: StudySpec, out: Path, *, quiet: bool = False) -> tuple[Plan, StudyResults, list[Failure]]:
     """Run what a study still lacks; return its plan, all its results and the steps that failed.
 
-    Progress is shown on standard error, unless `quiet`.
+    Where the folder holds more of the same study (other arms, budgets, seeds or tasks), the plan and results are those
+    of both. Steps whose records or answers are damaged are run again. Progress is shown on standard error, unless
+    `quiet`.
 
     Raises:
-        UserError: the study cannot be planned, or `out` cannot be used.
+        UserError: the study cannot be planned, or `out` cannot be used or holds another study.
     """
     with open_store(out) as store:
         with RunProgress(Console(quiet=True) if quiet else notes()) as progress:
+            held = continued(store.kept_study(), spec, out)
+            for damaged in store.discard_damaged():
+                progress.say(f"run again: {damaged}")
             plan = settled(plan_study(spec, progress), store)
-            for note in plan.notes:
+            for note in (*plan.notes, *held.notes):
                 progress.say(f"Note: {note}")
-            store.write_study(spec.model_dump_json(indent=2))
+            shown = plan if held.spec == spec else settled(plan_study(held.spec, progress), store)
+            store.write_study(held.spec.model_dump_json(indent=2))
             progress.expect(measure(plan, store))
             failures = run_plan(plan, store, progress)
-        return plan, gather(plan, store), failures
+        shown = replace(shown, notes=(*shown.notes, *held.notes))
+        return shown, gather(shown, store), failures
 
 
 def write_results(results: StudyResults, out: Path) -> tuple[ProbeSpread, ...]:
     """Write `scores.csv`, `report.html` and, where tasks were probed, `probes.csv`; return the latter's rows."""
     write_scores_csv(out / "scores.csv", results.scores)
+    mark_results(out)
     write_report(results, out / "report.html")
     spreads = probe_spreads(results.predictions)
     if spreads:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tuition.base.csv_cells import unguarded
 from tuition.base.errors import Problem, ProblemsError, UserError, clip
 from tuition.evaluation.instance_scores import InstanceScores, ScoredInstance, gather_scores
 from tuition.reports.arm_factors import Stages
@@ -87,7 +88,7 @@ def _of_table(path: Path, metric: str | None) -> InstanceSource:
 
 def _rows(path: Path, seeds: Sequence[str], found: Findings) -> Iterator[tuple[str, ScoredInstance]]:
     for line, cells in csv_rows(path, path, found):
-        row = {name: str(cell) for name, cell in cells.items()}
+        row = {name: unguarded(str(cell)) for name, cell in cells.items()}
         value = _number(row["value"])
         labels = _number(row.get("labels", "0"))
         if value is None:

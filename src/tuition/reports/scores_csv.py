@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from tuition.base.csv_cells import guarded, unguarded
 from tuition.base.errors import Problem, ProblemsError, UserError, clip
 from tuition.base.files import write_atomically
 from tuition.reports.wording import count, shown_name
@@ -78,7 +79,7 @@ def csv_line(values: Iterable[object]) -> str:
 
 
 def _cell(value: object) -> str:
-    text = repr(float(value)) if isinstance(value, float) else str(value)
+    text = repr(float(value)) if isinstance(value, float) else guarded(value) if isinstance(value, str) else str(value)
     quoted = text.replace('"', '""')
     return f'"{quoted}"' if _NEEDS_QUOTES.search(text) else text
 
@@ -104,7 +105,7 @@ def _row(cells: Sequence[str], path: Path, line: int) -> ScoreRow | Problem:
     if len(cells) != len(HEADER):
         expected = f"a row has the {len(HEADER)} of the header"
         return Problem("wrong-columns", f"found {count(len(cells), 'cell')}", expected, path, line=line)
-    told = dict(zip(HEADER, cells, strict=True))
+    told = {name: unguarded(cell) if name in _NAMES else cell for name, cell in zip(HEADER, cells, strict=True)}
     whole: dict[str, int] = {}
     real: dict[str, float] = {}
     for name in (*_COUNTS, *_SCORES):

@@ -15,6 +15,8 @@ from tuition.base.errors import UserError, clip
 from tuition.evaluation.instance_scores import ScoredInstance
 from tuition.reports.arm_factors import Stages
 from tuition.reports.scores_csv import read_scores_csv
+from tuition.studies.run_files import results_are_current
+from tuition.studies.store_check import RUN_AGAIN, require_version
 
 _DATABASE, _STUDY, _SCORES, _PREFIX = "store.sqlite", "study.json", "scores.csv", "score:"
 Place: TypeAlias = tuple[str, str, int, int]
@@ -81,7 +83,7 @@ class StudyInstances:
 
         path = self.folder / "predictions" / f"{key}.parquet"
         try:
-            return pq.read_table(path)
+            return pq.read_table(path, page_checksum_verification=True)
         except (OSError, pa.ArrowInvalid) as error:
             why = next(iter(str(error).splitlines()), type(error).__name__)
             raise UserError(f"{path}: cannot be read ({clip(why)}); run the study again") from error
@@ -90,8 +92,8 @@ class StudyInstances:
 def read_study_instances(folder: Path) -> StudyInstances:
     """Read what a study's folder has finished; it is only read, so a run may be at work.
 
-    `scores.csv` says which of the finished steps are the study's. Where it is not there, or older than `study.json`,
-    a run is at work or was stopped; then the newest step of each point counts. Points without labels that arms have in
+    `scores.csv` says which of the finished steps are the study's. Where it is not there, or not of this study, a run is
+    at work or was stopped; then the newest step of each point counts. Points without labels that arms have in
     common are judged once, and stand under every one of these arms.
 
     Raises:
@@ -101,7 +103,7 @@ def read_study_instances(folder: Path) -> StudyInstances:
         raise UserError(f"{folder}: the folder has no {_DATABASE}; name one that run, learn, evaluate or demo made")
     study, steps = _study(folder), _steps(folder)
     stages: Stages = study.get("arms", {})
-    if _is_whole(folder):
+    if results_are_current(folder):
         keys, metrics = _listed(folder, steps)
     else:
         newest: dict[Place, str] = {}
@@ -110,7 +112,7 @@ def read_study_instances(folder: Path) -> StudyInstances:
                 newest.setdefault(step.place, step.key)
         keys = dict(reversed(newest.items()))
         keys |= _shared_beginnings(study, keys)
-        metrics = [*study.get("judge", {}).get("metrics", ()), *(name for step in steps for name in step.scores)]
+        metrics = [*_asked_metrics(study), *(name for step in steps for name in step.scores)]
     found = dict.fromkeys(arm for _, arm, _, _ in keys)
     arms = (*(arm for arm in stages if arm in found), *(arm for arm in found if arm not in stages))
     scored = {step.key: step.scores for step in steps}
@@ -131,12 +133,11 @@ def _study(folder: Path) -> dict[str, Any]:
         return {}
 
 
-def _is_whole(folder: Path) -> bool:
-    try:
-        written = (folder / _SCORES).stat().st_mtime
-        return not (folder / _STUDY).is_file() or written >= (folder / _STUDY).stat().st_mtime
-    except OSError:
-        return False
+def _asked_metrics(study: Mapping[str, Any]) -> Sequence[str]:
+    """Return the metrics that a study names; none where it leaves them to each task (`metrics: null`)."""
+    judge = study.get("judge")
+    metrics = judge.get("metrics") if isinstance(judge, dict) else None
+    return metrics if isinstance(metrics, list) else ()
 
 
 def _steps(folder: Path) -> list[_Step]:
@@ -144,12 +145,14 @@ def _steps(folder: Path) -> list[_Step]:
     path = folder / _DATABASE
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
+            require_version(database.execute("PRAGMA user_version").fetchone()[0], path)
             listed = database.execute(
-                "SELECT key, task, arm, labels, seed FROM steps WHERE kind = 'evaluate' "
-                "ORDER BY finished DESC, rowid DESC"
+                "SELECT key, task, arm, labels, seed FROM steps WHERE kind = 'evaluate' ORDER BY rowid DESC"
             ).fetchall()
             scores: dict[str, dict[str, tuple[float, ...]]] = {}
             for key, name, *numbers in database.execute("SELECT step, metric, value, low, high, n FROM scores"):
+                if not all(isinstance(number, (int, float)) for number in numbers):
+                    raise UserError(f"{path}: a score in it is damaged; {RUN_AGAIN}")
                 scores.setdefault(key, {})[name] = tuple(numbers)
     except sqlite3.Error as error:
         raise UserError(f"{path}: cannot be read ({error}); name a folder that run, learn or demo made") from error
@@ -240,7 +243,7 @@ def _instances(path: Path, metric: str) -> list[tuple[str, float]]:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path, columns=["instance", f"{_PREFIX}{metric}"])
+        table = pq.read_table(path, columns=["instance", f"{_PREFIX}{metric}"], page_checksum_verification=True)
     except (OSError, pa.ArrowInvalid, KeyError) as error:
         why = next(iter(str(error).splitlines()), type(error).__name__)
         raise UserError(

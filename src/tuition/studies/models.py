@@ -9,11 +9,12 @@ from pathlib import Path
 
 import orjson
 
+from tuition.base.boundary import library_errors
 from tuition.base.errors import UserError, clip
 from tuition.evaluation.score import Score
 from tuition.studies.plan import Plan, make_plan
 from tuition.studies.settle import settled
-from tuition.studies.spec import parse_study
+from tuition.studies.spec import StudySpec, parse_study
 from tuition.studies.steps import TrainStep
 from tuition.studies.store import Store
 from tuition.tasks import Task
@@ -43,9 +44,18 @@ def read_plan(store: Store, *, model_identity: str, precision: str) -> Plan:
     Raises:
         UserError: no study was run there, or its tasks cannot be read any more.
     """
-    text = store.read_study()
-    spec = parse_study(orjson.loads(text), store.folder / "study.json")
-    return settled(make_plan(spec, model_identity=model_identity, precision=precision), store)
+    return settled(make_plan(stored_study(store), model_identity=model_identity, precision=precision), store)
+
+
+def stored_study(store: Store) -> StudySpec:
+    """Return the study that was run in a store's folder.
+
+    Raises:
+        UserError: none was, or its file is damaged.
+    """
+    file = store.folder / "study.json"
+    with library_errors(f"{file}: is damaged", "run the study again, which writes it again"):
+        return parse_study(orjson.loads(store.read_study()), file)
 
 
 def made_models(plan: Plan, store: Store) -> list[MadeModel]:

@@ -20,7 +20,7 @@ from tuition.studies.remote import PRECISION, remote_facts, remote_notices
 from tuition.studies.results import PredictionRow, ScoreRow, StudyResults
 from tuition.studies.spec import StudySpec
 from tuition.studies.stages import Stage
-from tuition.studies.steps import EvaluateStep
+from tuition.studies.steps import EvaluateStep, Step
 from tuition.studies.store import Finished, Store
 
 
@@ -49,17 +49,26 @@ def plan_study(spec: StudySpec, watcher: Watcher) -> Plan:
 
 def measure(plan: Plan, store: Store) -> Progress:
     """Return how much of a plan the store already holds."""
-    finished = store.finished_keys()
-    done = [step for step in plan.work if step.key in finished]
+    pending = {step.key for step in pending_steps(plan, store)}
+    done = [step for step in plan.work if step.key not in pending]
     return Progress(len(done), sum(step.cost for step in done), len(plan.work), sum(step.cost for step in plan.work))
 
 
 def run_plan(plan: Plan, store: Store, watcher: Watcher, *, engine: str = "") -> list[Failure]:
     """Run the steps that the store lacks; return those that failed. The model says which engine, if nobody does."""
     engine = engine or ("remote" if is_remote(plan.spec.model) else "local")
-    finished = store.finished_keys()
-    pending = [step for step in plan.work if step.key not in finished]
+    pending = pending_steps(plan, store)
     return ENGINES[engine]().run(plan, store, watcher, pending) if pending else []
+
+
+def pending_steps(plan: Plan, store: Store) -> list[Step]:
+    """Return the steps that are to be run, in order: unfinished ones, and those whose weights are needed and gone."""
+    finished = store.finished_keys()
+    pending = {step.key for step in plan.work if step.key not in finished}
+    for step in reversed(plan.work):  # what a step needs comes before it
+        if step.key in pending:
+            pending |= {key for key in step.needs if not store.adapter(key).is_dir()}
+    return [step for step in plan.work if step.key in pending]
 
 
 def gather(plan: Plan, store: Store) -> StudyResults:

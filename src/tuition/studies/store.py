@@ -8,21 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import filelock
-from sqlalchemy import JSON, Engine, ForeignKey, create_engine, event, select
+from sqlalchemy import JSON, Engine, ForeignKey, create_engine, delete, event, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
+from tuition.base.boundary import library_errors, reason_of
 from tuition.base.errors import UserError
 from tuition.base.files import atomic_path, sweep, write_atomically
-from tuition.evaluation.rankings import Ranking, ranking_of
 from tuition.evaluation.score import Score
 from tuition.studies.results import PredictionRow
+from tuition.studies.store_check import (
+    FILES,
+    RECORD,
+    RUN_AGAIN,
+    VERSION,
+    damaged_file,
+    discard_damaged,
+    file_checksums,
+    record_checksum,
+    require_version,
+)
+from tuition.studies.stored_predictions import read_predictions, write_predictions
 
 _DATABASE, _STUDY = "store.sqlite", "study.json"
 _FOLDERS = ("adapters", "checkpoints", "predictions")
@@ -70,13 +82,14 @@ class SameRecord(_Base):
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What the store tells of a finished step."""
+    """What the store holds of a finished step; `files` are the checksums of its files, where they were kept."""
 
     key: str
     kind: str
     seconds: float
     details: dict[str, Any]
     scores: tuple[Score, ...]
+    files: dict[str, str] = field(default_factory=dict)
 
 
 class Store:
@@ -97,8 +110,12 @@ class Store:
             row = session.get(StepRecord, key)
             if row is None:
                 return None
-            scores = tuple(Score(s.metric, s.value, s.low, s.high, s.n) for s in row.scores)
-            return Finished(row.key, row.kind, row.seconds, dict(row.details), scores)
+            with library_errors(f"{self.folder / _DATABASE}: the record of a step is damaged", RUN_AGAIN):
+                scores = tuple(Score(s.metric, float(s.value), float(s.low), float(s.high), s.n) for s in row.scores)
+                details = dict(row.details)
+                details.pop(RECORD, None)
+                files = details.pop(FILES, {})
+                return Finished(row.key, row.kind, float(row.seconds), details, scores, files)
 
     def finished_keys(self) -> frozenset[str]:
         """Return the keys of all finished steps."""
@@ -124,14 +141,17 @@ class Store:
         details: dict[str, Any],
         scores: Sequence[Score] = (),
     ) -> None:
-        """Mark a step finished, with its details and scores: the last thing that is done for it."""
+        """Mark a step finished, with its details and scores: the last thing that is done for it.
+
+        The record holds the checksums of the step's files and of itself.
+        """
+        place = {"kind": kind, "task": task, "arm": arm, "labels": labels, "seed": seed}
+        files = file_checksums(self.adapter(key) if kind == "train" else self._predictions(key), self.folder)
+        details = {**details, FILES: files}
+        details[RECORD] = record_checksum(place, details, [(s.metric, s.value, s.low, s.high, s.n) for s in scores])
         row = StepRecord(
             key=key,
-            kind=kind,
-            task=task,
-            arm=arm,
-            labels=labels,
-            seed=seed,
+            **place,
             seconds=seconds,
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
             details=details,
@@ -143,9 +163,38 @@ class Store:
                 session.merge(SameRecord(same=same, key=key))
             session.commit()
 
+    def discard_damaged(self) -> list[str]:
+        """Remove the records of steps that are damaged or whose answers are, so that they are run again.
+
+        Returns:
+            A line on each of them.
+        """
+        return discard_damaged(self.folder / _DATABASE)
+
+    def require_whole(self, key: str) -> None:
+        """Make sure that the files of a finished step are as they were written.
+
+        Raises:
+            UserError: one is damaged or gone; the step's record is removed, so that the next run makes it again.
+        """
+        kept = self.finished(key)
+        fault = damaged_file(self.folder, kept.files) if kept is not None else ""
+        if not fault:
+            return
+        with self._session() as session:
+            session.execute(delete(SameRecord).where(SameRecord.key == key))
+            session.execute(delete(ScoreRecord).where(ScoreRecord.step == key))
+            session.execute(delete(StepRecord).where(StepRecord.key == key))
+            session.commit()
+        raise UserError(f"{fault}; {RUN_AGAIN}")
+
     def write_study(self, text: str) -> None:
         """Keep the study that is run here, as JSON, so that its results can be found again by what they are."""
         write_atomically(self.folder / _STUDY, text.encode())
+
+    def kept_study(self) -> str | None:
+        """Return the study that was run here, None where none was."""
+        return self.read_study() if (self.folder / _STUDY).is_file() else None
 
     def read_study(self) -> str:
         """Return the study that was run here.
@@ -171,23 +220,8 @@ class Store:
 
     def write_predictions(self, key: str, rows: Sequence[PredictionRow]) -> None:
         """Keep a judging step's answers, whole or not at all."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        metrics = sorted({metric for row in rows for metric in row.scores})
-        table = pa.table(
-            {
-                "task": pa.array([row.task for row in rows], pa.string()),
-                "instance": pa.array([row.instance for row in rows], pa.string()),
-                "input": pa.array([row.input for row in rows], pa.string()),
-                "prediction": pa.array([row.prediction for row in rows], pa.string()),
-                "references": pa.array([list(row.references) for row in rows], pa.list_(pa.string())),
-                **_ranked_columns(rows),
-                **{f"score:{m}": pa.array([row.scores.get(m) for row in rows], pa.float64()) for m in metrics},
-            }
-        )
         with atomic_path(self._predictions(key)) as made:
-            pq.write_table(table, made)
+            write_predictions(made, rows)
 
     def read_predictions(self, key: str) -> list[dict[str, Any]]:
         """Return a judging step's answers, one mapping a test instance.
@@ -197,20 +231,7 @@ class Store:
         Raises:
             UserError: the file is gone or damaged.
         """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        path = self._predictions(key)
-        try:
-            rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
-        except (OSError, pa.ArrowInvalid) as error:
-            raise UserError(
-                f"{path}: cannot be read ({error}); remove {self.folder} and run the study again"
-            ) from error
-        for row in rows:
-            row["ranking"] = _ranking(row)
-            row["scores"] = {name[6:]: row.pop(name) for name in list(row) if name.startswith("score:")}
-        return rows
+        return read_predictions(self._predictions(key), RUN_AGAIN)
 
     def _predictions(self, key: str) -> Path:
         return self.folder / "predictions" / f"{key}.parquet"
@@ -223,37 +244,13 @@ class Store:
         except SQLAlchemyError as error:
             cause = getattr(error, "orig", None) or error
             raise UserError(
-                f"{self.folder / _DATABASE}: the database cannot be used ({cause}); "
-                "make room or mend its rights, or remove the file to start anew"
+                f"{self.folder / _DATABASE}: the database cannot be used ({cause}); make room or correct its rights; "
+                "if it is damaged, put a copy back or remove it to begin again"
             ) from error
-
-
-def _ranked_columns(rows: Sequence[PredictionRow]) -> dict[str, Any]:
-    """Return what options were weighed and what a model said of each, from which every rank accuracy follows."""
-    import pyarrow as pa
-
-    if not any(row.ranking for row in rows):
-        return {}
-    kinds = {
-        "options": pa.string(),
-        "option_log_probabilities": pa.float64(),
-        "option_tokens": pa.int32(),
-        "option_pmi": pa.float64(),
-    }
-    cells: dict[str, list[Any]] = {name: [] for name in kinds}
-    for row in rows:
-        made = row.ranking
-        told = (None,) * 4 if made is None else (made.options, made.scores["sum"], made.tokens, made.scores.get("pmi"))
-        for name, value in zip(kinds, told, strict=True):
-            cells[name].append(None if value is None else list(value))
-    return {name: pa.array(cells[name], pa.list_(kind)) for name, kind in kinds.items()}
-
-
-def _ranking(row: dict[str, Any]) -> Ranking | None:
-    options, sums, tokens, pmi = (
-        row.pop(name, None) for name in ("options", "option_log_probabilities", "option_tokens", "option_pmi")
-    )
-    return None if options is None else ranking_of(options, sums, tokens, pmi)
+        except (ValueError, TypeError) as error:  # a record's JSON or number that cannot be read
+            raise UserError(
+                f"{self.folder / _DATABASE}: a record is damaged ({reason_of(error)}); {RUN_AGAIN}"
+            ) from error
 
 
 @contextmanager
@@ -293,8 +290,13 @@ def _connect(path: Path) -> Engine:
         connection.execute("PRAGMA synchronous=FULL")
 
     try:
+        with engine.begin() as connection:
+            version = require_version(int(connection.exec_driver_sql("PRAGMA user_version").scalar_one()), path)
         _Base.metadata.create_all(engine)
+        if version < VERSION:
+            with engine.begin() as connection:
+                connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
-        raise UserError(f"{path}: is no usable store ({cause}); remove the file to start anew") from error
+        raise UserError(f"{path}: is no usable store ({cause}); remove the file to begin again") from error
     return engine

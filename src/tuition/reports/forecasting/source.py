@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import chain, repeat
 from pathlib import Path
 
+from tuition.base.csv_cells import unguarded
 from tuition.base.errors import Problem, ProblemsError, UserError, clip
 
 SCORES = "scores.csv"
@@ -91,7 +92,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
             reader = csv.reader(stream, delimiter=mark)
             for cells in reader:
                 if any(cell.strip() for cell in cells):
-                    filled = (cell.strip() for cell in chain(cells, repeat("")))
+                    filled = (unguarded(cell.strip()) for cell in chain(cells, repeat("")))
                     yield reader.line_num + 1, dict(zip(names, filled, strict=False))
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: this is no UTF-8 table with separated values ({error})") from error

@@ -220,6 +220,8 @@ class Worker:
         links = []
         for earlier in after:
             folder = self._store.adapter(earlier.key)
+            if self._group.first:
+                self._store.require_whole(earlier.key)
             require_told(folder, earlier.trained_by or earlier.encoding)
             links.append(Link(make_tuner(earlier.tuner, earlier.tuner_options), folder, earlier.start))
         return links

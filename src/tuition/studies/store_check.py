@@ -1,0 +1,135 @@
+"""Whether a store's records and the files they belong to are whole: what is damaged counts as unfinished."""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tuition.base.errors import UserError, clip
+from tuition.base.fingerprints import file_sha256, fingerprint
+
+VERSION = 1
+"""The version of a store's layout; 0 is that of stores from before it was written down, with the same tables."""
+
+RUN_AGAIN = "run the same command again, which makes what is missing"
+
+FILES, RECORD = "files", "record"
+"""Where a record's details keep the checksums of the step's files, and that of the record itself."""
+
+
+def require_version(version: int, path: Path) -> int:
+    """Return the version of a store's layout (`PRAGMA user_version` of its database).
+
+    Raises:
+        UserError: it is a later one than this program knows.
+    """
+    if version > VERSION:
+        raise UserError(
+            f"{path}: was written by a newer version of Tuition (its layout is {version}, this one knows {VERSION}); "
+            "update Tuition, or choose another folder"
+        )
+    return version
+
+
+def file_checksums(place: Path, root: Path) -> dict[str, str]:
+    """Return the SHA-256 of a file, or of every file in a folder, by its path below `root`."""
+    files = [place] if place.is_file() else sorted(file for file in place.rglob("*") if file.is_file())
+    return {file.relative_to(root).as_posix(): file_sha256(file) for file in files}
+
+
+def record_checksum(place: Mapping[str, Any], details: Mapping[str, Any], scores: Sequence[Sequence[Any]]) -> str:
+    """Return the checksum of what a record says: its place in the study, its details and its scores."""
+    own = {name: value for name, value in details.items() if name != RECORD}
+    return fingerprint([dict(place), json.loads(json.dumps(own)), sorted([list(score) for score in scores])])
+
+
+def damaged_file(root: Path, checksums: Mapping[str, str]) -> str:
+    """Return what is wrong with a step's files, empty where they are as they were written."""
+    for name, expected in checksums.items():
+        file = root / name
+        try:
+            if file_sha256(file) != expected:
+                return f"{file} is damaged (its checksum is another)"
+        except OSError as error:
+            return f"{file} cannot be read ({error.strerror})"
+    return ""
+
+
+def discard_damaged(database: Path) -> list[str]:
+    """Remove the records of steps that are damaged, or whose answers are; return a line on each.
+
+    What a training step learnt is checked when it is used: hundreds of adapters would take long to read.
+
+    Raises:
+        UserError: the database itself cannot be used.
+    """
+    removed: list[str] = []
+    try:
+        connection = sqlite3.connect(database)
+        try:
+            scores: dict[str, list[tuple[Any, ...]]] = {}
+            for step, *score in connection.execute("SELECT step, metric, value, low, high, n FROM scores"):
+                scores.setdefault(step, []).append(tuple(score))
+            columns = "key, kind, task, arm, labels, seed, seconds, details"
+            rows = connection.execute(f"SELECT {columns} FROM steps").fetchall()  # noqa: S608 - our own words
+            for key, kind, task, arm, labels, seed, seconds, details in rows:
+                place = {"kind": kind, "task": task, "arm": arm, "labels": labels, "seed": seed}
+                fault = _fault(database.parent, key, place, seconds, details, scores.get(key, []))
+                if fault:
+                    forget(connection, key)
+                    removed.append(f"{database}: {clip(str(task), 60)}, {clip(str(arm), 60)}, {labels} labels: {fault}")
+            connection.commit()
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise UserError(
+            f"{database}: the database cannot be used ({error}); put a copy of it back, or remove it to begin again"
+        ) from error
+    return removed
+
+
+def forget(connection: Any, key: str) -> None:
+    """Remove a step's record, so that it counts as unfinished."""
+    connection.execute("DELETE FROM scores WHERE step = ?", (key,))
+    connection.execute("DELETE FROM same_steps WHERE key = ?", (key,))
+    connection.execute("DELETE FROM steps WHERE key = ?", (key,))
+
+
+def _fault(
+    root: Path, key: str, place: Mapping[str, Any], seconds: object, text: object, scores: Sequence[Sequence[Any]]
+) -> str:
+    """Say what is wrong with a record; nothing where it is whole."""
+    try:
+        details = json.loads(str(text))
+    except ValueError:
+        return "its details are no JSON"
+    if not isinstance(details, dict) or not all(isinstance(details.get(n), dict) for n in _needed(place, details)):
+        return "its details are not those of such a step"
+    if not _is_number(seconds) or not all(isinstance(place[name], int) for name in ("labels", "seed")):
+        return "a number in it is none"
+    if not all(_is_number(number) for _, *numbers in scores for number in numbers):
+        return "a score is no number"
+    if RECORD in details and details[RECORD] != record_checksum(place, details, scores):
+        return "its checksum is another"
+    if place["kind"] != "evaluate":
+        return ""
+    answers = f"predictions/{key}.parquet"
+    if not (root / answers).is_file():
+        return f"{root / answers} is not there"
+    files = details.get(FILES)
+    return damaged_file(root, files) if isinstance(files, dict) else ""
+
+
+def _needed(place: Mapping[str, Any], details: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the parts of its details that every report of a step needs."""
+    if place["kind"] == "evaluate":
+        return () if "heuristic" in details else ("fit",)
+    return ("log", "fit", "recipe") if place["kind"] == "train" else ()
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

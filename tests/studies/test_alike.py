@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.studies.conftest import Listener
+from tuition.commands.study import finish_study
 from tuition.evaluation.score import Score
+from tuition.reports.scores_csv import write_scores_csv
+from tuition.reports.study_instances import read_study_instances
 from tuition.studies.alike import join_alike
 from tuition.studies.models import choose_model, made_models
 from tuition.studies.plan import Plan, make_plan
@@ -142,3 +145,29 @@ def test_a_hundred_groups_of_arms_are_named_in_one_short_sentence(tiny_study: Ma
     (note,) = join_alike(steps).notes
     assert "and 96 more such groups" in note
     assert len(note) < 700
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["finished", "at work"])
+def test_compare_takes_such_arms_for_one_even_where_all_scores_are_equal(
+    tiny_study: Make, tmp_path: Path, whole: bool
+) -> None:
+    # None of the random model's answers is right, so that scores do not tell the steps apart.
+    judge = {"test": 6, "validation": 2, "new_tokens": 1, "metrics": ["exact_match"]}
+    plan, results, _ = run(tiny_study(arms=arms(DP2, DP2N2, "definition"), labels=[4], judge=judge), tmp_path)
+    assert len({row.value for row in results.scores}) == 1
+    if whole:
+        write_scores_csv(tmp_path / "scores.csv", results.scores)
+    else:
+        with open_store(tmp_path) as store:
+            store.write_study(plan.spec.model_dump_json())
+    keys = {arm: key for (_, arm, _, _), key in read_study_instances(tmp_path).keys.items()}
+    assert keys[DP2] == keys[DP2N2] != keys["definition"]
+
+
+def test_a_narrower_run_serves_the_same_arm_of_the_folders_wider_study(tiny_study: Make, tmp_path: Path) -> None:
+    finish_study(tiny_study(arms=arms(DP2, DP2N2), labels=[0]), tmp_path, quiet=True)
+    plan, results, failures = finish_study(tiny_study(arms=arms(DP2N2), labels=[0, 4]), tmp_path, quiet=True)
+    assert not failures
+    assert {(row.arm, row.labels) for row in results.scores} == {(arm, n) for arm in (DP2, DP2N2) for n in (0, 4)}
+    with open_store(tmp_path) as store:
+        assert {step.key for step in plan.work} <= store.finished_keys()

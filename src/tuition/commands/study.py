@@ -24,7 +24,7 @@ from tuition.studies.engines.together import run_together
 from tuition.studies.plan import Plan
 from tuition.studies.presets import DEMO
 from tuition.studies.results import StudyResults
-from tuition.studies.run import gather, measure, plan_study, run_plan
+from tuition.studies.run import gather, keep_points, measure, plan_study, run_plan
 from tuition.studies.run_files import mark_results
 from tuition.studies.settle import settled
 from tuition.studies.spec import STARTER, StudySpec, read_study
@@ -112,7 +112,9 @@ def finish_study(spec: StudySpec, out: Path, *, quiet: bool = False) -> tuple[Pl
             store.write_study(held.spec.model_dump_json(indent=2))
             progress.expect(measure(plan, store))
             failures = run_plan(plan, store, progress)
-        shown = replace(shown, notes=(*shown.notes, *held.notes))
+        # What was just run may stand under the key of an arm of this run for an arm that only the folder holds.
+        shown = settled(replace(shown, notes=(*shown.notes, *held.notes)), store)
+        keep_points(shown, store)
         return shown, gather(shown, store), failures
 
 

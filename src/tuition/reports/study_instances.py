@@ -101,16 +101,18 @@ def read_study_instances(folder: Path) -> StudyInstances:
     """
     if not (folder / _DATABASE).is_file():
         raise UserError(f"{folder}: the folder has no {_DATABASE}; name one that run, learn, evaluate or demo made")
-    study, steps = _study(folder), _steps(folder)
+    study, steps, points = _study(folder), _steps(folder), _points(folder)
     stages: Stages = study.get("arms", {})
     if results_are_current(folder):
-        keys, metrics = _listed(folder, steps)
+        keys, metrics = _listed(folder, steps, points)
     else:
         newest: dict[Place, str] = {}
         for step in steps:
             if not stages or _arm(step.place[1]) in stages:
                 newest.setdefault(step.place, step.key)
         keys = dict(reversed(newest.items()))
+        finished = {step.key for step in steps}
+        keys |= {place: key for place, key in points.items() if key in finished and _arm(place[1]) in stages}
         keys |= _shared_beginnings(study, keys)
         metrics = [*_asked_metrics(study), *(name for step in steps for name in step.scores)]
     found = dict.fromkeys(arm for _, arm, _, _ in keys)
@@ -159,7 +161,18 @@ def _steps(folder: Path) -> list[_Step]:
     return [_Step(key, (task, arm, labels, seed), scores.get(key, {})) for key, task, arm, labels, seed in listed]
 
 
-def _listed(folder: Path, steps: Sequence[_Step]) -> tuple[dict[Place, str], list[str]]:
+def _points(folder: Path) -> dict[Place, str]:
+    """Return the step of each point as the runs in a folder planned it; nothing of runs from before that was kept."""
+    path = folder / _DATABASE
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
+            rows = database.execute("SELECT task, arm, labels, seed, key FROM points").fetchall()
+    except sqlite3.Error:
+        return {}
+    return {(task, arm, labels, seed): key for task, arm, labels, seed, key in rows}
+
+
+def _listed(folder: Path, steps: Sequence[_Step], points: Mapping[Place, str]) -> tuple[dict[Place, str], list[str]]:
     """Return the step of each point of `scores.csv`, and its metrics."""
     table = read_scores_csv(folder / _SCORES)
     rows: dict[Place, dict[str, tuple[float, ...]]] = {}
@@ -169,12 +182,17 @@ def _listed(folder: Path, steps: Sequence[_Step]) -> tuple[dict[Place, str], lis
     by_task: dict[str, list[_Step]] = {}
     for step in steps:
         by_task.setdefault(step.place[0], []).append(step)
-    keys = {place: _key(folder, by_task.get(place[0], ()), place, scores) for place, scores in rows.items()}
+    keys = {
+        place: _key(folder, by_task.get(place[0], ()), place, scores, points.get(place))
+        for place, scores in rows.items()
+    }
     return keys, list(dict.fromkeys(row.metric for row in table))
 
 
-def _key(folder: Path, steps: Sequence[_Step], place: Place, scores: Mapping[str, tuple[float, ...]]) -> str:
-    """Return the step that a row of the table is of.
+def _key(
+    folder: Path, steps: Sequence[_Step], place: Place, scores: Mapping[str, tuple[float, ...]], planned: str | None
+) -> str:
+    """Return the step that a row of the table is of: the one that was planned for it, if it has these scores.
 
     Points that are the same by all that decides them (no labels under several seeds, a stage that arms share) are one
     step, which stands in the store under the arm and seed that came first. Its scores are the same to the last digit.
@@ -190,6 +208,8 @@ def _key(folder: Path, steps: Sequence[_Step], place: Place, scores: Mapping[str
         raise UserError(
             f"{folder}: {where}: {_SCORES} has a score that the store has not; run the study again to write it anew"
         )
+    if any(one.key == planned for one in same):
+        return str(planned)
     nearest = min(same, key=lambda one: (one.place != place, one.place[1] != arm, one.place[3] != seed))
     return nearest.key
 

@@ -57,8 +57,14 @@ def measure(plan: Plan, store: Store) -> Progress:
 def run_plan(plan: Plan, store: Store, watcher: Watcher, *, engine: str = "") -> list[Failure]:
     """Run the steps that the store lacks; return those that failed. The model says which engine, if nobody does."""
     engine = engine or ("remote" if is_remote(plan.spec.model) else "local")
+    keep_points(plan, store)
     pending = pending_steps(plan, store)
     return ENGINES[engine]().run(plan, store, watcher, pending) if pending else []
+
+
+def keep_points(plan: Plan, store: Store) -> None:
+    """Keep which step each point of a plan is of, by which comparisons find its answers."""
+    store.write_points({(one.task.name, one.arm, one.labels, one.seed): one.key for one in plan.evaluations})
 
 
 def pending_steps(plan: Plan, store: Store) -> list[Step]:

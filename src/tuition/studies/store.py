@@ -6,7 +6,7 @@ files that it speaks of are whole on disk. So whatever moment a process is kille
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -77,6 +77,17 @@ class SameRecord(_Base):
 
     __tablename__ = "same_steps"
     same: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str]
+
+
+class PointRecord(_Base):
+    """The step that a point of the study is of; several points have one step where they cannot differ."""
+
+    __tablename__ = "points"
+    task: Mapped[str] = mapped_column(primary_key=True)
+    arm: Mapped[str] = mapped_column(primary_key=True)
+    labels: Mapped[int] = mapped_column(primary_key=True)
+    seed: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str]
 
 
@@ -187,6 +198,14 @@ class Store:
             session.execute(delete(StepRecord).where(StepRecord.key == key))
             session.commit()
         raise UserError(f"{fault}; {RUN_AGAIN}")
+
+    def write_points(self, points: Mapping[tuple[str, str, int, int], str]) -> None:
+        """Keep the key of the step that each point (task, arm, labels, seed) is of; other points stay."""
+        names = ("task", "arm", "labels", "seed")
+        with self._session() as session:
+            for place, key in points.items():
+                session.merge(PointRecord(**dict(zip(names, place, strict=True)), key=key))
+            session.commit()
 
     def write_study(self, text: str) -> None:
         """Keep the study that is run here, as JSON, so that its results can be found again by what they are."""

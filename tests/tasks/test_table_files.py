@@ -120,6 +120,34 @@ def test_the_first_line_tells_the_delimiter_which_is_said(header: str, delimiter
     assert [f.kind for f in found.all()] == ([] if delimiter == "," else ["other-delimiter"])
 
 
+@pytest.mark.parametrize(("sign", "other"), [(";", "a,b"), ("\t", "a;b;c"), ("|", "a,b"), (",", "a;b;c")])
+@pytest.mark.parametrize("first", ["sep={}\n", '"sep={}"\r\n', "SEP={}\n"])
+def test_the_line_in_which_excel_names_the_delimiter_is_no_header(
+    first: str, sign: str, other: str, tmp_path: Path
+) -> None:
+    path = put(tmp_path, f"{first.format(sign)}{other}{sign}d\n1{sign}2\n")
+    rows, found = read(path)
+    assert rows == [{other: "1", "d": "2"}]
+    assert [f.kind for f in found.all()] == ([] if sign == "," else ["other-delimiter"])
+    assert [line for line, _ in rows_of(Part(path, path), Findings(path))] == [3]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("sep=;\n", [("no-header", None), ("other-delimiter", 1)]),
+        ("sep=,\n\na,b\n", [("no-header", 2)]),
+        ("sep=,\na,a\n1,2\n", [("duplicate-column", 2)]),
+        ('sep=,\n"a"x,b\n1,2\n', [("broken-csv", 2)]),
+        ("sep=,\na,b\n1\n", [("ragged-row", 3)]),
+    ],
+)
+def test_faults_below_that_line_keep_their_lines(
+    content: str, expected: list[tuple[str, int | None]], tmp_path: Path
+) -> None:
+    assert sorted(faults(put(tmp_path, content))) == expected
+
+
 def test_a_tsv_is_divided_by_tabs_whatever_else_stands_in_it(tmp_path: Path) -> None:
     assert sound(put(tmp_path, 'a,b;c\td\n1,2\t"3\t4"\n', "x.tsv")) == [{"a,b;c": "1,2", "d": "3\t4"}]
 

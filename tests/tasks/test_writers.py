@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 import os
@@ -19,6 +20,8 @@ from tests.conftest import SHARED
 
 from tuition.base.errors import ProblemsError, UserError
 from tuition.tasks import Collection, Example, Instance, Task, Template
+from tuition.tasks.card_draft import CardWish, draft_card
+from tuition.tasks.check import check_collection
 from tuition.tasks.collection import TaskSplit
 from tuition.tasks.readers import find_reader, open_collection
 from tuition.tasks.types import task_fingerprint
@@ -204,6 +207,53 @@ def test_alpaca_puts_the_input_into_the_instruction_where_there_is_no_definition
         {"instruction": "Add 1 and 2.", "input": "", "output": "3"},
         {"instruction": "Say.", "input": "Add 1 and 2.", "output": "3"},
     ]
+
+
+SETS = tuple(Instance(f"{side}{n}", f"in {side} {n}", (f"out {n}", "other")) for side in ("a", "b") for n in range(2))
+
+
+def read_back(place: Path) -> dict[str, list[tuple[str, tuple[str, ...], str]]]:
+    assert not check_collection(place).errors
+    tasks = open_collection(place)
+    return {task.name: [(row.input, row.outputs, row.split) for row in task.instances()] for task in tasks}
+
+
+@pytest.mark.parametrize("target", ["chat", "alpaca"])
+def test_what_trainers_read_is_read_back_as_tables(target: str, place: Path) -> None:
+    rows = (*ROWS, Instance("3", "held out", ("x",), split="test"), Instance("4", "dev", ("y",), split="validation"))
+    source = collection(full_task(rows=rows), bare_task("subtask001_x"), bare_task("plain", definitions=()))
+    convert_collection(source, place, target)
+    assert read_back(place) == {
+        "task001_full": [
+            ("Do it.\n\n  in\r\n\u2028 ", ("out ",), "train"),
+            ("Do it.\n\nNone", ("1.0",), "train"),
+            ("Do it.\n\ndev", ("y",), "validation"),
+            ("Do it.\n\nheld out", ("x",), "test"),
+        ],
+        "subtask001_x": [("Say.\n\nin", ("out",), "")],
+        "plain": [("in", ("out",), "")],
+    }
+
+
+@pytest.mark.parametrize("target", ["chat", "alpaca"])
+@pytest.mark.parametrize("name", ["task001_x.json", "task001_x.jsonl"])
+def test_one_file_is_read_back_too(target: str, name: str, tmp_path: Path) -> None:
+    convert_collection(collection(bare_task(rows=SETS)), tmp_path / name, target)
+    assert [row[:2] for row in read_back(tmp_path / name)["task001_x"]] == [
+        (f"Say.\n\nin {side} {n}", (f"out {n}",)) for side in ("a", "b") for n in range(2)
+    ]
+
+
+@pytest.mark.parametrize(("target", "ending"), [("chat", ".jsonl"), ("alpaca", ".json")])
+def test_a_card_may_be_written_for_what_was_converted(target: str, ending: str, place: Path) -> None:
+    rows = tuple(dataclasses.replace(row, split="train" if n else "test") for n, row in enumerate(SETS))
+    convert_collection(collection(bare_task(rows=rows)), place, target)
+    with pytest.raises(UserError, match=f"give a table in it, such as train/bare{ending}"):
+        draft_card(place, CardWish("Answer."))
+    draft = draft_card(place / "train" / f"bare{ending}", CardWish("Answer.", examples=1))
+    draft.path.write_text(draft.text)
+    (task,) = open_collection(place)
+    assert (task.definition, len(task.positive_examples), len(list(task.instances()))) == ("Answer.", 1, 3)
 
 
 def test_rows_without_an_output_fall_where_one_is_needed_and_stay_in_jsonl(place: Path) -> None:

@@ -14,12 +14,13 @@ import yaml
 
 from tuition.base.errors import ProblemsError, UserError, clip
 from tuition.tasks.content import content_hash
-from tuition.tasks.readers.card_files import CARD, ENDING
+from tuition.tasks.readers.card_files import CARD, ENDING, SUFFIXES
 from tuition.tasks.readers.findings import Findings
+from tuition.tasks.readers.other_files import remedy_for
 from tuition.tasks.readers.table import walk
 from tuition.tasks.readers.table_files import is_saved_dataset, is_table, split_names, table_names
 from tuition.tasks.readers.table_guess import Sample, guessed, left_out, likely_columns
-from tuition.tasks.readers.table_places import TablePlace
+from tuition.tasks.readers.table_places import TablePlace, set_folders
 from tuition.tasks.readers.table_plan import Plan, columns_of_first, make_plan, parts_of, sample_of, used_columns
 from tuition.tasks.readers.task_card import TaskCard, parse_card
 
@@ -109,10 +110,27 @@ def _require_table(table: Path) -> None:
         raise UserError(f"{table}: there is no such table; give a file or a folder")
     if table.is_dir():
         names = table_names(table, Findings(table))
+        if not names and (sets := set_folders(table)):
+            side = next(iter(sets))
+            raise UserError(
+                f"{table}: a folder of {' and '.join(sets)}; give a table in it, such as {side}/{sets[side][0]}"
+            )
+        if not names and not is_saved_dataset(table):
+            raise UserError(f"{table}: there is no table in it; {_readable(table)}")
         if not is_saved_dataset(table) and not split_names(names) and not all(n.endswith(".parquet") for n in names):
             raise UserError(f"{table}: a folder of {len(names)} tables; give one of them, such as {clip(names[0], 60)}")
     elif not is_table(table):
-        raise UserError(f"{table}: is no table; give a .csv, .tsv, .jsonl, .parquet, .arrow or .feather file")
+        raise UserError(f"{table}: is no table that can be read; {_readable(table)}")
+
+
+def _readable(path: Path) -> str:
+    try:
+        remedy = remedy_for(path)
+    except OSError:
+        remedy = None
+    if remedy is None:
+        return f"give a file that ends in {', '.join(SUFFIXES)} (of .json, a list)"
+    return f"it is {remedy.what}: {remedy.advice}" if path.is_file() else f"{remedy.what}: {remedy.advice}"
 
 
 def _columns(place: TablePlace, wish: CardWish, found: Findings) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from tuition.base.registry import Registry
 from tuition.tasks.collection import Collection
 from tuition.tasks.readers.card_files import has_card
 from tuition.tasks.readers.findings import Finding
+from tuition.tasks.readers.other_files import Remedy, remedy_for
 from tuition.tasks.readers.reader import Reader
 from tuition.tasks.readers.sniff import description
 
@@ -52,9 +53,19 @@ def find_reader(path: Path, format: str | None = None) -> Reader:  # noqa: A002 
     if claims:
         found = f"it could be of {len(claims)} formats: {', '.join(claims)}"
         raise _refusal(path, "ambiguous-format", found, f"say which, such as --format {claims[0]}")
+    if (remedy := _remedy(path)) is not None:
+        found = f"there are no tasks in it: {remedy.what if path.is_dir() else f'it is {remedy.what}'}"
+        raise _refusal(path, "unreadable-form", found, remedy.advice)
     expected = "; ".join(f"{READERS[name].expects} ({name})" for name in READERS)
     found = "there are no tasks in it" if path.is_dir() else f"there are no tasks in it: it is {description(path)}"
     raise _refusal(path, "no-tasks", found, f"expected {expected}; --format overrules what a path looks like")
+
+
+def _remedy(path: Path) -> Remedy | None:
+    try:
+        return remedy_for(path)
+    except OSError:
+        return None  # `description` says why it cannot be read
 
 
 def open_collection(path: Path, format: str | None = None) -> Collection:  # noqa: A002

@@ -12,8 +12,8 @@ from tuition.tasks.readers.textfile import read_text
 CARD = "task.yaml"
 ENDING = f".{CARD}"
 
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet", ".arrow", ".feather")
-"""The endings of the files that can be read as tables."""
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".arrow", ".feather")
+"""The endings of the files that can be read as tables; of .json, a list of objects."""
 
 _TELLING = re.compile(r"^(definition|input|output|template|table|dataset)\s*:", re.MULTILINE)
 # PromptSource's templates (cards have no tags), clusters of datasets, studies.

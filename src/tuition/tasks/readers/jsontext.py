@@ -27,13 +27,13 @@ class Cursor:
     let pass (a key twice in one object, NaN, Infinity) is kept in `oddities` as (kind, found) until somebody takes it.
     """
 
-    def __init__(self, text: str) -> None:
-        """Stand before the first value of `text`."""
+    def __init__(self, text: str, *, exact_numbers: bool = False) -> None:
+        """Stand before the first value of `text`; `exact_numbers` is that of `decoder`."""
         self.text = text
         self.at = _skip(text, 0)
         self.start = self.at
         self.oddities: list[tuple[str, str]] = []
-        self._decode = decoder(self.oddities)
+        self._decode = decoder(self.oddities, exact_numbers=exact_numbers)
         self._counted = (0, 1)
 
     def opens(self, bracket: str) -> bool:

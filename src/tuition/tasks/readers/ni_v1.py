@@ -16,7 +16,7 @@ from tuition.base.errors import clip
 from tuition.tasks.readers import filetasks, rules
 from tuition.tasks.readers.findings import Findings
 from tuition.tasks.readers.jsontask import Element, Schema, TaskFile, Told, audit_task, element, read_task
-from tuition.tasks.readers.sniff import keys_at
+from tuition.tasks.readers.sniff import holds_table, keys_at
 from tuition.tasks.types import Example, Instance, RowSplit
 
 _SUBTASK_FILE = re.compile(r"subtask([0-9]+)(_.*)?\.json", re.DOTALL)
@@ -97,9 +97,10 @@ NI_V1 = Schema(
 
 def _recognises(path: Path) -> bool:
     if path.is_file():
-        return {"Title", "Prompt"} <= keys_at(path, ".json") or _SUBTASK_FILE.fullmatch(path.name) is not None
-    names = [entry.name for entry in os.scandir(path)]
-    if any(_SUBTASK_FILE.fullmatch(name) for name in names):
+        named = _SUBTASK_FILE.fullmatch(path.name) is not None and not holds_table([path])
+        return {"Title", "Prompt"} <= keys_at(path, ".json") or named
+    files = sorted(entry.path for entry in os.scandir(path) if _SUBTASK_FILE.fullmatch(entry.name))
+    if files and not holds_table(map(Path, files)):  # lists are tables, whatever their names
         return True
     return {"Title", "Prompt"} <= keys_at(path, ".json")
 

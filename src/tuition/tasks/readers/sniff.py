@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import json
 import os
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from tuition.base.errors import clip
@@ -12,6 +14,8 @@ from tuition.tasks.readers.jsontext import Cursor
 
 PEEK = 64 << 10
 """No more bytes than these are read of a file to tell its format."""
+
+_TABLE = re.compile(r"[ \t\n\r]*\[[ \t\n\r]*\{")
 
 
 def sample(path: Path, ending: str) -> Path | None:
@@ -47,6 +51,26 @@ def beginning(file: Path) -> str:
     """
     with file.open("rb") as stream:
         return stream.read(PEEK).removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace")
+
+
+def begins_as_table(file: Path) -> bool:
+    """Whether a file begins as a list of JSON objects.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return _TABLE.match(beginning(file)) is not None
+
+
+def holds_table(paths: Iterable[Path]) -> bool:
+    """Whether the first file of these (in their order, and of those that can be read) is a list of objects."""
+    for path in paths:
+        try:
+            if path.is_file():
+                return begins_as_table(path)
+        except OSError:
+            continue
+    return False
 
 
 def first_keys(text: str) -> frozenset[str]:

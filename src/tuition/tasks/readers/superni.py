@@ -15,7 +15,7 @@ from tuition.tasks.readers import filetasks
 from tuition.tasks.readers.findings import Findings
 from tuition.tasks.readers.jsontask import TaskFile, audit_task, read_task
 from tuition.tasks.readers.reader import Audit, Reader
-from tuition.tasks.readers.sniff import keys_at
+from tuition.tasks.readers.sniff import holds_table, keys_at
 from tuition.tasks.readers.superni_task import SUPERNI
 from tuition.tasks.readers.textfile import read_text
 
@@ -37,12 +37,15 @@ def _recognises(path: Path) -> bool:
         if path.suffix != ".json":
             return False
         keys = keys_at(path, ".json")
+        if not keys and holds_table([path]):  # a table, whatever its name
+            return False
         if {"Title", "Prompt"} <= keys or "instructions" in keys:  # those of other formats
             return False
         return len(keys & _TELLING) > 1 or _TASK_FILE.fullmatch(path.name) is not None
     if (path / "tasks").is_dir():
         return True
-    return any(_TASK_FILE.fullmatch(entry.name) for entry in os.scandir(path))
+    named = sorted(entry.path for entry in os.scandir(path) if _TASK_FILE.fullmatch(entry.name))
+    return bool(named) and not holds_table(map(Path, named))
 
 
 def _open(path: Path) -> Collection:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from tuition.tasks.readers.jsonl import LINE_LIMIT
 from tuition.tasks.readers.textfile import UTF8_HELP, is_inside, note_bad_byte, note_unreadable
 
 _PIECE = 1 << 20
+_NAMED_DELIMITER = re.compile(r'"?sep=([^"\s\w\ud800]|\t)"?\r?\n?', re.IGNORECASE)
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 # The csv module would end a row at a bare carriage return. Half a character cannot come out of UTF-8, so it can stand
 # for one until the row is divided.
@@ -69,11 +71,15 @@ def _divided(stream: BinaryIO, file: Path, found: Findings) -> Iterator[tuple[in
         if not found.failed:
             found.error("empty-file", "the file is empty", "its first line names the columns", line=1)
         return
-    delimiter = "\t" if file.suffix.lower() == ".tsv" else _delimiter(first, found)
-    lines.again(first)
+    if (named := _NAMED_DELIMITER.fullmatch(first)) is not None:  # Excel's own line, no part of the table
+        delimiter = named[1]
+        _note_delimiter(delimiter, "names them", found)
+    else:
+        delimiter = "\t" if file.suffix.lower() == ".tsv" else _delimiter(first, found)
+        lines.again(first)
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     header = True
-    while (cells := _next(reader, lines, found)) is not None:
+    while (cells := _next(reader, lines, found, header=header)) is not None:
         found.line = lines.start
         if header:
             if not _is_header(cells, found):
@@ -83,9 +89,11 @@ def _divided(stream: BinaryIO, file: Path, found: Findings) -> Iterator[tuple[in
             yield lines.start, tuple(cells)
         elif not lines.skipped:
             found.warning("blank-line", "the line is blank; it is passed over", "take it out")
+    if header and not found.failed:
+        found.error("no-header", "nothing follows the line that names the delimiter", "the next line names the columns")
 
 
-def _next(reader: Iterator[list[str]], lines: _Lines, found: Findings) -> list[str] | None:
+def _next(reader: Iterator[list[str]], lines: _Lines, found: Findings, *, header: bool) -> list[str] | None:
     """Return the cells of the next row that can be divided; None at the end, or where no more can be told."""
     while True:
         lines.begin()
@@ -99,7 +107,7 @@ def _next(reader: Iterator[list[str]], lines: _Lines, found: Findings) -> list[s
             return None
         except csv.Error as fault:
             _note_fault(str(fault), lines.start, found)
-            if lines.start == 1:  # without the columns nothing can be said of the rest
+            if header:  # without the columns nothing can be said of the rest
                 return None
         else:
             return [cell.replace(_RETURN, "\r") for cell in cells] if lines.returns else cells
@@ -195,10 +203,16 @@ def _delimiter(line: str, found: Findings) -> str:
     """Return what divides a header's cells: the commonest of the three outside quotes, a comma where none stands."""
     outside = Counter("".join(line.split('"')[::2]))
     best = max(_DELIMITERS, key=lambda sign: outside[sign])
-    if outside[best] and best != ",":
-        message = f"the cells are divided by {_DELIMITERS[best]}, as its first line shows"
+    if not outside[best]:
+        return ","
+    _note_delimiter(best, "shows", found)
+    return best
+
+
+def _note_delimiter(sign: str, told: str, found: Findings) -> None:
+    if sign != ",":
+        message = f"the cells are divided by {_DELIMITERS.get(sign, repr(sign))}, as its first line {told}"
         found.warning("other-delimiter", message, "nothing need be done if that is right", line=1)
-    return best if outside[best] else ","
 
 
 def _is_header(cells: list[str], found: Findings) -> bool:

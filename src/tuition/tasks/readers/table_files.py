@@ -16,10 +16,11 @@ from tuition.tasks.readers.findings import Findings
 from tuition.tasks.readers.jsonl import read_json_lines
 from tuition.tasks.readers.table_arrow import arrow_columns, arrow_rows
 from tuition.tasks.readers.table_csv import csv_columns, csv_rows
+from tuition.tasks.readers.table_json import ENDING, ROW, is_json_table, json_list_rows
 from tuition.tasks.readers.textfile import read_text
 
 _TEXT = (".csv", ".tsv")
-_LINES = ".jsonl"
+_JSON = (".jsonl", ENDING)
 _PEEKED = 100
 _STATE, _DICT = "state.json", "dataset_dict.json"
 _SHARD = re.compile(r"-\d{5}-of-\d{5}$")
@@ -39,8 +40,9 @@ class Part:
 
 
 def is_table(path: Path) -> bool:
-    """Whether a name is that of a file that can be read as a table."""
-    return path.suffix.lower() in SUFFIXES
+    """Whether a file can be read as a table: by its name, and for .json by its beginning."""
+    suffix = path.suffix.lower()
+    return suffix in SUFFIXES and (suffix != ENDING or is_json_table(path) or not path.exists())
 
 
 def is_saved_dataset(folder: Path) -> bool:
@@ -67,7 +69,7 @@ def table_parts(path: Path, root: Path, found: Findings) -> list[Part]:
 
 def table_names(folder: Path, found: Findings) -> list[str]:
     """Return the names of the tables in a folder, sorted."""
-    return [name for name in filetasks.list_names(folder, found) or () if is_table(Path(name))]
+    return [name for name in filetasks.list_names(folder, found) or () if is_table(folder / name)]
 
 
 def split_names(files: list[str]) -> list[str]:
@@ -84,24 +86,27 @@ def split_names(files: list[str]) -> list[str]:
 def columns_of(part: Part, found: Findings) -> tuple[str, ...] | None:
     """Return a file's columns; None, with the reasons in `found`, if it has none that can be used.
 
-    JSON lines name them row by row: those of the first hundred rows are returned, and what is wrong is left to
-    `rows_of`, as it is for rows that lack one.
+    JSON names them row by row: those of the first hundred rows are returned. What is wrong is left to `rows_of`
+    (as it is for rows that lack one) unless no row is sound.
     """
     suffix = part.path.suffix.lower()
     if suffix in _TEXT:
         return csv_columns(part.path, part.root, found)
-    if suffix != _LINES:
+    if suffix not in _JSON:
         return arrow_columns(part.path, part.root, found)
     names: dict[str, None] = {}
-    rows = read_json_lines(part.path, part.root, Findings(part.path))
-    for _, (_, row) in zip(range(_PEEKED), rows, strict=False):
-        names |= dict.fromkeys(row if isinstance(row, dict) else ())
+    quiet = Findings(part.path, found.task)
+    for _, (_, row) in zip(range(_PEEKED), rows_of(part, quiet), strict=False):
+        names |= dict.fromkeys(row)
+    if not names and quiet.failed:
+        found.include(quiet)
+        return None
     return tuple(names)
 
 
 def names_columns_once(part: Part) -> bool:
     """Whether a file has the same columns in all its rows, so that one that lacks is told once."""
-    return part.path.suffix.lower() != _LINES
+    return part.path.suffix.lower() not in _JSON
 
 
 def rows_of(part: Part, found: Findings) -> Iterator[Row]:
@@ -112,9 +117,9 @@ def rows_of(part: Part, found: Findings) -> Iterator[Row]:
     suffix = part.path.suffix.lower()
     if suffix in _TEXT:
         return csv_rows(part.path, part.root, found)
-    if suffix != _LINES:
-        return arrow_rows(part.path, part.root, found)
-    return _json_rows(part, found)
+    if suffix == ENDING:
+        return json_list_rows(part.path, part.root, found)
+    return _json_rows(part, found) if suffix in _JSON else arrow_rows(part.path, part.root, found)
 
 
 def _json_rows(part: Part, found: Findings) -> Iterator[Row]:
@@ -122,7 +127,7 @@ def _json_rows(part: Part, found: Findings) -> Iterator[Row]:
         if isinstance(row, dict):
             yield line, row
         else:
-            found.error("wrong-type", f"it is {rules.kind_of(row)}", 'a row is an object, {"column": "text", …}')
+            found.error("wrong-type", f"it is {rules.kind_of(row)}", ROW)
 
 
 def _saved(folder: Path, root: Path, split: str, found: Findings) -> list[Part]:

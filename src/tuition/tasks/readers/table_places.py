@@ -19,6 +19,7 @@ EXPECTED = (
     "task.yaml that names them"
 )
 _NO_CARD = TaskCard()
+SET_FOLDERS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def recognises(path: Path) -> bool:
 
 
 def _tables(folder: Path) -> list[str]:
-    return ["."] if is_saved_dataset(folder) else table_names(folder, Findings(folder))
+    return ["."] if is_saved_dataset(folder) else table_names(folder, Findings(folder)) or [*set_folders(folder)]
 
 
 def lay_out(path: Path, found: Findings) -> dict[str, TablePlace]:
@@ -83,18 +84,57 @@ def _places(path: Path, found: Findings) -> Iterator[TablePlace | None]:
         cards = [*sorted(path.glob(f"*.{CARD}")), *sorted(path.glob(f"*/{CARD}"))]
         for each in cards:
             yield _of_card(each, found)
-        names = [] if is_saved_dataset(path) else table_names(path, found)
-        if cards:
-            return
-        if is_saved_dataset(path) or (names and (split_names(names) or all(n.endswith(".parquet") for n in names))):
-            yield _of_table(path, found)
-            return
-        if not names:
-            found.error("no-tasks", "there are no tables in it", f"expected {EXPECTED}")
-        for name in names:
-            yield _of_table(path / name, found)
+        if not cards:
+            yield from _of_folder(path, found)
     except OSError as error:
         found.error("unreadable-folder", f"{path} cannot be looked through ({error.strerror})", "check its rights")
+
+
+def _of_folder(path: Path, found: Findings) -> Iterator[TablePlace | None]:
+    """Yield the places of the tables in a folder without cards."""
+    names = [] if is_saved_dataset(path) else table_names(path, found)
+    if is_saved_dataset(path) or (names and (split_names(names) or all(n.endswith(".parquet") for n in names))):
+        yield _of_table(path, found)
+        return
+    divided = _divided(path)
+    if not names and not divided:
+        found.error("no-tasks", "there are no tables in it", f"expected {EXPECTED}")
+    for name in names:
+        if Path(name).stem not in divided:
+            yield _of_table(path / name, found)
+    for stem, sets in divided.items():
+        whole = tuple(name for name in names if Path(name).stem == stem)  # rows of no set are learnt from
+        yield _of_sets(path, stem, sets.model_copy(update={"train": whole + sets.train}), found)
+
+
+def set_folders(folder: Path) -> dict[str, list[str]]:
+    """Return the tables in the folders train, validation and test within a folder, by their names."""
+    return {name: held for name in SET_FOLDERS if (folder / name).is_dir() and (held := _within(folder / name))}
+
+
+def _within(folder: Path) -> list[str]:
+    return [] if is_saved_dataset(folder) else table_names(folder, Findings(folder))
+
+
+def _divided(path: Path) -> dict[str, Splits]:
+    """Return the sets of each task whose rows lie in folders of these names, as `tuition convert` writes them."""
+    files: dict[str, dict[str, tuple[str, ...]]] = {}
+    for side, names in set_folders(path).items():
+        for name in names:
+            sets = files.setdefault(Path(name).stem, {})
+            sets[side] = (*sets.get(side, ()), f"{side}/{name}")
+    return {stem: Splits(**sets) for stem, sets in files.items()}
+
+
+def _of_sets(folder: Path, stem: str, sets: Splits, found: Findings) -> TablePlace | None:
+    """Return the place of a task that lies in folders of sets; a card beside its first file is the task's."""
+    first = (sets.train or sets.validation or sets.test)[0]
+    file = find_card(folder / first)
+    card = _NO_CARD if file is None else _card(file, file.parent, found)
+    if card is None:
+        return None
+    card = card.model_copy(update={"split": sets, "table": ""})
+    return TablePlace(card.name or stem, folder, card, None, file)
 
 
 def _is_yaml(path: Path) -> bool:

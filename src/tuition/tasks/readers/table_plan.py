@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from tuition.base.errors import UserError, clip
 from tuition.tasks.readers.card_files import SUFFIXES
 from tuition.tasks.readers.findings import Findings
+from tuition.tasks.readers.other_files import remedy_for
 from tuition.tasks.readers.table_files import (
     Part,
     columns_of,
@@ -22,6 +23,7 @@ from tuition.tasks.readers.table_hub import hub_files
 from tuition.tasks.readers.table_places import TablePlace
 from tuition.tasks.readers.table_rows import RowRule, nearest, set_of
 from tuition.tasks.readers.task_card import Splits, TaskCard, is_pattern
+from tuition.tasks.readers.textfile import is_inside
 from tuition.tasks.types import RowSplit
 
 _SAMPLE = 100
@@ -66,8 +68,18 @@ def parts_of(place: TablePlace, found: Findings) -> list[tuple[Part, RowSplit]]:
     for part, _ in parts:
         if not is_table(part.path):
             message = f"{clip(part.path.name, 60)!r} is no table that can be read"
-            found.error("unknown-kind", message, f"save it as a file that ends in {', '.join(SUFFIXES)}")
+            found.error("unknown-kind", message, _readable(part))
     return parts
+
+
+def _readable(part: Part) -> str:
+    """Say what makes a table of a file that is none."""
+    expected = f"save it as a file that ends in {', '.join(SUFFIXES)}"
+    try:
+        remedy = remedy_for(part.path) if is_inside(part.path, part.root, Findings(part.path)) else None
+    except (OSError, RuntimeError):
+        remedy = None
+    return expected if remedy is None else f"it is {remedy.what}: {remedy.advice}"
 
 
 def _with_sets(place: TablePlace, found: Findings) -> list[tuple[Part, RowSplit]]:

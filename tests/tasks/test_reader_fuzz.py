@@ -69,7 +69,7 @@ SOUND: dict[str, tuple[str, Any]] = {
     ),
     "prompted": (
         "x_y.jsonl",
-        [{"prompt": "Say a.", "completion": "a"}, {"prompt": "p", "completion": ["b", "c"], "n": 1}],
+        [{"prompt": "Say a.", "completion": "a"}, {"prompt": "p", "completion": ["b"], "n": 1}],
     ),
 }
 FORMATS = sorted(SOUND)

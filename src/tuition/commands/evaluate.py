@@ -12,6 +12,7 @@ from rich.markup import escape
 from tuition.base.errors import UserError, clip
 from tuition.commands.category_tables import category_figures, category_tables
 from tuition.commands.console import console, notes, print_json
+from tuition.commands.failures import failure_lines
 from tuition.commands.study import finish_study, write_results
 from tuition.evaluation.heuristics import HEURISTICS
 from tuition.reports.probe_tables import probe_tables
@@ -102,8 +103,8 @@ def evaluate_and_print(choice: EvaluateChoice, out: Path, *, as_json: bool) -> i
     if results.scores:
         write_results(results, out)
         _show(results, plan, out, as_json=as_json)
-    for failure in failures:
-        notes().print(escape(f"not judged: {failure.step.title}: {failure.reason}"), style="red")
+    if failures:
+        notes().print(escape(failure_lines(failures, "not judged", arms=False)), style="red")
     return 1 if failures else 0
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from tuition.commands.console import console, notes, print_json
+from tuition.commands.failures import failure_lines
 from tuition.commands.numbers import budgets
 from tuition.commands.progress import RunProgress
 from tuition.reports.page import write_report
@@ -85,8 +86,8 @@ def _run_and_report(spec: StudySpec, out: Path, *, as_json: bool) -> int:
     _, results, failures = finish_study(spec, out)
     if results.scores:
         _show(results, out, write_results(results, out), as_json=as_json)
-    for failure in failures:
-        notes().print(escape(f"not finished: {failure.step.title}, {failure.step.arm}: {failure.reason}"), style="red")
+    if failures:
+        notes().print(escape(failure_lines(failures, "not finished")), style="red")
     return 1 if failures else 0
 
 

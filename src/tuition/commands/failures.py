@@ -1,0 +1,28 @@
+"""What is said at the end of a run of the steps that could not be finished: a line for each reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tuition.base.errors import first_few
+from tuition.studies.engines import Failure
+
+
+def failure_lines(failures: Sequence[Failure], what: str, *, arms: bool = True) -> str:
+    """Return a line for each reason with the first step that failed for it, and how many more did; the first few lines.
+
+    Args:
+        failures: the steps that failed, in their order; each was reported when it did.
+        what: the words that a line begins with.
+        arms: whether a step is named with its arm.
+    """
+    by_reason: dict[str, list[Failure]] = {}
+    for failure in failures:
+        by_reason.setdefault(failure.reason, []).append(failure)
+    lines = []
+    for reason, group in by_reason.items():
+        step = group[0].step
+        named = f"{step.title}, {step.arm}" if arms else step.title
+        more = f" (and {len(group) - 1:,} more steps)" if len(group) > 1 else ""
+        lines.append(f"{what}: {named}{more}: {reason}")
+    return first_few(lines, "reasons why steps failed")

@@ -40,7 +40,7 @@ def test_a_fault_of_every_file_is_one_line_with_its_count_first_place_and_remedy
 
 def test_of_many_problems_of_a_kind_the_first_are_listed_and_the_others_counted() -> None:
     lines = str(ProblemsError(Problem("long", f"{n} bytes", "shorten it") for n in range(40))).splitlines()
-    assert lines == [*(f"{n} bytes; shorten it" for n in range(5)), "… and 35 more problems of the kind long"]
+    assert lines == [*(f"{n} bytes; shorten it" for n in range(10)), "… and 30 more problems of the kind long"]
 
 
 def test_few_problems_of_a_kind_keep_their_order_and_their_lines() -> None:
@@ -49,5 +49,5 @@ def test_few_problems_of_a_kind_keep_their_order_and_their_lines() -> None:
 
 
 def test_problems_that_stand_for_many_places_count_as_many() -> None:
-    problems = [Problem("k", f"found {n}", "x", count=1000) for n in range(6)]
+    problems = [Problem("k", f"found {n}", "x", count=1000) for n in range(11)]
     assert str(ProblemsError(problems)).splitlines()[-1] == "… and 1,000 more problems of the kind k"

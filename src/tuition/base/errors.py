@@ -8,7 +8,9 @@ from pathlib import Path
 
 _SHOWN = 120
 # Of one kind of problem, nobody reads more lines than this in a terminal; the others are counted.
-_LISTED = 5
+_LISTED = 10
+# So many that say the same are listed place by place.
+_ALIKE = 5
 
 
 class UserError(Exception):
@@ -80,7 +82,7 @@ def summarise(problems: Sequence[Problem]) -> list[str]:
     by_kind: dict[str, list[Problem]] = {}
     for problem in problems:
         by_kind.setdefault(problem.kind, []).append(problem)
-    few = [kind for kind, group in by_kind.items() if len(group) <= _LISTED]
+    few = [kind for kind, group in by_kind.items() if len(group) <= _ALIKE]
     lines: list[str] = []
     for problem in problems:
         if problem.kind in few:
@@ -112,8 +114,8 @@ def first_few(lines: Sequence[str], what: str) -> str:
     """Return the first lines of a list of refusals, one a line; `what` says what the others are that are counted.
 
     Examples:
-        >>> first_few([f"task{n} is too small" for n in range(7)], "tasks").splitlines()[-2:]
-        ['task4 is too small', '… and 2 more tasks']
+        >>> first_few([f"task{n} is too small" for n in range(12)], "tasks").splitlines()[-2:]
+        ['task9 is too small', '… and 2 more tasks']
     """
     beyond = len(lines) - _LISTED
     return "\n".join([*lines[:_LISTED], *([f"… and {beyond:,} more {what}"] if beyond > 0 else [])])

@@ -181,8 +181,10 @@ def _read(
             problems += error.problems
         except UserError as error:
             refused.append(str(error))
-    if problems or refused:
-        lines = summarise(problems) + ([first_few(refused, "tasks are refused")] if refused else [])
+    if problems and not refused:
+        raise ProblemsError(problems)
+    if refused:
+        lines = [*summarise(problems), first_few(refused, "tasks are refused")]
         raise UserError("\n".join(lines))
     return tuple(made)
 

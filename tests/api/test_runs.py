@@ -78,11 +78,11 @@ def test_a_comparison_is_that_of_the_command(run: tuition.Run) -> None:
 
 def test_what_is_not_there_is_named(run: tuition.Run, tmp_path: Path) -> None:
     for wrong, words in (
-        (lambda: run.scores(task="task9"), "task 'task9' has no scores; there are 'task001"),
-        (lambda: run.scores(task="task00"), "task 'task00' begins 2 names"),
-        (lambda: run.scores(arm=""), "arm '' has no scores"),
+        (lambda: run.scores(task="task9"), "no task is named 'task9'; there are task001"),
+        (lambda: run.scores(task="task00"), "'task00' begins 2 task names"),
+        (lambda: run.scores(arm=""), "no arm is named ''"),
         (lambda: run.compare("without", "without"), "is compared with itself"),
-        (lambda: run.compare("without", "other"), "arm 'other' has no scores"),
+        (lambda: run.compare("without", "other"), "no arm is named 'other'"),
         (lambda: run.predictions(labels=5), "no answers with 5 labels"),
         (run.curve, "has 2 tasks; name one"),
         (lambda: run.export("task001", "without", run.folder), "is there already"),

@@ -1,5 +1,6 @@
 """Behaviour of reading curves from files, and of the command's function."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -57,11 +58,16 @@ def test_a_task_and_an_arm_can_be_chosen_and_their_kin_still_inform_them(tmp_pat
 
 def test_another_metric_can_be_chosen(tmp_path: Path) -> None:
     written(tmp_path, FULL)
-    assert [f.task for f in forecast_source(tmp_path, metric="exact_match")] == ["rte"]
+    assert {f.metric for f in forecast_source(tmp_path, metric="rouge_l")} == {"rouge_l"}
+    with pytest.raises(UserError, match="every curve has 0 labels alone"):
+        forecast_source(tmp_path, metric="exact_match")
 
 
 def test_low_scores_of_our_own_table_are_not_taken_for_0_to_1(tmp_path: Path) -> None:
-    written(tmp_path, "task,arm,labels,seed,metric,value,low,high,n\nt,a,0,1,rouge_l,0.5,0,1,100\n")
+    written(
+        tmp_path,
+        "task,arm,labels,seed,metric,value,low,high,n\nt,a,0,1,rouge_l,0.5,0,1,100\nt,a,8,1,rouge_l,0.6,0,1,100\n",
+    )
     assert forecast_source(tmp_path)[0].top == 100
 
 
@@ -126,9 +132,7 @@ def test_missing_places_are_refused(tmp_path: Path) -> None:
         forecast_source(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("name", "said"), [("task", r"did you mean 'copa'"), ("arm", "lora, plain"), ("metric", "rouge_l")]
-)
+@pytest.mark.parametrize(("name", "said"), [("task", r"nearest: copa"), ("arm", "lora, plain"), ("metric", "rouge_l")])
 def test_unknown_names_are_answered_with_those_there_are(tmp_path: Path, name: str, said: str) -> None:
     written(tmp_path, FULL)
     with pytest.raises(UserError, match=said):
@@ -159,3 +163,44 @@ def test_the_guides_four_rows_give_the_guides_answer(tmp_path: Path) -> None:
     console = Console(width=120, record=True, file=(tmp_path / "out").open("w"))
     console.print(forecast_table([made]))
     assert console.export_text().strip() == printed.strip()
+
+
+def test_the_first_metric_of_a_file_is_taken_and_tasks_and_arms_may_be_prefixes(tmp_path: Path) -> None:
+    rows = "".join(
+        f"{task},{arm},{labels},1,accuracy,{30 + labels},{20 + labels},{40 + labels},100\n"
+        for task in ("task001_a", "task002_b")
+        for arm in ("plain", "told")
+        for labels in (4, 8, 16)
+    )
+    (tmp_path / "scores.csv").write_text("task,arm,labels,seed,metric,value,low,high,n\n" + rows)
+    assert {one.metric for one in forecast_source(tmp_path)} == {"accuracy"}
+    [one] = forecast_source(tmp_path, task="task001", arm="pl")
+    assert (one.task, one.arm) == ("task001_a", "plain")
+    with pytest.raises(UserError, match="'task00' begins 2 task names"):
+        forecast_source(tmp_path, task="task00")
+
+
+def scaling(folder: Path, sizes: tuple[int, ...], **change: object) -> Path:
+    """A study whose arms differ in the labels of the seen tasks, each evaluated without labels of its own."""
+    arms = {f"{n} instances": [{"on": "seen", "labels": n, "encoding": "definition", **change}] for n in sizes}
+    (folder / "study.json").write_text(json.dumps({"study": "s", "arms": arms}))
+    rows = "".join(
+        f"t,{n} instances,0,1,rouge_l,{20 + 4 * at},{15 + 4 * at},{25 + 4 * at},100\n" for at, n in enumerate(sizes)
+    )
+    (folder / "scores.csv").write_text("task,arm,labels,seed,metric,value,low,high,n\n" + rows)
+    return folder
+
+
+def test_a_study_that_varies_the_labels_of_seen_tasks_is_forecast_on_those(tmp_path: Path) -> None:
+    [one] = forecast_source(scaling(tmp_path, (8, 16, 32, 64)), at=[128])
+    assert (one.arm, one.labels) == ("instances", (8, 16, 32, 64))
+    assert one.scores == pytest.approx((20, 24, 28, 32))
+    assert "those of each seen task" in one.warnings[0]
+
+
+def test_points_that_are_no_curve_are_refused_with_the_reason(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="every curve has 0 labels alone, and a forecast needs two"):
+        forecast_source(scaling(tmp_path, (8,)))
+    (tmp_path / "study.json").unlink()
+    with pytest.raises(UserError, match="every curve has 0 labels alone"):
+        forecast_source(tmp_path)

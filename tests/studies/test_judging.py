@@ -326,7 +326,7 @@ def test_answers_are_decoded_as_the_study_says(two_tasks: Callable[..., StudySpe
         ({"rank": "logit"}, "'logit' is no way to weigh options"),
         ({"rank": 3}, "name some of sum"),
         ({"decoding": {"beam": 3}}, "unknown settings beam"),
-        ({"decoding": {"beams": "x"}}, "valid integer"),
+        ({"decoding": {"beams": "x"}}, "it is a whole number"),
         ({"decoding": {"top_p": 0.5}}, "give a temperature"),
         ({"decoding": {"beams": 2, "temperature": 1}}, "choose one of them"),
         ({"metrics": []}, "leaves nothing to judge by"),

@@ -185,7 +185,7 @@ def test_a_stored_model_told_otherwise_than_planned_is_refused(
         told = store.adapter(steps[0].key) / "encoding.json"
         told.write_text(told.read_text().replace("Positive example", "Example"))
         failures = run_plan(plan, store, listener)
-    assert any("trained by the encoding" in failure.reason for failure in failures)
+    assert any("encoding.json is damaged" in failure.reason for failure in failures)
 
 
 def test_one_encoding_can_ask_all_arms_and_the_report_says_so(

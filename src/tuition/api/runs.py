@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from tuition.api.tables import make_table
 from tuition.base.errors import UserError, clip
 from tuition.base.html import html_table
+from tuition.base.names import full_name
 from tuition.evaluation.comparisons import ArmComparison
 from tuition.evaluation.label_savings import LabelsNeeded
 from tuition.reports.comparing import Question, compare_source
@@ -149,8 +150,8 @@ class Run:
             UserError: no such task or arm has answers, or a file of answers cannot be read.
         """
         study = read_study_instances(self.folder)
-        task = None if task is None else _full_name("task", task, {place[0] for place in study.keys})
-        arm = None if arm is None else _full_name("arm", arm, study.arms)
+        task = None if task is None else full_name(task, [place[0] for place in study.keys], "task")
+        arm = None if arm is None else full_name(arm, study.arms, "arm")
         wanted = {
             place: key
             for place, key in study.keys.items()
@@ -183,7 +184,7 @@ class Run:
             UserError: there is no such arm, metric or number of labels, or the arms have no task in common.
         """
         study = read_study_instances(self.folder)
-        one, other = (_full_name("arm", name, study.arms) for name in (arm, baseline))
+        one, other = (full_name(name, study.arms, "arm") for name in (arm, baseline))
         if one == other:
             raise UserError(f"{self.folder}: {clip(one, 60)!r} is compared with itself; name two arms")
         answer = compare_source(Question(self.folder, other, labels, metric, resamples=resamples))
@@ -279,7 +280,7 @@ class Run:
         rows = self._rows()
         for name, wanted in (("task", task), ("arm", arm), ("metric", metric)):
             if wanted is not None:
-                full = _full_name(name, wanted, dict.fromkeys(getattr(row, name) for row in rows))
+                full = full_name(wanted, [getattr(row, name) for row in rows], name)
                 rows = tuple(row for row in rows if getattr(row, name) == full)
         return rows
 
@@ -306,16 +307,3 @@ def score_rows(study: StudyInstances) -> tuple[ScoreRow, ...]:
         if (found := study.scored.get(key, {}).get(metric)) is not None
         for value, low, high, n in (found,)
     )
-
-
-def _full_name(kind: str, name: str, names: Iterable[str]) -> str:
-    """Return the name that is meant: itself, or the only one that begins so."""
-    known = list(names)
-    if name in known:
-        return name
-    found = [other for other in known if name and other.startswith(name)]
-    if len(found) == 1:
-        return found[0]
-    listed = ", ".join(repr(clip(other, 60)) for other in (found or known)[:10])
-    fault = f"begins {len(found)} names" if found else "has no scores"
-    raise UserError(f"{kind} {clip(name, 60)!r} {fault}; there are {listed}")

@@ -9,17 +9,22 @@ from pathlib import Path
 from tuition.base.errors import UserError
 from tuition.base.html import html_table
 from tuition.commands.score import ScoreChoice, score_predictions
+from tuition.evaluation.defaults import visible_metrics
 from tuition.evaluation.score import Score, score_instances, summarise
-
-METRICS = ("rouge_l", "exact_match")
+from tuition.evaluation.visibility import unseen_counts, unseen_sentence
 
 
 class Scores(dict[str, Score]):
-    """Scores by metric: `scores["rouge_l"].value` is a mean over rows in 0-100, `low` and `high` its 95% interval."""
+    """Scores by metric: `scores["rouge_l"].value` is a mean over rows in 0-100, `low` and `high` its 95% interval.
+
+    `notices` say what a reader of the scores must know, such as references that a metric cannot see.
+    """
+
+    notices: tuple[str, ...] = ()
 
     def _repr_html_(self) -> str:
         rows = [(one.metric, f"{one.value:.2f}", f"{one.low:.1f} to {one.high:.1f}", one.n) for one in self.values()]
-        return html_table(("metric", "score", "95% interval", "n"), rows)
+        return html_table(("metric", "score", "95% interval", "n"), rows, caption=" ".join(self.notices))
 
 
 def score(
@@ -38,7 +43,8 @@ def score(
             `tuition score` reads them.
         references: each row's accepted output, or several; with a path, a collection or a list of references where the
             predictions' file has none.
-        metrics: names of metrics; ROUGE-L and exact match by default, and for a path what fits its tasks.
+        metrics: names of metrics; by default exact match and ROUGE-L (the cross-lingual one where ROUGE-L cannot see
+            the references), and for a path what fits its tasks.
         options: each row's answer options, for the metrics that look at them.
         system: which system's answers of a file with several.
         seed: the seed of the bootstrap.
@@ -53,8 +59,12 @@ def score(
     if len(predictions) != len(references):
         raise UserError(f"score: {len(predictions)} predictions and {len(references)} references; one of each a row")
     accepted = [[one] if isinstance(one, str) else list(one) for one in references]
-    made = score_instances(list(predictions), accepted, list(metrics or METRICS), options=options)
-    return Scores({one.metric: one for one in summarise(made, seed=seed)})
+    chosen = list(metrics or visible_metrics(accepted))
+    made = score_instances(list(predictions), accepted, chosen, options=options)
+    scores = Scores({one.metric: one for one in summarise(made, seed=seed)})
+    unseen = unseen_counts(chosen, accepted)
+    scores.notices = tuple(unseen_sentence(metric, rows, len(accepted)) for metric, rows in unseen.items())
+    return scores
 
 
 def _score_file(path: Path, references: object, metrics: Sequence[str] | None, system: str | None) -> Scores:
@@ -66,11 +76,14 @@ def _score_file(path: Path, references: object, metrics: Sequence[str] | None, s
         path.expanduser(), None if references is None else Path(references).expanduser(), None, None,
         tuple(metrics or ()), None, False, None, None,
     )  # fmt: skip
-    systems = {one.name: one for one in score_predictions(choice).systems}
+    scored = score_predictions(choice)
+    systems = {one.name: one for one in scored.systems}
     if system is None and len(systems) > 1:
         raise UserError(f"{path}: holds answers of {len(systems)} systems; choose one: system={list(systems)!r}")
     if system is not None and system not in systems:
         raise UserError(f"{path}: no system is named {system!r}; there are {', '.join(map(repr, systems))}")
     chosen = systems[system] if system is not None else next(iter(systems.values()))
     overall = [one for one in chosen.figures if one.level == "overall" and one.average == "micro"]
-    return Scores({one.metric: Score(one.metric, one.value, one.low, one.high, one.n) for one in overall})
+    scores = Scores({one.metric: Score(one.metric, one.value, one.low, one.high, one.n) for one in overall})
+    scores.notices = scored.notices
+    return scores

@@ -123,7 +123,7 @@ def forecast(
     task: Annotated[str | None, typer.Option(help="Only this task's curves.")] = None,
     arm: Annotated[str | None, typer.Option(help="Only this arm's curves.")] = None,
     at: Annotated[str, typer.Option(help="Numbers of labels whose score is asked for.")] = "",
-    metric: Annotated[str, typer.Option(help="The metric, where the file has several.")] = "rouge_l",
+    metric: Annotated[str | None, typer.Option(help="The metric; by default the first of the file.")] = None,
     json: Json = False,
 ) -> None:
     """Say what more labels would buy, from a learning curve's first points."""

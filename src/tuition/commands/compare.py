@@ -60,7 +60,11 @@ def compare_and_print(question: Question, *, by_task: bool, as_json: bool, every
     _say(out, [drawn_sentence(found)])
     for told in cut:
         out.print(escape(f"{told}; --all prints every one, and --json holds them"), soft_wrap=True)
-    for note in (*missing_sentence(answer.source.missing, answer.apart), *cannot_tell(found)):
+    for note in (
+        *filter(None, [answer.source.unseen]),
+        *missing_sentence(answer.source.missing, answer.apart),
+        *cannot_tell(found),
+    ):
         out.print(escape(note), style="yellow", soft_wrap=True)
 
 
@@ -212,7 +216,11 @@ def _as_json(question: Question, answer: Answer) -> dict[str, Any]:
         "comparisons": [_compared_json(one, top) for one in answer.comparisons],
         **({"factorial": _factorial_json(factorial, top)} if factorial else {}),
         "not_judged": [dict(zip(("task", "arm", "labels", "seed"), one, strict=True)) for one in answer.source.missing],
-        "cannot_tell": [*missing_sentence(answer.source.missing, answer.apart), *cannot_tell(found)],
+        "cannot_tell": [
+            *filter(None, [answer.source.unseen]),
+            *missing_sentence(answer.source.missing, answer.apart),
+            *cannot_tell(found),
+        ],
     }
 
 

@@ -17,7 +17,7 @@ def forecast_and_print(
     task: str | None,
     arm: str | None,
     at: str,
-    metric: str,
+    metric: str | None,
     as_json: bool,
 ) -> None:
     """Print the forecast of every curve in a folder or a CSV of scores.

@@ -14,7 +14,7 @@ from tuition.base.errors import UserError
 from tuition.commands.console import console, notes, print_json
 from tuition.commands.judge import JUDGE, JudgeChoice, chosen_judge
 from tuition.evaluation.aggregate import LEVELS, GroupScore, Level, aggregate
-from tuition.evaluation.defaults import ALWAYS
+from tuition.evaluation.defaults import ALWAYS, XLINGUAL, visible_metrics
 from tuition.evaluation.metrics import EMBEDDER_METRICS, METRICS, Metric
 from tuition.evaluation.options import closed_options
 from tuition.evaluation.predictions import find_prediction_reader, read_predictions
@@ -22,6 +22,8 @@ from tuition.evaluation.predictions.references import Answer, Coverage, found_re
 from tuition.evaluation.predictions.study import study_places
 from tuition.evaluation.rankings import RANK_METRICS, way_of
 from tuition.evaluation.score import score_instances
+from tuition.evaluation.verdicts import Verdict, stored_verdicts
+from tuition.evaluation.visibility import unseen_counts, unseen_sentence
 
 _INSTANCE = "instance"
 _UNKNOWN = "(not told)"
@@ -72,6 +74,7 @@ class Scored:
     systems: tuple[System, ...]
     coverage: tuple[Coverage, ...]
     notices: tuple[str, ...]
+    verdicts: tuple[Verdict, ...] = ()
 
 
 def score_and_print(choice: ScoreChoice, *, as_json: bool) -> None:
@@ -136,12 +139,14 @@ def score_predictions(choice: ScoreChoice, *, levels: Sequence[Level] | None = N
     for answer in answers:
         by_system.setdefault(answer.system, []).append(answer)
     systems = tuple(_judge(name, own, metrics, wanted) for name, own in by_system.items())
+    verdicts = tuple(one for system in systems for one in stored_verdicts(system.name, system.answers, system.scores))
     return Scored(
         find_prediction_reader(choice.predictions, choice.format).name,
         tuple(metrics),
         systems,
         tuple(coverage),
-        tuple(_notices(systems, coverage)),
+        (*_notices(systems, coverage), *(f"{one.system}: {one}" if len(systems) > 1 else str(one) for one in verdicts)),
+        verdicts,
     )
 
 
@@ -167,12 +172,21 @@ def _metric(name: str, choice: ScoreChoice) -> Metric:
 
 
 def _usual(answers: Sequence[Answer]) -> tuple[str, ...]:
-    """Return the metrics of Super-NaturalInstructions, and accuracy where every task's answers are a closed set."""
+    """Return the metrics of Super-NaturalInstructions, and accuracy where every task's answers are a closed set.
+
+    Where ROUGE-L cannot see the answers of a task, cross-lingual ROUGE-L is among them.
+    """
     by_task: dict[str, list[Answer]] = {}
     for answer in answers:
         by_task.setdefault(answer.place.task, []).append(answer)
     closed = all(own[0].options or closed_options(answer.references for answer in own) for own in by_task.values())
-    return (*ALWAYS, "accuracy") if closed else ALWAYS
+    # Tasks of which ROUGE-L cannot see the answers bring the metric that can.
+    wanted = dict.fromkeys(
+        m for own in by_task.values() for m in visible_metrics([answer.references for answer in own])
+    )
+    leading = [XLINGUAL, *ALWAYS] if ALWAYS[0] not in wanted else [*ALWAYS, XLINGUAL]
+    chosen = tuple(name for name in leading if name in wanted)
+    return (*chosen, "accuracy") if closed else chosen
 
 
 def _ranked(answers: Sequence[Answer]) -> list[Metric]:
@@ -225,6 +239,10 @@ def _notices(systems: Sequence[System], coverage: Sequence[Coverage]) -> list[st
             f"{len({one.task for one in coverage})} tasks were answered in part, such as {least.task} with "
             f"{least.answered:,} of {least.instances:,} instances; --complete refuses that"
         )
+    answers = [answer for system in systems for answer in system.answers]
+    names = [name for name in dict.fromkeys(name for system in systems for name in system.scores) if name in METRICS]
+    for metric, unseen in unseen_counts(names, [answer.references for answer in answers]).items():
+        told.append(unseen_sentence(metric, unseen, len(answers)))
     unranked = sum(answer.ranking is None for system in systems for answer in system.answers)
     if any(name in RANK_METRICS for system in systems for name in system.scores) and unranked:
         total = sum(len(system.answers) for system in systems)
@@ -318,6 +336,7 @@ def _as_json(choice: ScoreChoice, scored: Scored) -> dict[str, Any]:
             for system in scored.systems
         ],
         "coverage": [asdict(one) for one in scored.coverage],
+        "verdicts": [asdict(one) for one in scored.verdicts],
         "notices": list(scored.notices),
     }
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tuition.base.errors import UserError, clip
+from tuition.base.names import full_name
 from tuition.evaluation.comparisons import ArmComparison, Options, compare_arms, correct_overall
 from tuition.evaluation.factor_effects import FactorEffect, factor_effects
 from tuition.evaluation.instance_scores import InstanceScores
@@ -78,10 +79,8 @@ def compare_source(question: Question) -> Answer:
     """
     source = read_instance_scores(question.source, metric=question.metric)
     options = _options(source, question)
-    baseline = source.arms[0] if question.baseline is None else question.baseline
-    if baseline not in source.arms:
-        known = ", ".join(repr(clip(arm, 60)) for arm in source.arms)
-        raise UserError(f"--baseline {clip(baseline, 60)!r}: there is no such arm; there are {known}")
+    asked = question.baseline
+    baseline = source.arms[0] if asked is None else full_name(asked, source.arms, "arm", "--baseline")
     others = [arm for arm in source.arms if arm != baseline]
     if not others:
         raise UserError(f"{question.source}: {clip(baseline, 60)!r} is the only arm; a comparison needs two")

@@ -9,8 +9,10 @@ from pathlib import Path
 from tuition.base.csv_cells import unguarded
 from tuition.base.errors import Problem, ProblemsError, UserError, clip
 from tuition.evaluation.instance_scores import InstanceScores, ScoredInstance, gather_scores
+from tuition.evaluation.metrics import METRICS
+from tuition.evaluation.visibility import unseen_rows, unseen_sentence
 from tuition.reports.arm_factors import Stages
-from tuition.reports.study_instances import Place, read_study_instances
+from tuition.reports.study_instances import Place, StudyInstances, read_study_instances
 from tuition.tasks.readers.findings import Findings
 from tuition.tasks.readers.table_csv import csv_columns, csv_rows
 
@@ -25,6 +27,7 @@ class InstanceSource:
     `metrics` are all that there are. `top` is what reports multiply by: 100 where scores lie in 0-1, else 1.
     `shared_seeds` are the arms of which a seed's model answers several tasks. `stages` are each arm's as the study has
     them, empty for a table; `missing` are the points that the study asks for and that are not judged.
+    `unseen` says which accepted outputs the metric cannot see; it is empty where it sees all, and for a table.
     """
 
     metric: str
@@ -35,6 +38,7 @@ class InstanceSource:
     shared_seeds: frozenset[str]
     stages: Stages
     missing: tuple[Place, ...]
+    unseen: str = ""
 
 
 def read_instance_scores(source: Path, *, metric: str | None = None) -> InstanceSource:
@@ -56,11 +60,22 @@ def read_instance_scores(source: Path, *, metric: str | None = None) -> Instance
         chosen = _chosen(source, metric, study.metrics if study.keys else ())
         scores = gather_scores(study.rows(chosen))
         return InstanceSource(
-            chosen, study.metrics, scores, study.arms, 100.0, study.shared_seeds, study.stages, study.expected
-        )
+            chosen, study.metrics, scores, study.arms, 100.0, study.shared_seeds, study.stages, study.expected,
+            _unseen(study, chosen),
+        )  # fmt: skip
     if not source.is_file():
         raise UserError(f"{source}: there is no such file or folder; give a study's folder or a CSV of scores")
     return _of_table(source, metric)
+
+
+def _unseen(study: StudyInstances, metric: str) -> str:
+    """Return a sentence on the accepted outputs that the metric cannot see; empty where it sees all."""
+    if metric not in METRICS or METRICS[metric].blind_spot is None:
+        return ""
+    by_task = {place[0]: key for place, key in study.keys.items()}
+    references = [own for key in by_task.values() for own in study.answers(key).column("references").to_pylist()]
+    unseen = unseen_rows(METRICS[metric], references)
+    return unseen_sentence(metric, unseen, len(references)) if unseen else ""
 
 
 def _of_table(path: Path, metric: str | None) -> InstanceSource:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuition.base.errors import UserError, clip
+from tuition.base.names import full_name
 from tuition.evaluation.predict import predict
 from tuition.models.decoding import GREEDY, Decoding
 from tuition.models.load import LoadedModel, load_model
@@ -54,7 +55,10 @@ class ExportedModel:
         Raises:
             UserError: none is named so, or it learnt several and none is named.
         """
-        tasks = [task for task in self.exported.tasks if name is None or task.name.startswith(name)]
+        tasks = list(self.exported.tasks)
+        if name is not None:
+            full = full_name(name, [task.name for task in tasks], "task", str(self.folder))
+            tasks = [task for task in tasks if task.name == full]
         if len(tasks) == 1:
             return tasks[0]
         known = ", ".join(task.name for task in self.exported.tasks[:10])

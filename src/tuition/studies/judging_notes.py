@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from tuition.evaluation.visibility import unseen_sentence
 from tuition.models.decoding import GREEDY, Decoding
 from tuition.studies.plan import Plan
 from tuition.studies.steps import EvaluateStep, OptionsFrom
@@ -54,6 +55,7 @@ def judging_notices(plan: Plan, judged: Judged) -> list[str]:
             f"the ranked options of {_named(looked)} were found in all rows, test rows among them, since the others "
             "are too few to tell a closed set"
         )
+    notices += _unseen(judged)
     absent: dict[str, str] = {}
     unweighed: dict[str, None] = {}
     for step, finished in judged:
@@ -71,6 +73,20 @@ def judging_notices(plan: Plan, judged: Judged) -> list[str]:
     if unweighed:
         notices.append(f"no PMI for {_named(unweighed)}: a template, or the endpoint, says nothing of an empty input")
     return notices
+
+
+def _unseen(judged: Judged) -> list[str]:
+    """Return a sentence on each metric that cannot see accepted outputs, with the tasks that these are of."""
+    by_metric: dict[str, dict[str, tuple[int, int]]] = {}
+    for step, finished in judged:
+        for metric, rows in finished.details.get("unseen", {}).items():
+            by_metric.setdefault(metric, {})[step.task.name] = (rows, len(step.instances))
+    return [
+        unseen_sentence(
+            metric, sum(n for n, _ in own.values()), sum(n for _, n in own.values()), _named(dict.fromkeys(own))
+        )
+        for metric, own in by_metric.items()
+    ]
 
 
 def decoding_words(decoding: Decoding) -> str:

@@ -11,6 +11,7 @@ import orjson
 
 from tuition.base.boundary import library_errors
 from tuition.base.errors import UserError, clip
+from tuition.base.names import full_name
 from tuition.evaluation.score import Score
 from tuition.studies.plan import Plan, make_plan
 from tuition.studies.settle import settled
@@ -97,10 +98,14 @@ def choose_model(
     """
     if not models:
         raise UserError(f"{folder}: no model was trained here; run a study with labels first")
+    if task is not None:
+        task = full_name(task, [other.name for made in models for other in made.tasks], "task", str(folder))
+    if arm is not None:
+        arm = full_name(arm, [name for made in models for name in (made.step.arm, *made.arms)], "arm", str(folder))
     chosen = [
         made
         for made in models
-        if (task is None or any(other.name.startswith(task) for other in made.tasks))
+        if (task is None or any(other.name == task for other in made.tasks))
         and (arm is None or arm in (made.step.arm, *made.arms))
         and (labels is None or made.step.labels == labels)
         and (seed is None or made.step.seed == seed)

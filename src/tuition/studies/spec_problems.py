@@ -156,4 +156,6 @@ def _problem(place: Place, fault: Mapping[str, Any], file: Path) -> Problem:
         return Problem("study-key", f"{name} is missing", "add it", file)
     first, *others = fault["wanted"]
     wanted = " or ".join([first, *(other.removeprefix("it is ") for other in others)])
-    return Problem("study-value", f"{name} is {clip(repr(fault['input']))}", wanted, file)
+    # Mistakes of one setting are of one kind, so that a message lists each setting and sums up a hundred arms.
+    setting = next((part for part in reversed(place) if isinstance(part, str)), "study")
+    return Problem(f"study-value: {setting}", f"{name} is {clip(repr(fault['input']))}", wanted, file)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tuition.base.errors import UserError, clip
 from tuition.base.fingerprints import fingerprint
+from tuition.base.names import full_name
 from tuition.tasks.types import Task, task_fingerprint
 
 # File systems allow 255 bytes; this leaves room for what is added to a name (a suffix, a seed, a temporary ending).
@@ -87,20 +86,7 @@ class Collection:
         Raises:
             UserError: no task, or several, answer to the name.
         """
-        if name in self.names:
-            return name
-        for stem in (f"{name}_", name):
-            found = [other for other in self.names if name and other.startswith(stem)]
-            if len(found) == 1:
-                return found[0]
-            if found:
-                shown = ", ".join(found[:5]) + (", …" if len(found) > 5 else "")
-                raise UserError(
-                    f"{self.path}: {clip(name)!r} begins {len(found)} task names ({shown}); write more of it"
-                )
-        near = difflib.get_close_matches(name[:_NAME_LIMIT], self.names, n=3, cutoff=0.4)
-        hint = f"nearest: {', '.join(near)}" if near else f"it has {len(self)}, such as {', '.join(self.names[:2])}"
-        raise UserError(f"{self.path}: no task is named {clip(name)!r}; {hint}")
+        return full_name(name, self.names, "task", str(self.path))
 
     def _repr_html_(self) -> str:
         """Show the tasks' names in a notebook; none is read for it."""

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sacrebleu.metrics import bleu as peer
 
+from tuition.evaluation.metrics.blind_spots import hides_without_spaces
 from tuition.evaluation.metrics.metric import (
+    BlindSpot,
     Corpus,
     Metric,
     Options,
@@ -94,4 +96,5 @@ BLEU = Metric(
         equals="sacrebleu's corpus_bleu and, by instance, sentence_bleu",
     ),
     corpus=Corpus(statistics=_statistics, instances=_instances, value=_value),
+    blind_spot=BlindSpot(hides_without_spaces, "it parts words at spaces, which this script has not", ("chrf",)),
 )

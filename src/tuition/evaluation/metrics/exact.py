@@ -5,7 +5,8 @@ from __future__ import annotations
 import string
 from collections.abc import Sequence
 
-from tuition.evaluation.metrics.metric import Metric, Profile, check_pairs, check_references
+from tuition.evaluation.metrics.blind_spots import hides_without_punctuation
+from tuition.evaluation.metrics.metric import BlindSpot, Metric, Profile, check_pairs, check_references
 
 _DROP_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
@@ -57,5 +58,8 @@ EXACT_MATCH = Metric(
         references="best",
         source="Wang et al. 2022 (Tk-Instruct), after Rajpurkar et al. 2016 (SQuAD 1.1)",
         equals="Tk-Instruct's exact_match",
+    ),
+    blind_spot=BlindSpot(
+        hides_without_punctuation, "it takes punctuation off, and nothing else is there", ("accuracy",)
     ),
 )

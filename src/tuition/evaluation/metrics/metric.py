@@ -51,6 +51,19 @@ class Corpus:
 
 
 @dataclass(frozen=True, slots=True)
+class BlindSpot:
+    """The references that a metric cannot see: those of which too little is left once it has cut and normalised them.
+
+    Its score there says nothing of the answer. `hides` decides that for one reference; `reason` says why, such as "it
+    reads a-z and 0-9 alone"; `instead` names metrics that can see such references.
+    """
+
+    hides: Callable[[str], bool]
+    reason: str
+    instead: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Metric:
     """A metric and what a reader of its scores must know.
 
@@ -58,7 +71,8 @@ class Metric:
     prediction against its references; `score_many` judges many, each against its own, with the same results and
     less time. `corpus` is there for a metric whose summary is no mean over instances: `score` then is what its rule
     gives for one instance alone. `over_options` is `score_many` for a metric that looks at the answer options.
-    Scores lie in the profile's range; more is better unless `lower_is_better`.
+    Scores lie in the profile's range; more is better unless `lower_is_better`. `blind_spot` says which references the
+    metric cannot see.
     """
 
     name: str
@@ -70,6 +84,7 @@ class Metric:
     corpus: Corpus | None = None
     over_options: Callable[[Sequence[str], Sequence[Sequence[str]], Options], list[float]] | None = None
     lower_is_better: bool = False
+    blind_spot: BlindSpot | None = None
 
 
 def check_references(references: Sequence[str], which: str = "the prediction") -> None:

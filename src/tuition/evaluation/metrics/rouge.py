@@ -16,7 +16,8 @@ from functools import cache
 from rapidfuzz.distance import LCSseq
 
 from tuition.base.errors import UserError
-from tuition.evaluation.metrics.metric import Metric, Profile, check_pairs, check_references
+from tuition.evaluation.metrics.blind_spots import hides_from_ascii_words
+from tuition.evaluation.metrics.metric import BlindSpot, Metric, Profile, check_pairs, check_references
 
 # Texts are cut many at a time, joined by a word that no lower-cased text can hold: a capital letter.
 _BREAK = "A"
@@ -205,4 +206,5 @@ ROUGE_L = Metric(
         source="Lin 2004, section 3; as Tk-Instruct uses it (Wang et al. 2022)",
         equals='rouge_score 0.1.2, RougeScorer(["rougeL"], use_stemmer=True)',
     ),
+    blind_spot=BlindSpot(hides_from_ascii_words, "it reads a-z and 0-9 alone", ("rouge_l_xlingual", "chrf")),
 )

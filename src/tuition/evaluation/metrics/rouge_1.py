@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tuition.evaluation.metrics.metric import Metric, Profile
+from tuition.evaluation.metrics.blind_spots import hides_from_ascii_words
+from tuition.evaluation.metrics.metric import BlindSpot, Metric, Profile
 from tuition.evaluation.metrics.rouge import best_overlap, best_overlaps, encode_words
 
 
@@ -57,4 +58,5 @@ ROUGE_1 = Metric(
         source="Lin 2004, section 2; as Tk-Instruct uses it (Wang et al. 2022)",
         equals='rouge_score 0.1.2, RougeScorer(["rouge1"], use_stemmer=True)',
     ),
+    blind_spot=BlindSpot(hides_from_ascii_words, "it reads a-z and 0-9 alone", ("rouge_l_xlingual", "chrf")),
 )

@@ -7,11 +7,12 @@ import string
 from collections import Counter
 from collections.abc import Sequence
 
-from tuition.evaluation.metrics.metric import Metric, Profile, check_references, one_by_one
+from tuition.evaluation.metrics.metric import BlindSpot, Metric, Profile, check_references, one_by_one
 
 _DROP_PUNCTUATION = str.maketrans("", "", string.punctuation)
 _ARTICLE = re.compile(r"\b(?:a|an|the)\b")
 _NORMALISATION = "lower case, ASCII punctuation deleted, then a, an and the deleted, white space collapsed"
+_HIDDEN = "it takes punctuation and articles off, and nothing else is there"
 _SOURCE = "Rajpurkar et al. 2016, the evaluation of SQuAD 1.1"
 
 
@@ -67,6 +68,7 @@ EXACT_MATCH_SQUAD = Metric(
     score=exact_match_squad,
     score_many=one_by_one(exact_match_squad),
     profile=Profile("none: whole texts are compared", _NORMALISATION, "best", _SOURCE, "SQuAD 1.1's exact_match"),
+    blind_spot=BlindSpot(lambda text: bool(text.strip()) and not _words(text), _HIDDEN, ("accuracy",)),
 )
 
 F1_SQUAD = Metric(
@@ -80,4 +82,5 @@ F1_SQUAD = Metric(
     score=f1_squad,
     score_many=one_by_one(f1_squad),
     profile=Profile("words between white space", _NORMALISATION, "best", _SOURCE, "SQuAD 1.1's f1"),
+    blind_spot=BlindSpot(lambda text: bool(text.strip()) and not _words(text), _HIDDEN, ("accuracy",)),
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,21 @@ from tuition.tasks.readers.findings import Findings
 from tuition.tasks.readers.jsonl import read_json_lines
 from tuition.tasks.readers.sniff import beginning, first_keys
 
+_METRICS = (
+    "exact_match",
+    "em",
+    "acc",
+    "acc_norm",
+    "f1",
+    "bleu",
+    "chrf",
+    "ter",
+    "rouge1",
+    "rouge2",
+    "rougeL",
+    "mcc",
+    "brier_score",
+)
 _NAME = re.compile(r"samples_(.+?)(?:_\d{4}-\d{2}-\d{2}T[0-9.:-]+)?\.jsonl")
 
 
@@ -38,7 +55,7 @@ def _read(path: Path, found: Findings) -> list[StoredPrediction]:
     filters = {row.system for row in rows}
     if len(filters) > 1:
         return rows
-    return [StoredPrediction(r.text, r.references, r.task, r.instance, options=r.options, line=r.line) for r in rows]
+    return [replace(row, system="") for row in rows]
 
 
 def _samples(file: Path, task: str, found: Findings) -> list[StoredPrediction]:
@@ -66,11 +83,20 @@ def _samples(file: Path, task: str, found: Findings) -> list[StoredPrediction]:
                 instance=name_text(row.get("doc_id", "")),
                 system=name_text(row.get("filter", "")),
                 options=options,
+                verdicts=_verdicts(row),
                 line=number,
             )
         )
     found.line = None
     return rows
+
+
+def _verdicts(row: Mapping[str, object]) -> dict[str, float]:
+    """Return the harness's own scores of a sample: those that it lists under `metrics`, or that have a usual name."""
+    listed = row.get("metrics")
+    names = [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else list(_METRICS)
+    values = {name: row.get(name) for name in names}
+    return {name: float(value) for name, value in values.items() if isinstance(value, (bool, int, float))}
 
 
 def _is_ranking(answers: object) -> bool:

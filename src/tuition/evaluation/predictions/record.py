@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tuition.evaluation.rankings import Ranking
@@ -17,7 +17,8 @@ class StoredPrediction:
     `references` are the accepted outputs, none where the file has none. `instance` is the id that the file gives, empty
     if it gives none; `index` is the instance's position in its task, where the file counts. `system` tells apart
     what several models or arms answered in one file. `category`, `dataset` and `language` are for aggregation.
-    `ranking` is what a model said of the instance's options, where these were ranked.
+    `ranking` is what a model said of the instance's options, where these were ranked. `verdicts` are the scores that
+    the tool which made the file stored with the answer, by its own names.
     """
 
     text: str
@@ -31,6 +32,7 @@ class StoredPrediction:
     language: str = ""
     options: tuple[str, ...] = ()
     ranking: Ranking | None = None
+    verdicts: Mapping[str, float] = field(default_factory=dict)
     line: int | None = None
 
 

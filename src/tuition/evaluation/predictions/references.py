@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -33,6 +33,7 @@ class Answer:
     system: str = ""
     options: tuple[str, ...] = ()
     ranking: Ranking | None = None
+    verdicts: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ def own_references(rows: Sequence[StoredPrediction], path: Path) -> list[Answer]
             row.system,
             row.options,
             row.ranking,
+            row.verdicts,
         )
         for at, row in enumerate(rows)
     ]
@@ -137,6 +139,7 @@ def found_references(
             row.system,
             known[row.task].options or row.options,
             row.ranking,
+            row.verdicts,
         )
         for row in kept
     ]

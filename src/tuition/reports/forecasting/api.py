@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tuition.base.errors import UserError
 from tuition.reports.forecasting.answers import Forecast
 from tuition.reports.forecasting.predict import forecast_points
-from tuition.reports.forecasting.source import Points, find_table, points_of_arrays, read_points
+from tuition.reports.forecasting.source import Points, find_table, points_of_arrays, read_points, require_curves
 from tuition.studies.results import ScoreRow
 
 
@@ -55,7 +56,7 @@ def forecast_source(
     target: float | None = None,
     task: str | None = None,
     at: Sequence[int] = (),
-    metric: str = "rouge_l",
+    metric: str | None = None,
     arm: str | None = None,
 ) -> list[Forecast]:
     """Return the forecasts of the curves in a demo's or study's folder, in its `scores.csv`, or in any CSV of scores.
@@ -64,10 +65,10 @@ def forecast_source(
         source: The folder or file. A file needs columns labels and value, and may have task, arm, seed, metric, n, low
             and high.
         target: The score wanted, on the file's scale.
-        task: One task's name, or None for all. The others are still read: they inform this one.
+        task: One task's name or a unique prefix, or None for all. The others are still read: they inform this one.
         at: Sizes whose score is asked for.
-        metric: The metric, where the file has a column of that name.
-        arm: One arm's name, or None for all.
+        metric: The metric, where the file has a column of that name; the first of the file by default.
+        arm: One arm's name or a unique prefix, or None for all.
 
     Raises:
         ProblemsError: rows that cannot be right, with their lines, all together.
@@ -75,8 +76,11 @@ def forecast_source(
     """
     path = find_table(source)
     wanted = {(p.task, p.arm) for p in read_points(path, metric=metric, task=task, arm=arm, target=target)}
-    made = _by_metric(read_points(path, metric=metric, target=target), target, at)
-    return [one for one in made if (one.task, one.arm) in wanted]
+    curves = read_points(path, metric=metric, target=target)
+    require_curves(curves, path)
+    made = [one for one in _by_metric(curves, target, at) if (one.task, one.arm) in wanted]
+    axis = curves[0].axis
+    return [replace(one, warnings=(axis, *one.warnings)) for one in made] if axis else made
 
 
 def forecast_rows(

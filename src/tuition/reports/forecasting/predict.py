@@ -24,6 +24,7 @@ ASSUMED_INSTANCES = 100
 
 TEXT_METRICS = (
     "rouge_l",
+    "rouge_l_xlingual",
     "rouge_1",
     "exact_match",
     "f1_squad",

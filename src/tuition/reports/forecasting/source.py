@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,10 +11,11 @@ from pathlib import Path
 
 from tuition.base.csv_cells import unguarded
 from tuition.base.errors import Problem, ProblemsError, UserError, clip
+from tuition.base.names import full_name
+from tuition.reports.forecasting.axis import on_the_axis_that_varies
 
 SCORES = "scores.csv"
 _COLUMNS = ("task", "arm", "labels", "seed", "metric", "value", "low", "high", "n")
-_LISTED = 20
 _MOST = 10**12
 _TOLERANCE = 1e-6  # a mean of a hundred hundreds may come out as 100.00000000000001
 
@@ -32,13 +32,17 @@ class Run:
 
 @dataclass(slots=True)
 class Points:
-    """The runs of one curve by number of labels, scores from 0 to `top` (1 or 100)."""
+    """The runs of one curve by number of labels, scores from 0 to `top` (1 or 100).
+
+    `axis` says which labels these are, empty where they are the task's own.
+    """
 
     task: str = ""
     arm: str = ""
     metric: str = ""
     top: float = 100.0
     runs: dict[int, list[Run]] = field(default_factory=dict)
+    axis: str = ""
 
 
 def find_table(source: Path) -> Path:
@@ -57,15 +61,20 @@ def find_table(source: Path) -> Path:
 
 
 def read_points(
-    path: Path, *, metric: str = "rouge_l", task: str | None = None, arm: str | None = None, target: float | None = None
+    path: Path,
+    *,
+    metric: str | None = None,
+    task: str | None = None,
+    arm: str | None = None,
+    target: float | None = None,
 ) -> list[Points]:
     """Read the curves of a CSV file with columns labels, value and maybe task, arm, seed, metric, low, high, n.
 
     Args:
         path: The file.
-        metric: Which metric's rows to take, where the file has a column `metric`.
-        task: Which task's rows to take, or None for all.
-        arm: Which arm's rows to take, or None for all.
+        metric: Which metric's rows to take, where the file has a column `metric`; the first of the file by default.
+        task: Which task's rows to take, by its name or a unique prefix, or None for all.
+        arm: Which arm's rows to take, by its name or a unique prefix, or None for all.
         target: The score asked for; it helps to tell the range 0-1 from 0-100.
 
     Raises:
@@ -76,10 +85,31 @@ def read_points(
     header = rows[0][1].keys() if rows else ()
     if not rows:
         raise UserError(f"{path}: the table has no rows; it needs at least columns labels and value, and two sizes")
-    for name, wanted in (("metric", metric if "metric" in header else None), ("task", task), ("arm", arm)):
+    rows, axis = on_the_axis_that_varies(rows, path.parent)
+    wanted_metric = (metric or rows[0][1]["metric"]) if "metric" in header else None
+    for name, wanted in (("metric", wanted_metric), ("task", task), ("arm", arm)):
         rows = _only(path, rows, name, wanted)
     top = 100.0 if set(_COLUMNS) <= set(header) else None
-    return curves_of((row, Problem("score", "", "", path, line=line)) for line, row in rows).finish(top, target)
+    curves = curves_of((row, Problem("score", "", "", path, line=line)) for line, row in rows).finish(top, target)
+    for curve in curves:
+        curve.axis = axis
+    return curves
+
+
+def require_curves(curves: Sequence[Points], path: Path) -> None:
+    """Refuse curves none of which has two numbers of labels: one point says nothing of more labels.
+
+    Raises:
+        UserError: there is no curve with two points.
+    """
+    if any(len(curve.runs) > 1 for curve in curves):
+        return
+    [only, *others] = sorted({labels for curve in curves for labels in curve.runs})
+    found = f"{only:,} labels" if not others else "one number of labels"
+    raise UserError(
+        f"{path}: every curve has {found} alone, and a forecast needs two numbers of labels or more of one task and "
+        "arm; run the study with more --labels"
+    )
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
@@ -115,14 +145,8 @@ def _only(
 ) -> list[tuple[int, dict[str, str]]]:
     if wanted is None:
         return rows
-    kept = [(line, row) for line, row in rows if row.get(name, "") == wanted]
-    if not kept:
-        present = list(dict.fromkeys(row.get(name, "") for _, row in rows))
-        near = difflib.get_close_matches(wanted, present, n=1)
-        hint = f"did you mean {clip(near[0])!r}? " if near else ""
-        listed = ", ".join(clip(p, 60) for p in present[:_LISTED])
-        raise UserError(f"{path}: no row has {name} {clip(wanted)!r}; {hint}There are: {listed or 'none'}")
-    return kept
+    full = full_name(wanted, [row.get(name, "") for _, row in rows], name, str(path))
+    return [(line, row) for line, row in rows if row.get(name, "") == full]
 
 
 @dataclass(slots=True)

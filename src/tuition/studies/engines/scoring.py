@@ -8,6 +8,7 @@ from typing import Any
 
 from tuition.evaluation.rankings import RANK_METRICS, Ranking, option_accuracy, summarise_rankings, way_of
 from tuition.evaluation.score import score_instances, summarise
+from tuition.evaluation.visibility import unseen_counts
 from tuition.prompts.encode import answers
 from tuition.studies.results import PredictionRow
 from tuition.studies.steps import EvaluateStep, TrainStep
@@ -36,6 +37,8 @@ def keep_scored(
     scores = score_instances(texts, right, step.metrics) | _rank_scores(step, texts, rankings, right)
     summary = summarise(scores, seed=0)
     told = dict(details)
+    if unseen := unseen_counts(step.metrics, right):
+        told["unseen"] = unseen
     if rankings:
         judged = summarise_rankings(rankings, right)
         told["rank"] = told.get("rank", {}) | {"absent": judged.absent, "tied": judged.tied, "chance": judged.chance}

@@ -1,0 +1,94 @@
+"""The scores that another tool stored beside its answers, next to ours: what it says, and where we differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from tuition.base.errors import clip
+from tuition.evaluation.predictions.references import Answer
+
+OURS: Mapping[str, str] = {
+    "exact_match": "exact_match",
+    "em": "exact_match",
+    "acc": "accuracy",
+    "accuracy": "accuracy",
+    "f1": "f1_squad",
+    "bleu": "bleu",
+    "chrf": "chrf",
+    "rougeL": "rouge_l",
+    "rouge1": "rouge_1",
+}
+"""Which of our metrics asks what another tool's asks; the rules of both may still differ."""
+
+_NEAR = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A metric that another tool stored: its mean over `n` answers in 0-100, and ours where there is one like it.
+
+    `differ` counts the answers that both score and score differently; `example` is the instance of the first.
+    """
+
+    system: str
+    name: str
+    value: float
+    n: int
+    ours: str = ""
+    own_value: float | None = None
+    differ: int = 0
+    example: str = ""
+
+    def __str__(self) -> str:
+        """A sentence on both."""
+        told = f"{self.name} as stored with the answers is {self.value:.2f} over {self.n:,} answers"
+        if self.own_value is None:
+            return f"{told}; no metric here asks the same"
+        told += f"; our {self.ours} of the same answers is {self.own_value:.2f}"
+        if self.differ:
+            answers = "1 answer" if self.differ == 1 else f"{self.differ:,} answers"
+            told += f", and {answers} differ, such as {clip(self.example, 60)} (the rules of both may differ)"
+        return told
+
+
+def stored_verdicts(
+    system: str, answers: Sequence[Answer], scores: Mapping[str, Sequence[float | None]]
+) -> list[Verdict]:
+    """Return each metric that was stored with a system's answers, beside ours.
+
+    Args:
+        system: the system's name.
+        answers: its answers.
+        scores: our scores of them, by metric.
+    """
+    return [
+        _verdict(system, name, answers, OURS.get(name, ""), scores)
+        for name in dict.fromkeys(name for answer in answers for name in answer.verdicts)
+    ]
+
+
+def _verdict(
+    system: str, name: str, answers: Sequence[Answer], ours: str, scores: Mapping[str, Sequence[float | None]]
+) -> Verdict:
+    at = [place for place, answer in enumerate(answers) if name in answer.verdicts]
+    stored = [answers[place].verdicts[name] for place in at]
+    # Some harnesses store percentages (BLEU, chrF).
+    scale = 1.0 if max(map(abs, stored)) > 1 else 100.0
+    value = scale * fmean(stored)
+    own = scores.get(ours)
+    if own is None:
+        return Verdict(system, name, value, len(at))
+    both = [
+        (place, scale * theirs / 100, mine)
+        for place, theirs in zip(at, stored, strict=True)
+        if (mine := own[place]) is not None
+    ]
+    if not both:
+        return Verdict(system, name, value, len(at))
+    differing = [place for place, theirs, mine in both if abs(theirs - mine) > _NEAR]
+    example = answers[differing[0]] if differing else None
+    shown = "" if example is None else " ".join(filter(None, (example.place.task, example.instance)))
+    mean = 100 * fmean(mine for _, _, mine in both)
+    return Verdict(system, name, value, len(at), ours, mean, len(differing), shown)

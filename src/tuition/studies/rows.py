@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tuition.base.errors import Problem, ProblemsError, UserError, first_few
+from tuition.base.errors import Problem, ProblemsError, UserError, first_few, summarise
 from tuition.base.seeds import named_random
 from tuition.evaluation.options import closed_options
 from tuition.prompts.types import Demonstration

@@ -19,7 +19,7 @@ from tuition.evaluation.metrics import EMBEDDER_METRICS, METRICS, Metric
 from tuition.evaluation.options import closed_options
 from tuition.evaluation.predictions import find_prediction_reader, read_predictions
 from tuition.evaluation.predictions.references import Answer, Coverage, found_references, own_references
-from tuition.evaluation.predictions.study import study_places
+from tuition.evaluation.predictions.study import study_definitions, study_places
 from tuition.evaluation.rankings import RANK_METRICS, way_of
 from tuition.evaluation.score import score_instances
 from tuition.evaluation.verdicts import Verdict, stored_verdicts
@@ -121,6 +121,8 @@ def score_predictions(choice: ScoreChoice, *, levels: Sequence[Level] | None = N
         answers = own_references(rows, choice.predictions)
         if {"category", "dataset", "language"} & set(wanted):
             answers = _placed(answers, choice.predictions)
+        if JUDGE in choice.profiles:
+            answers = _asked(answers, choice.predictions)
     else:
         answers, coverage = found_references(
             rows,
@@ -154,6 +156,15 @@ def _placed(answers: Sequence[Answer], path: Path) -> list[Answer]:
     """Return a study's answers with the categories, datasets and languages that its collection has."""
     places = study_places(path, dict.fromkeys(answer.place.task for answer in answers))
     return [replace(answer, place=places.get(answer.place.task, answer.place)) for answer in answers]
+
+
+def _asked(answers: Sequence[Answer], path: Path) -> list[Answer]:
+    """Return a study's answers with the definitions of its tasks, which a judge is shown; others as they are."""
+    known = study_definitions(path, dict.fromkeys(answer.place.task for answer in answers))
+    return [
+        replace(answer, question=replace(answer.question, definition=known.get(answer.place.task, "")))
+        for answer in answers
+    ]
 
 
 def _metric(name: str, choice: ScoreChoice) -> Metric:
@@ -214,6 +225,7 @@ def _judge(name: str, answers: Sequence[Answer], metrics: Sequence[Metric], leve
             [answer.references for answer in own],
             [metric],
             options=[answer.options or found[answer.place.task] for answer in own],
+            questions=[answer.question for answer in own],
         )
         figures += aggregate(made, [answer.place for answer in own], levels=levels)
         by_place = dict(zip(at, made[metric.name], strict=True))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from tuition.base.seeds import derive_seed
 from tuition.evaluation.intervals import Statistic, corpus_of, interval_of, mean_of
 from tuition.evaluation.metrics import METRICS, Corpus, Metric
-from tuition.evaluation.metrics.metric import Options
+from tuition.evaluation.metrics.metric import Options, Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ def score_instances(
     metrics: Sequence[str | Metric],
     *,
     options: Options | None = None,
+    questions: Sequence[Question] | None = None,
 ) -> dict[str, list[float]]:
     """Return each metric's score (in its profile's range) of every prediction against its accepted outputs.
 
@@ -54,18 +55,25 @@ def score_instances(
         references: each instance's accepted outputs.
         metrics: names in `METRICS`, or metrics themselves.
         options: each instance's answer options, for the metrics that look at them; none are known by default.
+        questions: what each prediction answers, for the metrics that look at it; not known by default.
 
     Raises:
         UserError: a metric is not known, or a prediction has no reference.
         ValueError: there are more of one than of the other.
     """
     chosen = [METRICS[metric] if isinstance(metric, str) else metric for metric in metrics]
-    return {metric.name: _scored(metric, predictions, references, options) for metric in chosen}
+    return {metric.name: _scored(metric, predictions, references, options, questions) for metric in chosen}
 
 
 def _scored(
-    metric: Metric, predictions: Sequence[str], references: Sequence[Sequence[str]], options: Options | None
+    metric: Metric,
+    predictions: Sequence[str],
+    references: Sequence[Sequence[str]],
+    options: Options | None,
+    questions: Sequence[Question] | None,
 ) -> list[float]:
+    if metric.over_questions is not None and questions is not None:
+        return metric.over_questions(predictions, references, questions)
     if metric.corpus is not None:
         rows = metric.corpus.statistics(predictions, references, options)
         return CorpusScores(metric.corpus.instances(rows), metric.corpus, rows)

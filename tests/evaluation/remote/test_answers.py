@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from tests.evaluation.remote.conftest import Server
 from tests.evaluation.remote.server import answer_of
 
 from tuition.base.errors import ProblemsError, UserError
-from tuition.evaluation.remote import Ledger, Limits, Prices, Tokens, answer_remotely
+from tuition.evaluation.remote import Ledger, Limits, Prices, RemoteError, Tokens, answer_remotely
+from tuition.evaluation.remote.transport import largest_response
 from tuition.models.decoding import Decoding
 from tuition.prompts.types import Prompt
 
@@ -208,3 +210,35 @@ def test_it_works_off_the_main_thread_and_beside_another(server: Server, prompts
     for thread in threads:
         thread.join()
     assert found == [[answer_of(prompt.source) for prompt in prompts(20)]] * 2
+
+
+def test_an_answer_of_50_mb_is_refused_without_being_read_and_costs_the_others_nothing(
+    server: Server, prompts: Make
+) -> None:
+    server.control(answer="red")
+    answer_remotely(server.endpoint(), prompts(2), new_tokens=9)
+    server.control(answer="x" * 50_000_000)
+    tracemalloc.start()
+    with pytest.raises(RemoteError, match="a response of more than 4 MiB, which was not read on"):
+        answer_remotely(server.endpoint(), prompts(3), new_tokens=9)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 30_000_000
+    server.control(answer="blue", seen=[])
+    assert [one.text for one in answer_remotely(server.endpoint(), prompts(3), new_tokens=9)] == ["red", "red", "blue"]
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "most"),
+    [
+        ({"max_tokens": 100}, (4 << 20) + 100_000),
+        ({"max_completion_tokens": 10}, (4 << 20) + 10_000),
+        ({}, 4 << 20),
+        ({"max_tokens": 10**9}, 256 << 20),
+        ({"logprobs": 5}, 256 << 20),
+        ({"prompt_logprobs": 0}, 256 << 20),
+    ],
+)
+def test_a_response_may_be_as_large_as_what_was_asked_for(body: dict[str, int], most: int) -> None:
+    assert largest_response(body) == most

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import pickle
+import sqlite3
 import traceback
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -132,3 +135,51 @@ def test_a_placeholder_for_a_key_is_left_in_answers_that_hold_the_word(
     answer_remotely(server.endpoint(), prompts(1), new_tokens=9)
     (answer,) = answer_remotely(server.endpoint(), prompts(1), new_tokens=9)
     assert answer.text == "none of them"
+
+
+def escapes(secret: str) -> dict[str, str]:
+    data = secret.encode()
+    return {
+        "plain": secret,
+        "json": "".join(f"\\u{ord(c):04x}" for c in secret),
+        "json twice": json.dumps("".join(f"\\u{ord(c):04X}" for c in secret)),
+        "one of json": secret.replace("-", "\\u002d"),
+        "slashes": secret.replace("-", "\\-"),
+        "python": "".join(f"\\x{ord(c):02x}" for c in secret),
+        "url": "".join(f"%{ord(c):02X}" for c in secret),
+        "url twice": "".join(f"%25{ord(c):02x}" for c in secret),
+        "html": "".join(f"&#{ord(c)};" for c in secret),
+        "html hex": secret.replace("-", "&#x2D;"),
+        "base64": base64.b64encode(data).decode(),
+        "base64 in more": base64.b64encode(b"Bearer " + data + b" and more").decode(),
+        "base64 by one": base64.b64encode(b":" + data).decode(),
+        "base64 by two": base64.b64encode(b"u:" + data + b"\n").decode(),
+        "hex": data.hex().upper(),
+    }
+
+
+@pytest.mark.parametrize("way", list(escapes(SECRET)))
+def test_a_key_that_a_server_sends_back_escaped_is_hidden(way: str) -> None:
+    key = Key(SECRET, "X")
+    shown = key.hidden_in_message(f"refused ({escapes(SECRET)[way]}), sorry")
+    assert "[key]" in shown
+    assert len(shown) < 50  # what is left of it are the few signs at base64's ends
+    assert key.hidden_in_store(f'{{"text": "{escapes(SECRET)[way]}"}}').count("[key]") == 1
+
+
+def test_text_without_the_key_is_left_as_it_is() -> None:
+    text = 'sk-proj-other \\u002d %2d &#45; {"a": "b"} ' + base64.b64encode(b"something else altogether").decode()
+    assert Key(SECRET, "X").hidden_in_message(text) == text
+
+
+@pytest.mark.parametrize("way", ["json", "url", "html hex"])
+def test_an_escaped_key_in_a_servers_echo_reaches_no_error_and_no_cache(
+    way: str, server: Server, prompts: Make, monkeypatch: pytest.MonkeyPatch, own_cache: Path
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+    echo = escapes(SECRET)[way]
+    server.control(answer=f"your key is {echo}")
+    [answer] = answer_remotely(server.endpoint(), prompts(1), new_tokens=9)
+    assert echo not in answer.text
+    stored = sqlite3.connect(own_cache).execute("SELECT response FROM responses").fetchall()
+    assert all(echo not in zlib.decompress(row[0]).decode() for row in stored)

@@ -51,6 +51,21 @@ class Corpus:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """What an answer answers, for a metric that looks at it: the task's definition and the instance's input.
+
+    Either is empty where it is not known.
+    """
+
+    definition: str = ""
+    input: str = ""
+
+
+UNKNOWN = Question()
+"""A question of which nothing is known."""
+
+
+@dataclass(frozen=True, slots=True)
 class BlindSpot:
     """The references that a metric cannot see: those of which too little is left once it has cut and normalised them.
 
@@ -70,7 +85,8 @@ class Metric:
     `description` says how text is cut and normalised and how several references are treated. `score` judges one
     prediction against its references; `score_many` judges many, each against its own, with the same results and
     less time. `corpus` is there for a metric whose summary is no mean over instances: `score` then is what its rule
-    gives for one instance alone. `over_options` is `score_many` for a metric that looks at the answer options.
+    gives for one instance alone. `over_options` is `score_many` for a metric that looks at the answer options, and
+    `over_questions` for one that looks at what was asked (a judge model).
     Scores lie in the profile's range; more is better unless `lower_is_better`. `blind_spot` says which references the
     metric cannot see.
     """
@@ -83,6 +99,7 @@ class Metric:
     profile: Profile
     corpus: Corpus | None = None
     over_options: Callable[[Sequence[str], Sequence[Sequence[str]], Options], list[float]] | None = None
+    over_questions: Callable[[Sequence[str], Sequence[Sequence[str]], Sequence[Question]], list[float]] | None = None
     lower_is_better: bool = False
     blind_spot: BlindSpot | None = None
 

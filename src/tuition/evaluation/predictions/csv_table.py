@@ -23,6 +23,7 @@ _COLUMNS = {
     "category",
     "dataset",
     "language",
+    "input",
 }
 
 
@@ -52,6 +53,7 @@ def _read(path: Path, found: Findings) -> list[StoredPrediction]:
                 category=row.get("category", ""),
                 dataset=row.get("dataset", ""),
                 language=row.get("language", ""),
+                input=row.get("input", ""),
                 line=line,
             )
         )

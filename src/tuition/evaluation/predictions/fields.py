@@ -50,6 +50,11 @@ def name_text(value: object) -> str:
     return str(value)
 
 
+def given_text(value: object) -> str:
+    """Return a text as it is; empty for anything else."""
+    return value if isinstance(value, str) else ""
+
+
 def first(row: dict[str, Any], *keys: str) -> str | None:
     """Return the first of these keys that a row has."""
     return next((key for key in keys if key in row), None)

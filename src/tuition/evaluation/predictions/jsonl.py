@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tuition.evaluation.predictions.fields import (
     first,
+    given_text,
     listed_text,
     name_text,
     prediction_text,
@@ -48,6 +49,7 @@ def _read(path: Path, found: Findings) -> list[StoredPrediction]:
                 category=listed_text(row.get("category", row.get("task_category", ""))),
                 dataset=listed_text(row.get("dataset", "")),
                 language=listed_text(row.get("language", row.get("track", ""))),
+                input=given_text(row.get("input")),
                 line=number,
             )
         )

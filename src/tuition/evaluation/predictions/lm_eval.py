@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tuition.evaluation.predictions.fields import name_text, require
+from tuition.evaluation.predictions.fields import given_text, name_text, require
 from tuition.evaluation.predictions.record import PredictionReader, StoredPrediction
 from tuition.tasks.readers.findings import Findings
 from tuition.tasks.readers.jsonl import read_json_lines
@@ -84,6 +84,7 @@ def _samples(file: Path, task: str, found: Findings) -> list[StoredPrediction]:
                 system=name_text(row.get("filter", "")),
                 options=options,
                 verdicts=_verdicts(row),
+                input=_asked(row.get("arguments")),
                 line=number,
             )
         )
@@ -128,6 +129,12 @@ def _options(arguments: object) -> tuple[str, ...]:
             return ()
         found.append(continuation.strip())
     return tuple(found)
+
+
+def _asked(arguments: object) -> str:
+    """Return the prompt of a sample's first request."""
+    request = arguments.get("gen_args_0") if isinstance(arguments, dict) else None
+    return given_text(request.get("arg_0")) if isinstance(request, dict) else ""
 
 
 def _chosen(target: object, options: tuple[str, ...]) -> str:

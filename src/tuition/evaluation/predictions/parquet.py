@@ -6,14 +6,26 @@ import math
 from pathlib import Path
 from typing import Any
 
-from tuition.evaluation.predictions.fields import name_text, prediction_text, reference_texts
+from tuition.evaluation.predictions.fields import given_text, name_text, prediction_text, reference_texts
 from tuition.evaluation.predictions.record import PredictionReader, StoredPrediction
 from tuition.evaluation.rankings import Ranking, ranking_of
 from tuition.tasks.readers.findings import Findings
 
 _RANKED = ("options", "option_log_probabilities", "option_tokens", "option_pmi")
 _READ = (
-    *("prediction", "references", "reference", "task", "instance", "id", "category", "dataset", "language", "system"),
+    *(
+        "prediction",
+        "references",
+        "reference",
+        "task",
+        "instance",
+        "id",
+        "category",
+        "dataset",
+        "language",
+        "system",
+        "input",
+    ),
     *_RANKED,
 )
 
@@ -65,6 +77,7 @@ def _row(row: dict[str, Any], found: Findings, system: str) -> StoredPrediction 
         dataset=name_text(row.get("dataset")),
         language=name_text(row.get("language")),
         ranking=_ranking(row, found),
+        input=given_text(row.get("input")),
     )
 
 

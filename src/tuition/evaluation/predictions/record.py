@@ -18,7 +18,7 @@ class StoredPrediction:
     if it gives none; `index` is the instance's position in its task, where the file counts. `system` tells apart
     what several models or arms answered in one file. `category`, `dataset` and `language` are for aggregation.
     `ranking` is what a model said of the instance's options, where these were ranked. `verdicts` are the scores that
-    the tool which made the file stored with the answer, by its own names.
+    the tool which made the file stored with the answer, by its own names. `input` is what was answered, if it is known.
     """
 
     text: str
@@ -33,6 +33,7 @@ class StoredPrediction:
     options: tuple[str, ...] = ()
     ranking: Ranking | None = None
     verdicts: Mapping[str, float] = field(default_factory=dict)
+    input: str = ""
     line: int | None = None
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tuition.base.errors import Problem, ProblemsError, clip
 from tuition.evaluation.aggregate import CROSS_LINGUAL, ENGLISH, Place, place_of
+from tuition.evaluation.metrics.metric import UNKNOWN, Question
 from tuition.evaluation.predictions.fields import listed_text, name_text, reference_texts, require
 from tuition.evaluation.predictions.record import StoredPrediction
 from tuition.evaluation.rankings import Ranking
@@ -34,6 +35,7 @@ class Answer:
     options: tuple[str, ...] = ()
     ranking: Ranking | None = None
     verdicts: Mapping[str, float] = field(default_factory=dict)
+    question: Question = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class _Known:
 
     place: Place
     options: tuple[str, ...] = ()
+    definition: str = ""
+    inputs: dict[str, str] = field(default_factory=dict)
     by_id: dict[str, tuple[str, ...]] = field(default_factory=dict)
     ids: list[str] = field(default_factory=list)
     unclear: set[str] = field(default_factory=set)
@@ -84,6 +88,7 @@ def own_references(rows: Sequence[StoredPrediction], path: Path) -> list[Answer]
             row.options,
             row.ranking,
             row.verdicts,
+            Question(input=row.input),
         )
         for at, row in enumerate(rows)
     ]
@@ -140,6 +145,7 @@ def found_references(
             known[row.task].options or row.options,
             row.ranking,
             row.verdicts,
+            Question(known[row.task].definition, known[row.task].inputs.get(row.instance, row.input)),
         )
         for row in kept
     ]
@@ -180,9 +186,10 @@ def _collected(collection: Collection, rows: Iterable[StoredPrediction]) -> dict
 
 
 def _known(task: Task) -> _Known:
-    known = _Known(place_of(task), task.options)
+    known = _Known(place_of(task), task.options, task.definition)
     for row in task.instances():
         known.add(row.id, row.outputs)
+        known.inputs[row.id] = row.input
     return known
 
 

@@ -12,6 +12,7 @@ from tuition.base.errors import UserError
 from tuition.evaluation.aggregate import Place, place_of
 from tuition.evaluation.predictions.parquet import read_parquet
 from tuition.evaluation.predictions.record import PredictionReader, StoredPrediction
+from tuition.tasks import Task
 from tuition.tasks.readers import open_collection
 from tuition.tasks.readers.findings import Findings
 from tuition.tasks.starter import STARTER_PATH
@@ -46,13 +47,22 @@ def study_places(path: Path, tasks: Iterable[str]) -> dict[str, Place]:
 
     Tasks that are not found are left out: all of them where `path` is no study or its collection is gone.
     """
+    return {name: place_of(task) for name, task in _tasks(path, tasks)}
+
+
+def study_definitions(path: Path, tasks: Iterable[str]) -> dict[str, str]:
+    """Return the definitions of a study's tasks; tasks that are not found are left out."""
+    return {name: task.definition for name, task in _tasks(path, tasks)}
+
+
+def _tasks(path: Path, names: Iterable[str]) -> list[tuple[str, Task]]:
     try:
         told = json.loads((path / _STUDY).read_text(encoding="utf-8"))["tasks"]["collection"]
         collection = open_collection(STARTER_PATH if told == "starter" else Path(told))
         known = set(collection.names)
-        return {name: place_of(collection[name]) for name in tasks if name in known}
+        return [(name, collection[name]) for name in names if name in known]
     except (OSError, ValueError, LookupError, TypeError, UserError):
-        return {}
+        return []
 
 
 READER = PredictionReader("study", "a study's folder, with store.sqlite and predictions/", _recognises, _read)

@@ -7,6 +7,7 @@ from pathlib import Path
 from tuition.evaluation.aggregate import CROSS_LINGUAL, ENGLISH
 from tuition.evaluation.predictions.fields import (
     first,
+    given_text,
     listed_text,
     name_text,
     prediction_text,
@@ -51,6 +52,7 @@ def _read(path: Path, found: Findings) -> list[StoredPrediction]:
                 category=listed_text(row.get("Categories", "")),
                 dataset=", ".join(_texts(row.get("Source"))),
                 language=_track(row),
+                input=given_text(row["Instance"].get("input")),
                 line=number,
             )
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import base64
 import os
+import re
 from typing import NoReturn
 
 from tuition.base.errors import UserError
@@ -14,6 +15,21 @@ VARIABLES = ("TUITION_API_KEY", "OPENAI_API_KEY")
 _MASK = "[key]"
 # What is shorter is a placeholder for servers that want none ("EMPTY", "none"), and may well stand in an answer.
 _SECRET = 16
+
+
+def _escaped(character: str) -> str:
+    """Return a pattern of a character as it is, and as JSON, Python, URLs and HTML escape it, once or more."""
+    code = ord(character)
+    either = f"(?i:{code:02x})"
+    ways = (
+        rf"\\*{re.escape(character)}",
+        rf"\\+u00{either}",
+        rf"\\+x{either}",
+        f"%(?:25)*{either}",
+        f"&(?:amp;)*#0*{code};",
+        f"&(?:amp;)*#[xX]0*{either};",
+    )
+    return f"(?:{'|'.join(ways)})"
 
 
 class Key:
@@ -48,7 +64,21 @@ class Key:
         """Return a text for people without the key, which servers like to repeat."""
         if not self._text:
             return text
-        return text.replace(self._text, _MASK).replace(json.dumps(self._text)[1:-1], _MASK)
+        for form in self._forms():
+            text = form.sub(_MASK, text)
+        return text
+
+    def _forms(self) -> tuple[re.Pattern[str], ...]:
+        """Return patterns of the key as it is and as servers escape it: in JSON, URLs, HTML, base64 and hexadecimal."""
+        data = self._text.encode("ascii")
+        written = re.compile("".join(map(_escaped, self._text)))
+        if len(self._text) < _SECRET:
+            return (written,)
+        # What stands before the key shifts its base64 by nothing, one or two bytes; the ends belong to neighbours too.
+        shifted = (base64.b64encode(b"\0" * shift + data).decode()[(0, 2, 3)[shift] : -4] for shift in range(3))
+        encoded = [re.escape(text) for text in (*shifted, data.hex())]
+        url_safe = [text.replace(r"\+", "-").replace("/", "_") for text in encoded]
+        return (written, re.compile("|".join([*encoded, *url_safe]), re.IGNORECASE))
 
     def hidden_in_store(self, text: str) -> str:
         """Return a text to be stored without the key, unless that is too short to be a secret."""

@@ -16,8 +16,10 @@ from tuition.evaluation.remote.retries import Failure, refusal
 if TYPE_CHECKING:
     import httpx2
 
-# The log-probabilities of a prompt of 100,000 tokens are some 20 MB.
+# The log-probabilities of a prompt of 100,000 tokens are some 20 MB; an answer has a few bytes a token.
 _LARGEST = 256 << 20
+_LARGEST_ANSWER = 4 << 20
+_BYTES_A_TOKEN = 1_000
 _LOOKED_AT = 100_000
 
 
@@ -53,27 +55,30 @@ class Transport:
     async def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any] | Failure:
         """Send a request's body and return the response's, or why there is none; a server's doings raise nothing."""
         data = json.dumps(body).encode("ascii")
+        most = largest_response(body)
         try:
             # The library's own limits are for each piece of a response; a server that drips never breaks them.
             async with asyncio.timeout(self._endpoint.timeout):
-                status, headers, content = await self._exchange(path, data)
+                status, headers, content = await self._exchange(path, data, most)
         except (TimeoutError, self._library.TimeoutException) as error:
             unreached = isinstance(error, (self._library.ConnectTimeout, self._library.PoolTimeout))
             return Failure(f"no answer within {self._endpoint.timeout:g} s", unreached=unreached, billed=not unreached)
         except self._library.ConnectError as error:
             return Failure(self._told(f"no connection ({error})"), unreached=True)
         except _TooLargeError:
-            return Failure(f"a response of more than {_LARGEST >> 20} MiB", passing=False, billed=True)
+            return Failure(
+                f"a response of more than {most >> 20} MiB, which was not read on", passing=False, billed=True
+            )
         except (self._library.HTTPError, self._library.InvalidURL, self._library.StreamError) as error:
             return Failure(self._told(f"the connection broke ({type(error).__name__}: {error})"), billed=True)
         return self._judged(status, headers, content)
 
-    async def _exchange(self, path: str, data: bytes) -> tuple[int, httpx2.Headers, bytes]:
+    async def _exchange(self, path: str, data: bytes, most: int) -> tuple[int, httpx2.Headers, bytes]:
         async with self._client.stream("POST", self._endpoint.url + path, content=data) as response:
             content = bytearray()
             async for piece in response.aiter_bytes():
                 content += piece
-                if len(content) > _LARGEST:
+                if len(content) > most:
                     raise _TooLargeError
             return response.status_code, response.headers, bytes(content)
 
@@ -103,6 +108,14 @@ class Transport:
 
     def _told(self, text: str) -> str:
         return self._key.hidden_in_message(text)
+
+
+def largest_response(body: Mapping[str, Any]) -> int:
+    """Return how many bytes a response to this request may have: little where no log-probabilities are asked for."""
+    if body.get("logprobs") or body.get("echo") or body.get("prompt_logprobs") is not None:
+        return _LARGEST
+    tokens = body.get("max_tokens", body.get("max_completion_tokens", 0))
+    return min(_LARGEST, _LARGEST_ANSWER + _BYTES_A_TOKEN * int(tokens or 0))
 
 
 class _TooLargeError(Exception):

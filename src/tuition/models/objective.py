@@ -19,6 +19,10 @@ _RUN_COSTS = {True: 64, False: 2048}
 
 Measured for the embedded model on one core: 0.3 s a run and 4.5 ms a token, forward and backward."""
 
+_LOGITS_BYTES, _COPIES = 4 << 30, 3
+"""What the logits of one run may take, with their softmax and their gradients beside them; a model of 50,000 tokens has
+room for 7,000 positions, one of 1.5 million for 238."""
+
 _PACK = 512
 """Tokens up to which one packed sequence is the fastest way on a CPU: nothing is padded, its mask is still small."""
 _AGAIN = 0.1
@@ -56,7 +60,12 @@ class Objective(nn.Module):
             lengths = [_row_tokens(row) for row in ordered]
             cuts = cheapest_cuts(lengths, len(ordered[0].prefix), most=tokens, run_costs=run_costs)
             runs += [ordered[start:stop] for start, stop in pairwise([0, *cuts])]
-        return runs
+        return [part for run in runs for part in within_positions(run, self._most_positions())]
+
+    def _most_positions(self) -> int:
+        """Return how many positions' logits may be held: for a large vocabulary these take more than all else."""
+        vocabulary = int(self.model.get_input_embeddings().weight.shape[0])  # type: ignore[operator]
+        return max(1, _LOGITS_BYTES // (_COPIES * 4 * vocabulary))
 
     def _packed(
         self, prompts: Sequence[TokenizedPrompt], tokens: int
@@ -83,6 +92,23 @@ class Objective(nn.Module):
         batch = collate(run, pad_right=counts_padding(self.model))
         loss: torch.Tensor = self._loss(batch.to(next(self.model.parameters()).device))
         return loss
+
+
+def within_positions(run: Sequence[TokenizedPrompt], most: int) -> list[list[TokenizedPrompt]]:
+    """Divide a run so that each part has logits at no more than `most` positions; a row with more is alone.
+
+    Every row of a part has logits at as many positions as the longest target there.
+    """
+    parts: list[list[TokenizedPrompt]] = []
+    longest = 0
+    for row in run:
+        longest = max(longest, len(row.target)) if parts else len(row.target)
+        if parts and (len(parts[-1]) + 1) * longest <= most:
+            parts[-1].append(row)
+        else:
+            parts.append([row])
+            longest = len(row.target)
+    return parts
 
 
 def cheapest_cuts(lengths: Sequence[int], prefix: int, *, most: int, run_costs: int) -> list[int]:

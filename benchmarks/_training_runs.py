@@ -51,12 +51,15 @@ class Setting:
     shared: bool
     peers: tuple[str, ...] = PEERS
     encoder_decoder: bool = False
+    bound: float = 2e-4
+    """Relative difference of a loss between two sides in fp32 that rounding explains, after a few optimiser steps."""
 
 
 SETTINGS = (
     Setting("single-task", "quick-learners", "lora", pooled=False, shared=True),
     Setting("multi-task", "quick-learners", "lora", pooled=True, shared=True),
-    Setting("full", "quick-learners", "full", pooled=False, shared=True),
+    # Adam's first step moves a weight by the whole rate even where its gradient is but rounding, and here all weights.
+    Setting("full", "quick-learners", "full", pooled=False, shared=True, bound=2e-3),
     Setting("input-only", "quick-learners-input-only", "lora", pooled=True, shared=False),
     Setting("T5", "quick-learners", "lora", pooled=True, shared=False, peers=("transformers",), encoder_decoder=True),
 )

@@ -82,6 +82,16 @@ def test_a_study_that_was_edited_says_what_its_report_leaves_out(tiny_study: Mak
     assert any("(arm 'without', arm 'with')" in notice for notice in notices)
 
 
+def test_an_arm_that_was_edited_leaves_the_others_in_the_report(tiny_study: Make, tmp_path: Path) -> None:
+    spec = tiny_study()
+    whole, _ = run(spec, tmp_path)
+    first, second = spec.arms
+    edited = [stage.model_copy(update={"encoding": "definition"}) for stage in spec.arms[first]]
+    points, notices = run(narrowed(spec, arms={first: edited}, labels=[0]), tmp_path)
+    assert points == {(first, 0, 1)} | {point for point in whole if point[0] == second}
+    assert any(f"was changed since it was last run here (arm {first!r})" in notice for notice in notices)
+
+
 def test_a_collection_that_was_moved_is_the_same_study(tiny_study: Make, tmp_path: Path) -> None:
     spec = tiny_study()
     points, _ = run(spec, tmp_path / "out")

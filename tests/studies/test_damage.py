@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 import sqlite3
@@ -14,6 +15,8 @@ import pytest
 
 from tests.studies.conftest import Listener
 from tuition.base.errors import UserError
+from tuition.commands.export import export_and_print
+from tuition.commands.outline import outline_and_print
 from tuition.commands.study import finish_study
 from tuition.reports.comparing import Question, compare_source
 from tuition.reports.scores_csv import read_scores_csv
@@ -102,6 +105,43 @@ def test_readers_name_the_damaged_store(
         (folder / "scores.csv").unlink(missing_ok=True)
         with pytest.raises(UserError, match=r"store\.sqlite: a score in it is damaged"):
             compare_source(Question(folder))
+
+
+@pytest.mark.parametrize("damage", [sql for sql in DAMAGES if "NULL" not in sql and "rouge_l" not in sql])
+def test_an_export_of_damaged_records_is_refused_in_one_line(
+    damage: str, whole: tuple[StudySpec, Path, StudyResults], tmp_path: Path
+) -> None:
+    folder = copied(whole, tmp_path)
+    with closing(sqlite3.connect(folder / "store.sqlite")) as database:
+        database.execute(damage)
+        database.commit()
+    with pytest.raises(UserError, match=r"store\.sqlite: .*damaged.*run the same command again"):
+        export_and_print(folder, tmp_path / "to", task="task001", arm="one", labels=4, seed=1, merge=False)
+    assert not (tmp_path / "to").exists()
+
+
+def test_a_plan_counts_damaged_steps_as_unfinished(
+    whole: tuple[StudySpec, Path, StudyResults], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = copied(whole, tmp_path)
+    [answers, *_] = sorted((folder / "predictions").iterdir())
+    answers.write_bytes(b"")
+    before = steps(folder)
+    outline_and_print(whole[0], folder, as_json=True)
+    assert json.loads(capsys.readouterr().out)["finished"] == before - 1
+    assert steps(folder) == before  # a plan changes nothing
+
+
+def test_a_record_that_lost_its_key_is_made_again_over_the_scores_that_it_left(
+    whole: tuple[StudySpec, Path, StudyResults], tmp_path: Path
+) -> None:
+    folder = copied(whole, tmp_path)
+    with closing(sqlite3.connect(folder / "store.sqlite")) as database:
+        database.execute("UPDATE steps SET key = 'another ' || rowid")
+        database.commit()
+    _, results, failures = finish_study(whole[0], folder, quiet=True)
+    assert not failures
+    assert results.scores == whole[2].scores
 
 
 def test_answers_that_are_cut_off_changed_or_gone_are_made_again(

@@ -20,7 +20,7 @@ def finish(store: Store, key: str = "k", **changes: object) -> None:
         "labels": 4,
         "seed": 1,
         "seconds": 2.0,
-        "details": {"a": [1]},
+        "details": {"fit": {}, "a": [1]},
     }
     store.finish(key, **{**place, **changes})  # type: ignore[arg-type]
 
@@ -38,7 +38,7 @@ def test_what_is_finished_is_found_again_with_exact_numbers(tmp_path: Path) -> N
         kept = store.finished("k")
         assert kept is not None
         assert kept.scores == (score,)
-        assert kept.details == {"a": [1]}
+        assert kept.details == {"fit": {}, "a": [1]}
         assert store.finished_keys() == {"k"}
 
 

@@ -103,11 +103,11 @@ def _planned(spec: StudySpec) -> tuple[Plan, Callable[[], nn.Module] | None]:
 
 
 def _finished(plan: Plan, out: Path) -> tuple[Plan, frozenset[str]]:
-    """Return the plan with the keys that `out` holds its steps under, and the keys of all finished steps there."""
+    """Return the plan with the keys that `out` holds its steps under, and the keys of the whole steps there."""
     if not (out / "store.sqlite").is_file():
         return plan, frozenset()
     with open_store(out) as store:
-        return settled(plan, store), store.finished_keys()
+        return settled(plan, store), store.finished_keys() - store.damaged_keys()
 
 
 def _arms(plan: Plan) -> list[ArmOutline]:

@@ -46,17 +46,15 @@ def continued(text: str | None, spec: StudySpec, folder: Path) -> Continued:
         return Continued(spec, (f"{folder / 'study.json'} is no study that can be read, and is written again",))
     if differing := _other_study(held, spec):
         raise UserError(f"{folder}: holds another study ({'; '.join(differing)}); choose another folder with --out")
-    changed = _changed(held, spec)
-    if changed:
-        return Continued(
-            spec,
-            (
-                f"the study was changed since it was last run here ({', '.join(changed)}): results under the old "
-                "settings stay in the store, and the report and scores.csv leave them out",
-            ),
+    settings, arms = _changed_settings(held, spec), _changed_arms(held, spec)
+    notes: tuple[str, ...] = ()
+    if settings or arms:
+        notes = (
+            f"the study was changed since it was last run here ({', '.join([*settings, *arms])}): results under the "
+            "old settings stay in the store, and the report and scores.csv leave them out",
         )
-    wider = _joined(held, spec)
-    return Continued(wider) if wider != spec else Continued(spec)
+    # A changed setting decides the results of all arms; a changed arm only its own.
+    return Continued(spec if settings else _joined(held, spec), notes)
 
 
 def _other_study(held: StudySpec, spec: StudySpec) -> list[str]:
@@ -74,19 +72,21 @@ def _other_study(held: StudySpec, spec: StudySpec) -> list[str]:
     ]
 
 
-def _changed(held: StudySpec, spec: StudySpec) -> list[str]:
-    """Return which settings differ that decide the results of both."""
+def _changed_settings(held: StudySpec, spec: StudySpec) -> list[str]:
+    """Return which settings differ that decide the results of all arms."""
     was, now = (one.model_dump() for one in (held, spec))
-    changed = [
+    return [
         f"{name}.{key}" if isinstance(was[name], dict) else name
         for name in was
         if name not in _FREE and was[name] != now[name]
         for key in (_differing(was[name], now[name]) if isinstance(was[name], dict) else [""])
         if key not in ("names", "seen", "collection")
     ]
-    return changed + [
-        f"arm {clip(arm, 60)!r}" for arm in held.arms if spec.arms.get(arm, held.arms[arm]) != held.arms[arm]
-    ]
+
+
+def _changed_arms(held: StudySpec, spec: StudySpec) -> list[str]:
+    """Return which arms of both differ."""
+    return [f"arm {clip(arm, 60)!r}" for arm in held.arms if spec.arms.get(arm, held.arms[arm]) != held.arms[arm]]
 
 
 def _differing(was: dict[str, Any], now: dict[str, Any]) -> list[str]:

@@ -18,8 +18,8 @@ from sqlalchemy import JSON, Engine, ForeignKey, create_engine, delete, event, s
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
-from tuition.base.boundary import library_errors, reason_of
-from tuition.base.errors import UserError
+from tuition.base.boundary import reason_of
+from tuition.base.errors import UserError, clip
 from tuition.base.files import atomic_path, sweep, write_atomically
 from tuition.evaluation.score import Score
 from tuition.studies.results import PredictionRow
@@ -29,9 +29,11 @@ from tuition.studies.store_check import (
     RUN_AGAIN,
     VERSION,
     damaged_file,
+    damaged_steps,
     discard_damaged,
     file_checksums,
     record_checksum,
+    record_fault,
     require_version,
 )
 from tuition.studies.stored_predictions import read_predictions, write_predictions
@@ -116,17 +118,23 @@ class Store:
         self._engine.dispose()
 
     def finished(self, key: str) -> Finished | None:
-        """Return what the step of that key left, or None where it is not finished."""
+        """Return what the step of that key left, or None where it is not finished.
+
+        Raises:
+            UserError: its record is damaged.
+        """
         with self._session() as session:
             row = session.get(StepRecord, key)
             if row is None:
                 return None
-            with library_errors(f"{self.folder / _DATABASE}: the record of a step is damaged", RUN_AGAIN):
-                scores = tuple(Score(s.metric, float(s.value), float(s.low), float(s.high), s.n) for s in row.scores)
-                details = dict(row.details)
-                details.pop(RECORD, None)
-                files = details.pop(FILES, {})
-                return Finished(row.key, row.kind, float(row.seconds), details, scores, files)
+            place = {"kind": row.kind, "task": row.task, "arm": row.arm, "labels": row.labels, "seed": row.seed}
+            numbers = [(s.metric, s.value, s.low, s.high, s.n) for s in row.scores]
+            if fault := record_fault(place, row.seconds, row.details, numbers):
+                where = f"{clip(str(row.task), 60)}, {clip(str(row.arm), 60)}, {row.labels} labels"
+                raise UserError(f"{self.folder / _DATABASE}: the record of {where} is damaged: {fault}; {RUN_AGAIN}")
+            details = {name: value for name, value in row.details.items() if name not in (RECORD, FILES)}
+            scores = tuple(Score(*score) for score in numbers)
+            return Finished(row.key, row.kind, row.seconds, details, scores, row.details.get(FILES, {}))
 
     def finished_keys(self) -> frozenset[str]:
         """Return the keys of all finished steps."""
@@ -159,7 +167,9 @@ class Store:
         place = {"kind": kind, "task": task, "arm": arm, "labels": labels, "seed": seed}
         files = file_checksums(self.adapter(key) if kind == "train" else self._predictions(key), self.folder)
         details = {**details, FILES: files}
-        details[RECORD] = record_checksum(place, details, [(s.metric, s.value, s.low, s.high, s.n) for s in scores])
+        details[RECORD] = record_checksum(
+            place, details, [(s.metric, *map(float, (s.value, s.low, s.high)), s.n) for s in scores]
+        )
         row = StepRecord(
             key=key,
             **place,
@@ -169,10 +179,16 @@ class Store:
             scores=[ScoreRecord(metric=s.metric, value=s.value, low=s.low, high=s.high, n=s.n) for s in scores],
         )
         with self._session() as session:
+            # A record that was damaged or removed by hand may have left its scores behind.
+            session.execute(delete(ScoreRecord).where(ScoreRecord.step == key))
             session.merge(row)
             if same:
                 session.merge(SameRecord(same=same, key=key))
             session.commit()
+
+    def damaged_keys(self) -> frozenset[str]:
+        """Return the keys of steps whose records or answers are damaged: the next run makes them again."""
+        return frozenset(damaged_steps(self.folder / _DATABASE))
 
     def discard_damaged(self) -> list[str]:
         """Remove the records of steps that are damaged or whose answers are, so that they are run again.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,37 +60,53 @@ def damaged_file(root: Path, checksums: Mapping[str, str]) -> str:
     return ""
 
 
-def discard_damaged(database: Path) -> list[str]:
-    """Remove the records of steps that are damaged, or whose answers are; return a line on each.
+def damaged_steps(database: Path) -> dict[str, str]:
+    """Return a line on each step whose record is damaged, or whose answers are, by the step's key.
 
     What a training step learnt is checked when it is used: hundreds of adapters would take long to read.
 
     Raises:
         UserError: the database itself cannot be used.
     """
-    removed: list[str] = []
+    damaged: dict[str, str] = {}
+    with _opened(database) as connection:
+        scores: dict[str, list[tuple[Any, ...]]] = {}
+        for step, *score in connection.execute("SELECT step, metric, value, low, high, n FROM scores"):
+            scores.setdefault(step, []).append(tuple(score))
+        columns = "key, kind, task, arm, labels, seed, seconds, details"
+        rows = connection.execute(f"SELECT {columns} FROM steps").fetchall()  # noqa: S608 - our own words
+    for key, kind, task, arm, labels, seed, seconds, details in rows:
+        place = {"kind": kind, "task": task, "arm": arm, "labels": labels, "seed": seed}
+        fault = _fault(database.parent, key, place, seconds, details, scores.get(key, []))
+        if fault:
+            damaged[key] = f"{database}: {clip(str(task), 60)}, {clip(str(arm), 60)}, {labels} labels: {fault}"
+    return damaged
+
+
+def discard_damaged(database: Path) -> list[str]:
+    """Remove the records of damaged steps, and scores without a step; return a line on each of the steps.
+
+    Raises:
+        UserError: the database itself cannot be used.
+    """
+    damaged = damaged_steps(database)
+    with _opened(database) as connection:
+        for key in damaged:
+            forget(connection, key)
+        connection.execute("DELETE FROM scores WHERE step NOT IN (SELECT key FROM steps)")
+        connection.commit()
+    return list(damaged.values())
+
+
+@contextmanager
+def _opened(database: Path) -> Iterator[sqlite3.Connection]:
     try:
-        connection = sqlite3.connect(database)
-        try:
-            scores: dict[str, list[tuple[Any, ...]]] = {}
-            for step, *score in connection.execute("SELECT step, metric, value, low, high, n FROM scores"):
-                scores.setdefault(step, []).append(tuple(score))
-            columns = "key, kind, task, arm, labels, seed, seconds, details"
-            rows = connection.execute(f"SELECT {columns} FROM steps").fetchall()  # noqa: S608 - our own words
-            for key, kind, task, arm, labels, seed, seconds, details in rows:
-                place = {"kind": kind, "task": task, "arm": arm, "labels": labels, "seed": seed}
-                fault = _fault(database.parent, key, place, seconds, details, scores.get(key, []))
-                if fault:
-                    forget(connection, key)
-                    removed.append(f"{database}: {clip(str(task), 60)}, {clip(str(arm), 60)}, {labels} labels: {fault}")
-            connection.commit()
-        finally:
-            connection.close()
+        with closing(sqlite3.connect(database)) as connection:
+            yield connection
     except sqlite3.Error as error:
         raise UserError(
             f"{database}: the database cannot be used ({error}); put a copy of it back, or remove it to begin again"
         ) from error
-    return removed
 
 
 def forget(connection: Any, key: str) -> None:
@@ -107,6 +124,26 @@ def _fault(
         details = json.loads(str(text))
     except ValueError:
         return "its details are no JSON"
+    if fault := record_fault(place, seconds, details, scores):
+        return fault
+    if place["kind"] != "evaluate":
+        return ""
+    answers = f"predictions/{key}.parquet"
+    if not (root / answers).is_file():
+        return f"{root / answers} is not there"
+    files = details.get(FILES)
+    return damaged_file(root, files) if isinstance(files, dict) else ""
+
+
+def record_fault(place: Mapping[str, Any], seconds: object, details: object, scores: Sequence[Sequence[Any]]) -> str:
+    """Say what is wrong with what a record says; nothing where it is whole.
+
+    Args:
+        place: the step's kind, task, arm, labels and seed.
+        seconds: what it took.
+        details: what it has to tell.
+        scores: metric, value, low, high and n of each of its scores.
+    """
     if not isinstance(details, dict) or not all(isinstance(details.get(n), dict) for n in _needed(place, details)):
         return "its details are not those of such a step"
     if not _is_number(seconds) or not all(isinstance(place[name], int) for name in ("labels", "seed")):
@@ -115,13 +152,7 @@ def _fault(
         return "a score is no number"
     if RECORD in details and details[RECORD] != record_checksum(place, details, scores):
         return "its checksum is another"
-    if place["kind"] != "evaluate":
-        return ""
-    answers = f"predictions/{key}.parquet"
-    if not (root / answers).is_file():
-        return f"{root / answers} is not there"
-    files = details.get(FILES)
-    return damaged_file(root, files) if isinstance(files, dict) else ""
+    return ""
 
 
 def _needed(place: Mapping[str, Any], details: Mapping[str, Any]) -> tuple[str, ...]:

@@ -23,10 +23,10 @@ import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from tuition.models.load import LoadedModel, load_model
+from tuition.models.model_pool import ModelPool
 from tuition.models.recipes import Recipe
 from tuition.models.tokens import TokenizedPrompt
 from tuition.models.tuners import make_tuner
-from tuition.models.warm import WarmModel
 from tuition.training import train
 
 Step = list[TokenizedPrompt]
@@ -241,7 +241,7 @@ def whole(spec: Spec) -> dict[str, Any]:
     """Train and keep a model for each course: ours on one warm base, a peer's on a base loaded for it."""
     tuner = make_tuner(spec.tuner, {})
     loaded = load_model(spec.model, precision=spec.precision)
-    warm = WarmModel(loaded.model) if spec.side == "tuition" else None
+    warm = ModelPool(loaded.model) if spec.side == "tuition" else None
     fed = []
     with tempfile.TemporaryDirectory() as folder:
         for at, course in enumerate(spec.courses):

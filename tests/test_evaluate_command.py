@@ -131,7 +131,7 @@ def test_ranking_alone_and_probes_as_a_user_types_them(open_and_closed: Path, ti
     )
     assert drawn.exit_code == 0, drawn.exception
     study = json.loads((tmp_path / "out" / "study.json").read_text())
-    assert study["judge"]["decoding"] | {"seed": 0} == {
+    assert study["evaluate"]["decoding"] | {"seed": 0} == {
         "beams": 1, "temperature": 0.8, "top_p": 0.9, "length_penalty": 1.0, "seed": 0, "stop": ["\n"],
     }  # fmt: skip
 

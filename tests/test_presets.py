@@ -176,7 +176,7 @@ def test_a_preset_runs_to_its_report(
         for arm, stages in spec.arms.items()
         for labels in ((0,) if stages[-1].on == "seen" else cut.labels)
     }
-    for metric in (*(spec.judge.metrics or ()), *(f"rank_{way}" for way in spec.judge.rank)):
+    for metric in (*(spec.evaluate.metrics or ()), *(f"rank_{way}" for way in spec.evaluate.rank)):
         judged = {(row["task"], row["arm"], int(row["labels"])) for row in rows if row["metric"] == metric}
         assert judged == points
     assert {row["n"] for row in rows} == {"3"}
@@ -277,7 +277,7 @@ def test_a_preset_is_written_to_a_file_as_it_is_and_as_it_was_changed(tmp_path: 
     assert spec.arms["upper bound"][0].recipe.epochs == 1
     assert spec.arms["upper bound"][0].recipe.learning_rate == 5e-5
     assert "is there already" in refused("run", "tk-instruct", "--write", plain)
-    assert "unknown key judge.tests" in refused(
+    assert "unknown key evaluate.tests" in refused(
         "run", "tk-instruct", "--set", "judge.tests=3", "--write", tmp_path / "x.yaml"
     )
     assert not (tmp_path / "x.yaml").exists()

@@ -66,7 +66,7 @@ def test_a_notebook_shows_names_as_text(run: tuition.Run) -> None:
 
 
 def test_a_comparison_is_that_of_the_command(run: tuition.Run) -> None:
-    from tuition.reports.comparing import Question, compare_source
+    from tuition.reports.comparison import Question, compare_source
 
     [zero, four] = run.compare("<b>", "without")
     told = {one.found.labels: one.found for one in compare_source(Question(run.folder, "without")).comparisons}
@@ -122,5 +122,5 @@ def test_settings_of_a_preset_can_be_replaced() -> None:
         seeds=[3],
         settings={"judge.test": 5, "judge.rank": True},
     )
-    assert (study.labels, study.seeds, study.judge.test) == ((0, 8), (3,), 5)
-    assert study.judge.rank
+    assert (study.labels, study.seeds, study.evaluate.test) == ((0, 8), (3,), 5)
+    assert study.evaluate.rank

@@ -3,8 +3,8 @@ import pytest
 
 from tuition.base.errors import ProblemsError, UserError
 from tuition.evaluation.comparisons import Options, compare_arms, correct_overall, paired_points
-from tuition.evaluation.factor_effects import factor_effects
-from tuition.evaluation.hierarchy import hierarchical_interval
+from tuition.evaluation.factorial import factor_effects
+from tuition.evaluation.hierarchical_bootstrap import hierarchical_interval
 from tuition.evaluation.instance_scores import ScoredInstance, align, gather_scores
 from tuition.evaluation.label_savings import first_crossing, labels_needed
 from tuition.evaluation.mean_curves import mean_curves

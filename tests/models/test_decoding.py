@@ -10,12 +10,12 @@ from transformers import TemperatureLogitsWarper, TopPLogitsWarper
 
 from tests.models.architectures import CONFIGS, VOCABULARY, build
 from tests.models.test_generation import PROMPTS, ends_of, plain
-from tests.training.test_encoder_decoders import build_pairs, lessons
+from tests.training.test_encoder_decoders import build_pairs, task_batches
 from tuition.base.errors import UserError
-from tuition.models.choosing import draw
 from tuition.models.decoding import GREEDY, Decoding, cut_at_stop
 from tuition.models.generation import generate
-from tuition.models.pairs import answer_pairs
+from tuition.models.sampling import draw
+from tuition.models.seq2seq import answer_pairs
 from tuition.models.tokens import TokenizedPrompt
 from tuition.models.tuners import make_tuner
 
@@ -86,7 +86,7 @@ def test_draws_near_temperature_nought_are_greedy_answers() -> None:
     greedy = generate(model, PROMPTS, GREEDY, end=frozenset(), new_tokens=6)
     for decoding in (Decoding(temperature=1e-6), Decoding(temperature=1.0, top_p=1e-9)):
         assert generate(model, PROMPTS, decoding, end=frozenset(), new_tokens=6) == greedy
-    rows = lessons()
+    rows = task_batches()
     pairs = build_pairs("t5").eval()
     drawn = answer_pairs(pairs, rows, end=frozenset({1}), new_tokens=6, decoding=Decoding(temperature=1e-6))
     assert drawn == answer_pairs(pairs, rows, end=frozenset({1}), new_tokens=6)
@@ -134,7 +134,7 @@ def test_an_answer_stops_behind_the_token_that_completes_a_text() -> None:
 @pytest.mark.parametrize("architecture", ["t5", "bart"])
 def test_decoders_stop_at_texts_too(architecture: str) -> None:
     model = build_pairs(architecture).eval()
-    rows = lessons()
+    rows = task_batches()
     free = answer_pairs(model, rows, end=frozenset({1}), new_tokens=8)
     longest = max(free, key=len)
     decoding = Decoding(stop=(letters(longest[1:3]),))
@@ -156,7 +156,7 @@ def test_beams_that_meet_a_text_to_stop_at_are_cut_behind_it() -> None:
 @pytest.mark.parametrize("architecture", ["t5", "mt5", "bart"])
 def test_beams_and_draws_of_decoders_are_those_of_each_row_alone(architecture: str) -> None:
     model = build_pairs(architecture).eval()
-    rows = lessons()
+    rows = task_batches()
     found = answer_pairs(model, rows, end=frozenset({1}), new_tokens=6, decoding=Decoding(beams=3), batch_size=3)
     for row, answer in zip(rows, found, strict=True):
         out = model.generate(

@@ -15,8 +15,8 @@ from tests.models.test_tuners import disturb
 from tuition.base.errors import ProblemsError, UserError
 from tuition.cli import main
 from tuition.models.load import FOUR_BIT, LoadedModel, load_model
+from tuition.models.model_pool import Link, ModelPool, weights_digest
 from tuition.models.tuners import make_tuner
-from tuition.models.warm import Link, WarmModel, weights_digest
 from tuition.studies.spec import read_study
 
 bitsandbytes = pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed")
@@ -67,7 +67,7 @@ def test_linear_layers_are_packed_and_answer_as_their_unpacked_weights_do(
 def test_an_adapter_learns_upon_four_bits_and_leaves_them_as_they_were(
     loaded: LoadedModel, name: str, tmp_path: Path
 ) -> None:
-    warm = WarmModel(loaded.model)
+    warm = ModelPool(loaded.model)
     before, bare = weights_digest(warm.base), told(warm.base)
     tuner = make_tuner(name)
     tuned = warm.learning([], tuner, seed=1)
@@ -91,7 +91,7 @@ def test_an_adapter_learns_upon_four_bits_and_leaves_them_as_they_were(
 def test_what_would_change_packed_weights_is_refused(
     loaded: LoadedModel, name: str, start: str, tmp_path: Path
 ) -> None:
-    warm = WarmModel(loaded.model)
+    warm = ModelPool(loaded.model)
     first = make_tuner("lora")
     first.save(warm.learning([], first, seed=1), tmp_path / "stage")
     warm.reset()
@@ -113,7 +113,7 @@ judge: {{test: 4, validation: 2, new_tokens: 4}}
 
 
 def test_ia3_upon_packed_weights_is_refused(loaded: LoadedModel) -> None:
-    warm = WarmModel(loaded.model)
+    warm = ModelPool(loaded.model)
     with pytest.raises(UserError, match="IA³ does not work upon weights in four bits"):
         warm.learning([], make_tuner("ia3"), seed=1)
     warm.reset()

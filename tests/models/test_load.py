@@ -37,6 +37,8 @@ def test_a_hub_id_that_cannot_be_reached_is_a_user_error(monkeypatch: pytest.Mon
 
 
 def test_a_hub_id_is_refused_without_a_try_where_the_hub_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
     asked: list[str] = []
     monkeypatch.setattr("tuition.base.hub._accepts", lambda host, port: bool(asked.append(host)))
     monkeypatch.setattr("transformers.utils.hub.cached_file", lambda *args, **kwargs: pytest.fail("the hub was asked"))

@@ -12,7 +12,7 @@ from tests.models.architectures import build
 from tests.models.test_prefix import ragged
 from tuition.models.batches import collate
 from tuition.models.objective import Objective, cheapest_cuts
-from tuition.models.packed import packed_tokens
+from tuition.models.packed_prefix import packed_tokens
 from tuition.models.prefix import TargetLoss, sharing_is_exact
 from tuition.models.tokens import TokenizedPrompt
 

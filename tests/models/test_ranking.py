@@ -12,8 +12,8 @@ from tests.training.test_encoder_decoders import CONFIGS as PAIR_CONFIGS
 from tests.training.test_encoder_decoders import build_pairs
 from tuition.models import ranking, tree_pass
 from tuition.models.option_tree import ROOT, divided, option_tree
-from tuition.models.pair_ranking import decoder_start
 from tuition.models.ranking import option_log_probabilities, tree_is_exact
+from tuition.models.seq2seq_ranking import decoder_start
 from tuition.models.tokens import TokenizedPrompt
 from tuition.models.tuners import make_tuner
 

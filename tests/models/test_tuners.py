@@ -10,10 +10,10 @@ from tests.models.test_prefix import BATCHES
 from tuition.base.errors import UserError
 from tuition.models.batches import collate
 from tuition.models.generation import generate_greedily
+from tuition.models.model_pool import ModelPool
 from tuition.models.prefix import TargetLoss
 from tuition.models.tuners import TUNERS, make_tuner
 from tuition.models.tuners.lora import LoRA
-from tuition.models.warm import WarmModel
 
 
 def loss(model: torch.nn.Module) -> float:
@@ -30,7 +30,7 @@ def disturb(model: torch.nn.Module) -> None:
 @pytest.mark.parametrize("name", list(TUNERS))
 @pytest.mark.parametrize("architecture", ["llama", "gpt2"])
 def test_the_base_comes_back_bit_for_bit(name: str, architecture: str) -> None:
-    warm = WarmModel(build(architecture))
+    warm = ModelPool(build(architecture))
     before = {key: value.clone() for key, value in warm.base.state_dict().items()}
     tuned = warm.learning([], make_tuner(name), seed=1)
     disturb(tuned)

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from tuition.base.errors import ProblemsError, UserError
-from tuition.prompts import ENCODINGS, Demonstration, Shown, encode, find_encoding
+from tuition.prompts import ENCODINGS, Demonstration, InContextExamples, encode, find_encoding
 from tuition.prompts.encode import read_answer
 from tuition.prompts.encodings.reading import encoding_from_json, encoding_to_json, read_encodings
 from tuition.tasks import Instance, Task
@@ -89,7 +89,7 @@ def test_a_rationale_is_learnt_before_the_answer_and_the_answer_read_back() -> N
 
 
 def test_exemplars_and_demonstrations_stand_in_the_prefix() -> None:
-    shown = Shown(ROWS, (Demonstration("Name it.", "a cat", "cat"),))
+    shown = InContextExamples(ROWS, (Demonstration("Name it.", "a cat", "cat"),))
     assert encode(TASK, ROWS[0], ENCODINGS["definition+4-shot"], shown=shown).prefix == (
         "Definition: Add.\n\nInput: 2 + 2\nOutput: 4\n\nInput: x\nOutput: y\n\nInput:"
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tuition.prompts import ENCODINGS, Shown, encode
+from tuition.prompts import ENCODINGS, InContextExamples, encode
 from tuition.tasks import Example, Instance, Task
 from tuition.tasks.readers import open_collection
 
@@ -185,7 +185,7 @@ def test_natural_instructions_prompts_equal_its_description(encoding: str) -> No
 
 def test_labelled_instances_serve_where_a_task_of_natural_instructions_has_too_few_examples() -> None:
     task = ni_tasks()[4]
-    shown = Shown(exemplars=(Instance("8", "first", ("one",)), Instance("9", "second", ("two",))))
+    shown = InContextExamples(exemplars=(Instance("8", "first", ("one",)), Instance("9", "second", ("two",))))
     told = encode(task, next(iter(task.instances())), ENCODINGS["ni-positive"], shown=shown)
     assert told.prefix == "\ninput: first\noutput: one\ninput: second\noutput: two\ninput:"
     assert ENCODINGS["ni-positive"].exemplars == 2

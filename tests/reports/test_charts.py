@@ -8,8 +8,8 @@ import pytest
 
 from tuition.reports.charts import COLOURS, arm_style, chart_data
 from tuition.reports.curves import learning_curves
+from tuition.reports.forecast_summary import forecast_summaries
 from tuition.reports.forecasting import forecast_rows
-from tuition.reports.outlook import outlooks
 from tuition.studies.results import ScoreRow, StudyResults
 
 
@@ -57,7 +57,7 @@ def test_arms_differ_in_more_than_colour() -> None:
 
 
 def test_bands_hold_the_forecasts_arrays_at_the_axis_positions(results: StudyResults) -> None:
-    data = json.loads(json.dumps(chart_data(learning_curves(results.scores), outlooks(results.scores))))
+    data = json.loads(json.dumps(chart_data(learning_curves(results.scores), forecast_summaries(results.scores))))
     for m, metric in enumerate(("rouge_l", "exact_match")):
         made = {(one.task, one.arm): one.band for one in forecast_rows(results.scores, metric=metric)}
         for chart in data["charts"]:
@@ -70,7 +70,7 @@ def test_bands_hold_the_forecasts_arrays_at_the_axis_positions(results: StudyRes
 
 
 def test_a_band_starts_where_its_last_point_stands_and_ends_at_the_axis_of_forecasts(results: StudyResults) -> None:
-    data = chart_data(learning_curves(results.scores), outlooks(results.scores))
+    data = chart_data(learning_curves(results.scores), forecast_summaries(results.scores))
     chart = data["charts"][0]
     assert [band["x"][0] for band in chart["bands"][0]] == [line[-1]["x"] for line in chart["lines"][0]]
     assert data["axis"]["texts"] == ["0", "16", "64"]
@@ -81,9 +81,9 @@ def test_a_band_starts_where_its_last_point_stands_and_ends_at_the_axis_of_forec
 
 
 def test_a_forecasts_hover_text_tells_both_intervals(results: StudyResults) -> None:
-    band = outlooks(results.scores)["causation", "with instruction", "rouge_l"].band
+    band = forecast_summaries(results.scores)["causation", "with instruction", "rouge_l"].band
     assert band is not None
-    data = chart_data(learning_curves(results.scores), outlooks(results.scores))
+    data = chart_data(learning_curves(results.scores), forecast_summaries(results.scores))
     assert data["charts"][0]["bands"][0][1]["points"][-1] == {
         "score": f"{band.score[-1]:.1f}",
         "interval": f"(80%: {band.low80[-1]:.1f} – {band.high80[-1]:.1f})",
@@ -94,7 +94,7 @@ def test_a_forecasts_hover_text_tells_both_intervals(results: StudyResults) -> N
 def test_nothing_is_drawn_ahead_of_curves_that_allow_no_forecast() -> None:
     def drawn(values: dict[int, float]) -> tuple[object, object]:
         rows = [ScoreRow("t", "a", labels, 1, "m", v, v - 4, v + 4, 200) for labels, v in values.items()]
-        data = chart_data(learning_curves(rows), outlooks(rows))
+        data = chart_data(learning_curves(rows), forecast_summaries(rows))
         return data["ahead"], data["charts"][0]["bands"]
 
     for values in ({16: 40.0}, {0: 10.0, 16: 40.0}, {16: 80.0, 64: 60.0, 256: 30.0}):
@@ -103,7 +103,7 @@ def test_nothing_is_drawn_ahead_of_curves_that_allow_no_forecast() -> None:
 
 
 def test_the_scale_leaves_room_for_the_intervals_that_are_shown(results: StudyResults) -> None:
-    made = outlooks(results.scores)
+    made = forecast_summaries(results.scores)
     metrics = chart_data(learning_curves(results.scores), made)["metrics"]
     for told, metric in zip(metrics, ("rouge_l", "exact_match"), strict=True):
         bands = [outlook.band for key, outlook in made.items() if key[2] == metric and outlook.band]

@@ -15,7 +15,7 @@ import pytest
 
 from tuition.base.errors import UserError
 from tuition.reports.curves import learning_curves
-from tuition.reports.outlook import outlooks, prospect
+from tuition.reports.forecast_summary import forecast_summaries, prospect
 from tuition.reports.page import render_report, script_json, write_report
 from tuition.reports.scores_csv import write_scores_csv
 from tuition.studies.results import PredictionRow, ScoreRow, StudyResults
@@ -209,7 +209,7 @@ def test_no_scores_are_an_error(tmp_path: Path) -> None:
 
 def test_every_curves_sentence_and_the_prospect_are_told(results: StudyResults) -> None:
     text = re.sub(r"\s", "", Page(render_report(results)).text)
-    made = outlooks(results.scores)
+    made = forecast_summaries(results.scores)
     for (_, arm, _), outlook in made.items():
         assert re.sub(r"\s", "", f"{arm}: {outlook.sentence}") in text
     assert re.sub(r"\s", "", prospect(made, learning_curves(results.scores))) in text

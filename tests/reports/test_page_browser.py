@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tuition.reports.outlook import outlooks
+from tuition.reports.forecast_summary import forecast_summaries
 from tuition.reports.page import write_report
 from tuition.studies.results import PredictionRow, ScoreRow, StudyResults
 
@@ -232,7 +232,7 @@ def test_a_forecast_tells_that_it_is_one_and_the_last_point_what_was_measured(
     assert "64 labels, n = 50" in told
     assert "forecast" not in told
     told = told_at(opened, chart.locator(DASHES).nth(1).locator("path.js-line"), across=0.99)
-    band = outlooks(results.scores)["causation", "with instruction", "rouge_l"].band
+    band = forecast_summaries(results.scores)["causation", "with instruction", "rouge_l"].band
     assert band is not None
     assert "with instruction, forecast" in told
     assert f"{band.score[-1]:.1f}" in told
@@ -245,7 +245,7 @@ def test_each_chart_has_its_arms_sentences_in_the_metric_shown(
 ) -> None:
     opened = show(results)
     wait_for_charts(opened, 3)
-    made = outlooks(results.scores)
+    made = forecast_summaries(results.scores)
     for metric, title in (("rouge_l", "ROUGE-L"), ("exact_match", "exact match")):
         opened.page.get_by_role("radio", name=title).check(force=True)
         opened.until("e => e.textContent", ".ytitle", title)

@@ -71,9 +71,9 @@ def test_another_study_is_refused_and_nothing_of_the_first_is_lost(
 def test_a_study_that_was_edited_says_what_its_report_leaves_out(tiny_study: Make, tmp_path: Path) -> None:
     spec = tiny_study()
     run(spec, tmp_path)
-    edited = narrowed(spec, judge={**spec.judge.model_dump(), "test": 5})
+    edited = narrowed(spec, evaluate={**spec.evaluate.model_dump(), "test": 5})
     _, notices = run(edited, tmp_path)
-    assert any("was changed since it was last run here (judge.test)" in notice for notice in notices)
+    assert any("was changed since it was last run here (evaluate.test)" in notice for notice in notices)
     arms = {
         name: [stage.model_copy(update={"encoding": "definition"}) for stage in own]
         for name, own in edited.arms.items()

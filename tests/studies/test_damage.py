@@ -18,14 +18,14 @@ from tuition.base.errors import UserError
 from tuition.commands.export import export_and_print
 from tuition.commands.outline import outline_and_print
 from tuition.commands.study import finish_study
-from tuition.reports.comparing import Question, compare_source
+from tuition.reports.comparison import Question, compare_source
 from tuition.reports.scores_csv import read_scores_csv
 from tuition.studies.exported import read_exported
 from tuition.studies.results import StudyResults
 from tuition.studies.run import gather, plan_study
-from tuition.studies.settle import settled
 from tuition.studies.spec import StudySpec, read_study
 from tuition.studies.store import open_store
+from tuition.studies.stored_steps import with_stored_keys
 
 Make = Callable[..., StudySpec]
 OLD = Path(__file__).parents[1] / "fixtures" / "run-before-checksums.zip"
@@ -98,7 +98,7 @@ def test_readers_name_the_damaged_store(
         database.execute(damage)
         database.commit()
     with open_store(folder) as store:
-        plan = settled(plan_study(whole[0], Listener()), store)
+        plan = with_stored_keys(plan_study(whole[0], Listener()), store)
         with pytest.raises(UserError, match=r"store\.sqlite: .*damaged.*run the same command again"):
             gather(plan, store)
     if "scores" in damage:

@@ -41,13 +41,13 @@ def test_options_change_what_they_name_and_nothing_else() -> None:
     spec = changed(collection="elsewhere", names=("a", "b"), split="random", model="m", labels=[4, "6%"], seeds=[2, 3])
     assert (spec.tasks.collection, spec.tasks.names, spec.tasks.split) == ("elsewhere", ("a", "b"), "random")
     assert (spec.model, spec.labels, spec.seeds) == ("m", (4, "6%"), (2, 3))
-    assert (spec.arms, spec.judge) == (plain.arms, plain.judge)
+    assert (spec.arms, spec.evaluate) == (plain.arms, plain.evaluate)
 
 
 def test_the_file_itself_is_not_changed() -> None:
     data = load_yaml(TEXT, Path("x.yaml"))
     before = load_yaml(TEXT, Path("x.yaml"))
-    overridden(data, Overrides(seen_labels=1, settings=("arms.*.recipe.epochs=9", "judge.test=1")))
+    overridden(data, Overrides(seen_labels=1, settings=("arms.*.recipe.epochs=9", "evaluate.test=1")))
     assert data == before
 
 
@@ -75,9 +75,9 @@ def test_seen_labels_reach_the_stages_that_have_labels_of_their_own() -> None:
 
 def test_values_are_read_as_yaml_is() -> None:
     spec = changed("seeds=[4, 5]", "judge.metrics=[exact_match]", "model=null-model", "tasks.stratified=true")
-    assert (spec.seeds, spec.judge.metrics, spec.model) == ((4, 5), ("exact_match",), "null-model")
+    assert (spec.seeds, spec.evaluate.metrics, spec.model) == ((4, 5), ("exact_match",), "null-model")
     assert spec.tasks.stratified
-    assert changed("judge.new_tokens=8").judge.new_tokens == 8
+    assert changed("judge.new_tokens=8").evaluate.new_tokens == 8
     assert changed("study=a=b").study == "a=b"
 
 
@@ -93,9 +93,9 @@ def test_arms_are_kept_by_name_or_pattern_in_the_studys_order() -> None:
         ("=3", "write KEY=VALUE"),
         ("judge.test=[1", "is no YAML"),
         ("judge.test=!!python/object:os.system {}", "is no YAML"),
-        ("judge.tests=3", "unknown key judge.tests"),
+        ("judge.tests=3", "unknown key evaluate.tests"),
         ("jugde.test=3", "unknown key jugde"),
-        ("judge.test=many", "judge.test is 'many'"),
+        ("judge.test=many", "evaluate.test is 'many'"),
         ("judge.test.rows=3", "50 has no setting 'rows'"),
         ("arms.alon.recipe.epochs=1", "did you mean 'alone'"),
         ("arms.alone.7.recipe.epochs=1", "there is no number 7 of 1"),

@@ -35,7 +35,9 @@ def test_each_point_of_each_curve_is_judged_and_each_budget_above_zero_is_traine
 
 def test_budgets_are_nested_and_share_nothing_with_test(tiny_study: Make) -> None:
     made = plan(tiny_study(labels=[4, 8, 16]))
-    small, middle, large = [s.lessons[0].instances for s in made.steps if isinstance(s, TrainStep) and s.arm == "with"]
+    small, middle, large = [
+        s.task_batches[0].instances for s in made.steps if isinstance(s, TrainStep) and s.arm == "with"
+    ]
     assert middle[: len(small)] == small
     assert large[: len(middle)] == middle
     told = {content_key(row.input) for row in large}
@@ -45,14 +47,14 @@ def test_budgets_are_nested_and_share_nothing_with_test(tiny_study: Make) -> Non
 
 def test_both_arms_learn_and_are_judged_on_the_same_rows(tiny_study: Make) -> None:
     made = plan(tiny_study())
-    trained = {step.arm: step.lessons[0].instances for step in made.steps if isinstance(step, TrainStep)}
+    trained = {step.arm: step.task_batches[0].instances for step in made.steps if isinstance(step, TrainStep)}
     assert trained["with"] == trained["without"]
     assert len({step.instances for step in made.evaluations}) == 1
 
 
 def test_seeds_draw_other_labels_but_keep_the_test_rows(tiny_study: Make) -> None:
     made = plan(tiny_study(seeds=[1, 2]))
-    trained = {s.seed: s.lessons[0].instances for s in made.steps if isinstance(s, TrainStep) and s.arm == "with"}
+    trained = {s.seed: s.task_batches[0].instances for s in made.steps if isinstance(s, TrainStep) and s.arm == "with"}
     assert trained[1] != trained[2]
     assert len({step.instances for step in made.evaluations}) == 1
 

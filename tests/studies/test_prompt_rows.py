@@ -11,7 +11,7 @@ import pytest
 from tuition.base.fingerprints import canonical_json
 from tuition.prompts.encode import answers, encode, training_output
 from tuition.prompts.encodings import find_encoding
-from tuition.prompts.types import NOTHING_SHOWN, Shown
+from tuition.prompts.types import NO_EXAMPLES, InContextExamples
 from tuition.studies import prompt_rows
 from tuition.studies.plan import make_plan
 from tuition.studies.prompt_rows import PromptRows, answering_lengths, learning_lengths
@@ -25,7 +25,7 @@ ENCODINGS = ("input-only", "definition+2-positive", "definition+4-shot", "tk-ins
 def test_their_json_is_that_of_the_prompts_encoded_one_by_one(name: str, write_task: Callable[..., Path]) -> None:
     task = open_collection(write_task(rows=9))["task001"]
     rows, encoding = tuple(task.instances()), find_encoding(name)
-    shown = Shown(exemplars=rows[:2]) if encoding.exemplars else NOTHING_SHOWN
+    shown = InContextExamples(exemplars=rows[:2]) if encoding.exemplars else NO_EXAMPLES
     outputs = [(row, training_output(task, row, 3)) for row in rows]
     prompts = PromptRows()
     learnt = prompts.to_learn(task, outputs, encoding, shown, 3)

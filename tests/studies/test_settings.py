@@ -10,12 +10,12 @@ import pytest
 
 from tests.studies.conftest import Listener, study_text
 from tuition.base.errors import UserError
+from tuition.studies.adapter_encoding import read_encoding
 from tuition.studies.plan import Plan, make_plan
 from tuition.studies.run import gather, plan_study, run_plan
 from tuition.studies.spec import StudySpec, parse_study
 from tuition.studies.steps import EvaluateStep, TrainStep
 from tuition.studies.store import open_store
-from tuition.studies.told import read_told
 
 RECIPE = {"name": "small-data", "epochs": 1, "min_steps": 2, "batch_size": 4}
 BEFORE = {"on": "seen", "labels": 6, "encoding": "quick-learners", "recipe": RECIPE}
@@ -49,7 +49,7 @@ def test_a_stage_that_arms_and_tasks_share_runs_once(four_tasks: Callable[..., S
     plan = planned(four_tasks(arms, labels=[0, 4, 8]))
     first = [step for step in trained(plan) if step.title == "2 tasks" and step.labels == 6]
     assert len(first) == 1
-    assert [lesson.task.name[:7] for lesson in first[0].lessons] == ["task001", "task002"]
+    assert [task_batch.task.name[:7] for task_batch in first[0].task_batches] == ["task001", "task002"]
     single = [step for step in trained(plan) if step.arm == "single" and step.key != first[0].key]
     assert len(single) == 2 * 2
     assert all(step.needs == (first[0].key,) for step in single)
@@ -92,7 +92,7 @@ def test_exemplars_are_labels_that_are_paid_for(four_tasks: Callable[..., StudyS
     tuned = planned(four_tasks({"both": [{"encoding": "definition+4-shot", "recipe": RECIPE}]}, labels=[0, 4, 8]))
     assert [step.rows for step in trained(tuned)] == [4, 4]  # of eight labels, four are shown and four are learnt
     for step in trained(tuned):
-        assert not set(step.lessons[0].instances) & set(step.lessons[0].shown.exemplars)
+        assert not set(step.task_batches[0].instances) & set(step.task_batches[0].shown.exemplars)
 
 
 def test_demonstrations_come_from_other_tasks(four_tasks: Callable[..., StudySpec], tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_budgets_are_counts_shares_or_all_and_a_point_stands_once(four_tasks: Ca
     plan = planned(four_tasks({"a": [WITH]}, labels=["all", 4, "25%", 32, 0]))
     sizes = [step.labels for step in plan.evaluations if step.task.name.startswith("task003")]
     assert sizes == [0, 4, 32, 8]  # of 40 rows, 6 test and 2 validate: 25% of 32 is 8, and all is 32 again
-    rows = [step.lessons[0].instances for step in trained(plan) if step.title.startswith("task003")]
+    rows = [step.task_batches[0].instances for step in trained(plan) if step.title.startswith("task003")]
     assert rows[2] == rows[1][:8]
     with pytest.raises(UserError, match=r"'7\.5\.%'"):
         four_tasks({"a": [WITH]}, labels=["7.5.%"])
@@ -130,7 +130,7 @@ def test_stratified_budgets_have_the_answers_in_the_shares_of_the_pool(four_task
     spec = four_tasks({"a": [WITH]}, labels=[12])
     even = spec.model_copy(update={"tasks": spec.tasks.model_copy(update={"stratified": True})})
     for step in trained(planned(even)):
-        counts = Counter(step.lessons[0].outputs)
+        counts = Counter(step.task_batches[0].outputs)
         assert max(counts.values()) - min(counts.values()) <= 2
 
 
@@ -164,7 +164,7 @@ def test_every_setting_and_a_chain_of_three_run_to_the_end(
         results = gather(plan, store)
         assert run_plan(plan, store, listener) == []
         for step in trained(plan):
-            assert read_told(store.adapter(step.key)) == step.encoding
+            assert read_encoding(store.adapter(step.key)) == step.encoding
             kept = store.finished(step.key)
             assert kept is not None
             assert sum(kept.details["rows"].values()) == step.rows

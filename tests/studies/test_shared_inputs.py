@@ -62,7 +62,9 @@ def planned(spec: StudySpec) -> Plan:
 
 def learnt(plan: Plan) -> set[str]:
     steps = [step for step in plan.steps if isinstance(step, TrainStep)]
-    return {content_key(r.input) for s in steps for one in s.lessons if "001" in one.task.name for r in one.instances}
+    return {
+        content_key(r.input) for s in steps for one in s.task_batches if "001" in one.task.name for r in one.instances
+    }
 
 
 def asked(plan: Plan) -> set[str]:

@@ -68,7 +68,7 @@ judge: {test: 0, metrics: [rouge_l, rogue]}
         "unknown settings learning_rat",
         "labels.1 is -1",
         "labels.2 is 'many'",
-        "judge.test is 0",
+        "evaluate.test is 0",
         "no metric named 'rogue'",
     ):
         assert part in told
@@ -125,7 +125,7 @@ judge: {new_tokens: au}
     lines = [line.removeprefix(f"{tmp_path / 'study.yaml'}: ") for line in str(caught.value).splitlines()]
     assert [line[:34] for line in lines] == [
         "arms.a.0.recipe is 'smal-data'; th",
-        "judge.new_tokens is 'au'; it is a ",
+        "evaluate.new_tokens is 'au'; it is a "[:34],
         f"{STARTER_PATH}: no task is named 'tsk004'"[:34],
         f"{STARTER_PATH}: 'task00' begins 10"[:34],
         "./nowhere: no such folder; give a ",
@@ -200,3 +200,12 @@ def test_a_file_that_holds_no_mapping_is_refused(value: object) -> None:
 def test_a_missing_file_is_a_user_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be read"):
         read_study(tmp_path / "no.yaml")
+
+
+def test_the_former_key_judge_is_read_as_evaluate_and_both_are_refused(tmp_path: Path) -> None:
+    old = read_study(write(tmp_path, GOOD + "judge: {test: 7}\n"))
+    new = read_study(write(tmp_path, GOOD + "evaluate: {test: 7}\n"))
+    assert old == new
+    assert "evaluate" in old.model_dump()
+    with pytest.raises(ProblemsError, match="judge and evaluate are both there; keep evaluate"):
+        read_study(write(tmp_path, GOOD + "evaluate: {test: 7}\njudge: {test: 7}\n"))

@@ -16,15 +16,15 @@ from transformers import AutoModelForCausalLM
 
 from tests.models.architectures import CONFIGS, build
 from tests.training.test_encoder_decoders import build_pairs
-from tests.training.test_encoder_decoders import lessons as pairs
+from tests.training.test_encoder_decoders import task_batches as pairs
 from tests.training.test_trainer import RECIPE
-from tests.training.test_trainer import lessons as one_task
+from tests.training.test_trainer import task_batches as one_task
 from tuition.base.errors import UserError
 from tuition.models.objective import Objective
 from tuition.models.recipes import Recipe
 from tuition.models.tokens import TokenizedPrompt
 from tuition.models.tuners import make_tuner
-from tuition.studies.engines.together import in_step
+from tuition.studies.engines.distributed_study import in_step
 from tuition.studies.steps import TrainStep
 from tuition.training import train
 from tuition.training.checkpoints import Checkpoint

@@ -24,9 +24,9 @@ from tests.training.cases_together import several_tasks as rows
 from tuition.base.errors import UserError
 from tuition.evaluation.predict import Prediction
 from tuition.models.tokens import TokenizedPrompt
-from tuition.studies.engines.together import answer_divided
+from tuition.studies.engines.distributed_study import answer_in_parts
+from tuition.training.batch_sharding import divide
 from tuition.training.distributed import ALONE, Group, join, launched
-from tuition.training.division import divide
 from tuition.training.sharding import Sharding, read_sharding
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -131,7 +131,7 @@ def test_one_prefix_of_many_rows_is_divided_too_for_one_process_would_have_all_t
 
 def test_draws_that_go_by_a_prompts_place_are_not_divided() -> None:
     made = [Prediction(str(at), 1, True) for at in range(len(rows()))]
-    found = answer_divided(Group(1, 2), rows(), lambda part: made[: len(part)], drawn=True)
+    found = answer_in_parts(Group(1, 2), rows(), lambda part: made[: len(part)], drawn=True)
     assert found == made
 
 

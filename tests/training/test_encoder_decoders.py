@@ -9,8 +9,8 @@ import torch
 from transformers import AutoModelForSeq2SeqLM, BartConfig, MT5Config, T5Config
 
 from tuition.models.objective import Objective
-from tuition.models.pairs import answer_pairs
 from tuition.models.recipes import Recipe
+from tuition.models.seq2seq import answer_pairs
 from tuition.models.tokens import PromptTokenizer, TokenizedPrompt
 from tuition.models.tuners import make_tuner
 from tuition.prompts import Prompt
@@ -45,7 +45,7 @@ def build_pairs(name: str) -> torch.nn.Module:
     return model
 
 
-def lessons() -> list[TokenizedPrompt]:
+def task_batches() -> list[TokenizedPrompt]:
     from transformers import ByT5Tokenizer
 
     tokens = PromptTokenizer(ByT5Tokenizer()).for_encoder()
@@ -53,7 +53,7 @@ def lessons() -> list[TokenizedPrompt]:
 
 
 def test_a_source_ends_with_the_encoders_end_token_and_a_target_begins_without_a_space() -> None:
-    row = lessons()[0]
+    row = task_batches()[0]
     text = "Answer.\ninput: one plus one\noutput:"
     assert row.prefix + row.body == (*(byte + 3 for byte in text.encode()), 1)
     assert row.target == (*(byte + 3 for byte in b"two"), 1)
@@ -65,12 +65,12 @@ def test_the_loss_is_transformers_own_whatever_the_micro_batches(architecture: s
     objective = Objective(model, share_prefix=True)
     assert not objective.shares
     total = 0.0
-    for row in lessons():
+    for row in task_batches():
         out = model(input_ids=torch.tensor([row.prefix + row.body]), labels=torch.tensor([row.target]))
         total += float(out.loss.detach()) * len(row.target)
     for tokens in (10_000, 80, 1):
         with torch.no_grad():
-            ours = sum(float(objective(run)) for run in objective.micro_batches(lessons(), tokens))
+            ours = sum(float(objective(run)) for run in objective.micro_batches(task_batches(), tokens))
         assert ours == pytest.approx(total, rel=1e-5)
 
 
@@ -79,10 +79,10 @@ def test_the_loss_is_transformers_own_whatever_the_micro_batches(architecture: s
 def test_eight_instances_are_learnt_by_heart(architecture: str, tuner: str, rate: float) -> None:
     tuned = make_tuner(tuner).attach(build_pairs(architecture), seed=1)
     recipe = Recipe(name="test", epochs=400, batch_size=8, learning_rate=rate, warmup=0.05)
-    log = train(tuned, lessons(), recipe, seed=1)
+    log = train(tuned, task_batches(), recipe, seed=1)
     assert log.losses[-1] < 0.25 * log.losses[0]
-    answers = answer_pairs(tuned, lessons(), end=frozenset({1}), new_tokens=12, batch_size=3)
-    assert answers == [row.target[:-1] for row in lessons()]
+    answers = answer_pairs(tuned, task_batches(), end=frozenset({1}), new_tokens=12, batch_size=3)
+    assert answers == [row.target[:-1] for row in task_batches()]
 
 
 @pytest.mark.parametrize(("tuner", "rate", "share"), [("ia3", 0.1, 0.95), ("prompt", 0.3, 0.95)])
@@ -92,7 +92,7 @@ def test_scales_and_soft_prompts_lower_the_loss_and_train_only_themselves(
 ) -> None:
     tuned = make_tuner(tuner).attach(build_pairs(architecture), seed=1)
     before = {n: p.detach().clone() for n, p in tuned.named_parameters()}
-    log = train(tuned, lessons(), Recipe(name="test", epochs=60, batch_size=8, learning_rate=rate), seed=1)
+    log = train(tuned, task_batches(), Recipe(name="test", epochs=60, batch_size=8, learning_rate=rate), seed=1)
     assert log.losses[-1] < share * log.losses[0]
     changed = {n for n, p in tuned.named_parameters() if not torch.equal(p, before[n])}
     assert changed
@@ -102,13 +102,13 @@ def test_scales_and_soft_prompts_lower_the_loss_and_train_only_themselves(
 @pytest.mark.parametrize("architecture", CONFIGS)
 def test_answers_do_not_depend_on_the_batch(architecture: str) -> None:
     model = build_pairs(architecture).eval()
-    rows = lessons()
+    rows = task_batches()
     one = answer_pairs(model, rows, end=frozenset({1}), new_tokens=6, batch_size=1)
     assert answer_pairs(model, rows, end=frozenset({1}), new_tokens=6, batch_size=8) == one
 
 
 def test_a_model_that_ends_at_once_answers_nothing() -> None:
     model = build_pairs("t5")
-    rows = [dataclasses.replace(row, target=(1,)) for row in lessons()]
+    rows = [dataclasses.replace(row, target=(1,)) for row in task_batches()]
     train(model, rows, Recipe(name="test", epochs=60, batch_size=8, learning_rate=1e-2), seed=1)
     assert answer_pairs(model, rows, end=frozenset({1}), new_tokens=6) == [()] * len(rows)

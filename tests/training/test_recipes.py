@@ -9,8 +9,8 @@ import torch
 
 from tests.models.architectures import build
 from tests.training.test_encoder_decoders import build_pairs
-from tests.training.test_encoder_decoders import lessons as pairs
-from tests.training.test_trainer import lessons as rows
+from tests.training.test_encoder_decoders import task_batches as pairs
+from tests.training.test_trainer import task_batches as rows
 from tuition.base.errors import UserError
 from tuition.models.objective import Objective
 from tuition.models.recipes import RECIPES, Recipe

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tests.models.architectures import build
-from tests.training.test_trainer import RECIPE, lessons
+from tests.training.test_trainer import RECIPE, task_batches
 from tuition.base.errors import UserError
 from tuition.models.objective import Objective
 from tuition.models.tuners import make_tuner
@@ -45,7 +45,7 @@ def test_a_run_that_was_stopped_goes_on_bit_for_bit(
 ) -> None:
     recipe = dataclasses.replace(SHORT, optimiser=optimiser)
     whole = attached(tuner, dtype)
-    log = train(whole, lessons(), recipe, seed=1)
+    log = train(whole, task_batches(), recipe, seed=1)
 
     count = 0
 
@@ -57,10 +57,10 @@ def test_a_run_that_was_stopped_goes_on_bit_for_bit(
 
     checkpoint = Checkpoint(tmp_path / "kept", seconds=1e9)
     with pytest.raises(KeyboardInterrupt):
-        train(attached(tuner, dtype), lessons(), recipe, seed=1, checkpoint=checkpoint, advance=stop)
+        train(attached(tuner, dtype), task_batches(), recipe, seed=1, checkpoint=checkpoint, advance=stop)
     torch.manual_seed(99)  # the state of the draw is part of what is kept
     again = attached(tuner, dtype)
-    resumed = train(again, lessons(), recipe, seed=1, checkpoint=Checkpoint(tmp_path / "kept"))
+    resumed = train(again, task_batches(), recipe, seed=1, checkpoint=Checkpoint(tmp_path / "kept"))
     assert resumed.resumed_at == 6
     assert resumed.losses == log.losses
     assert torch.equal(learnt(again), learnt(whole))
@@ -68,7 +68,7 @@ def test_a_run_that_was_stopped_goes_on_bit_for_bit(
 
 def test_a_kill_between_checkpoints_loses_only_the_steps_since(tmp_path: Path) -> None:
     whole = attached("lora")
-    log = train(whole, lessons(), SHORT, seed=1)
+    log = train(whole, task_batches(), SHORT, seed=1)
     checkpoint = Checkpoint(tmp_path / "kept", seconds=0)
     count = 0
 
@@ -79,10 +79,10 @@ def test_a_kill_between_checkpoints_loses_only_the_steps_since(tmp_path: Path) -
             raise SystemError("as if the process were gone")
 
     with pytest.raises(SystemError):
-        train(attached("lora"), lessons(), SHORT, seed=1, checkpoint=checkpoint, advance=die)
+        train(attached("lora"), task_batches(), SHORT, seed=1, checkpoint=checkpoint, advance=die)
     assert {file.suffix for file in (tmp_path / "kept").iterdir()} == {".safetensors", ".json"}
     again = attached("lora")
-    resumed = train(again, lessons(), SHORT, seed=1, checkpoint=checkpoint)
+    resumed = train(again, task_batches(), SHORT, seed=1, checkpoint=checkpoint)
     assert resumed.resumed_at == 7
     assert resumed.losses == log.losses
     assert torch.equal(learnt(again), learnt(whole))
@@ -91,17 +91,17 @@ def test_a_kill_between_checkpoints_loses_only_the_steps_since(tmp_path: Path) -
 @pytest.mark.parametrize("damage", ["state.safetensors", "progress.json"])
 def test_a_damaged_state_is_refused_with_its_place(damage: str, tmp_path: Path) -> None:
     checkpoint = Checkpoint(tmp_path / "kept", seconds=0)
-    train(attached("lora"), lessons(), SHORT, seed=1, checkpoint=checkpoint)
+    train(attached("lora"), task_batches(), SHORT, seed=1, checkpoint=checkpoint)
     (tmp_path / "kept" / damage).write_bytes(b"{")
     with pytest.raises(UserError, match=r"kept: this training's kept state cannot be used"):
-        train(attached("lora"), lessons(), SHORT, seed=1, checkpoint=checkpoint)
+        train(attached("lora"), task_batches(), SHORT, seed=1, checkpoint=checkpoint)
 
 
 def test_another_tuners_state_is_refused(tmp_path: Path) -> None:
     checkpoint = Checkpoint(tmp_path / "kept", seconds=0)
-    train(attached("lora"), lessons(), SHORT, seed=1, checkpoint=checkpoint)
+    train(attached("lora"), task_batches(), SHORT, seed=1, checkpoint=checkpoint)
     with pytest.raises(UserError, match="another set of weights"):
-        train(attached("ia3"), lessons(), SHORT, seed=1, checkpoint=checkpoint)
+        train(attached("ia3"), task_batches(), SHORT, seed=1, checkpoint=checkpoint)
 
 
 class Narrow:
@@ -119,9 +119,9 @@ class Narrow:
 
 
 def test_out_of_memory_halves_the_runs_and_keeps_the_optimisers_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    wide = train(attached("lora"), lessons(), SHORT, seed=1)
+    wide = train(attached("lora"), task_batches(), SHORT, seed=1)
     Narrow(monkeypatch, rows=1)
-    narrow = train(attached("lora"), lessons(), SHORT, seed=1)
+    narrow = train(attached("lora"), task_batches(), SHORT, seed=1)
     assert narrow.halved >= 1
     assert narrow.steps == wide.steps
     assert narrow.losses == pytest.approx(wide.losses, rel=1e-3)
@@ -130,7 +130,7 @@ def test_out_of_memory_halves_the_runs_and_keeps_the_optimisers_batch(monkeypatc
 def test_a_row_that_never_fits_is_a_user_error(monkeypatch: pytest.MonkeyPatch) -> None:
     Narrow(monkeypatch, rows=0)
     with pytest.raises(UserError, match=r"a single row of .* does not fit into memory"):
-        train(attached("lora"), lessons(), SHORT, seed=1)
+        train(attached("lora"), task_batches(), SHORT, seed=1)
 
 
 def test_other_errors_of_a_model_are_not_taken_for_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +139,7 @@ def test_other_errors_of_a_model_are_not_taken_for_memory(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(Objective, "forward", broken)
     with pytest.raises(RuntimeError, match="shapes"):
-        train(attached("lora"), lessons(), SHORT, seed=1)
+        train(attached("lora"), task_batches(), SHORT, seed=1)
 
 
 def test_a_diverging_run_keeps_its_last_good_state_and_says_where(
@@ -156,16 +156,16 @@ def test_a_diverging_run_keeps_its_last_good_state_and_says_where(
     checkpoint = Checkpoint(tmp_path / "kept", seconds=1e9)
     tuned = attached("lora")
     with pytest.raises(UserError, match=r"the loss is nan; lower the learning rate .* kept in .*kept"):
-        train(tuned, lessons(), SHORT, seed=1, checkpoint=checkpoint)
+        train(tuned, task_batches(), SHORT, seed=1, checkpoint=checkpoint)
     assert torch.isfinite(learnt(tuned)).all()
     monkeypatch.setattr(Objective, "forward", forward)
-    assert train(attached("lora"), lessons(), SHORT, seed=1, checkpoint=checkpoint).resumed_at == 4
+    assert train(attached("lora"), task_batches(), SHORT, seed=1, checkpoint=checkpoint).resumed_at == 4
 
 
 def test_gradient_checkpointing_takes_the_same_course_and_is_switched_off_again() -> None:
-    plain = train(attached("lora"), lessons(), SHORT, seed=1)
+    plain = train(attached("lora"), task_batches(), SHORT, seed=1)
     tuned = attached("lora")
-    saving = train(tuned, lessons(), dataclasses.replace(SHORT, gradient_checkpointing=True), seed=1)
+    saving = train(tuned, task_batches(), dataclasses.replace(SHORT, gradient_checkpointing=True), seed=1)
     assert saving.shared_prefix
     assert saving.losses == pytest.approx(plain.losses, rel=1e-3)
     assert not any(getattr(module, "gradient_checkpointing", False) for module in tuned.modules())

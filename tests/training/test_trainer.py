@@ -20,7 +20,7 @@ END = 96
 RECIPE = Recipe(name="test", epochs=60, batch_size=3, learning_rate=1e-2, warmup=0.1)
 
 
-def lessons() -> list[TokenizedPrompt]:
+def task_batches() -> list[TokenizedPrompt]:
     rows = ragged(9, [3, 5, 2, 4, 6], [2, 1, 3, 2, 1], seed=5)
     return [TokenizedPrompt(row.prefix, row.body, (*(t % END for t in row.target), END)) for row in rows]
 
@@ -29,12 +29,12 @@ def lessons() -> list[TokenizedPrompt]:
 @pytest.mark.parametrize("architecture", ["llama", "gpt2", "gemma3"])
 def test_a_few_instances_are_learnt_by_heart(architecture: str, share: bool) -> None:
     tuned = LoRA().attach(build(architecture), seed=1)
-    log = train(tuned, lessons(), dataclasses.replace(RECIPE, share_prefix=share), seed=1)
+    log = train(tuned, task_batches(), dataclasses.replace(RECIPE, share_prefix=share), seed=1)
     assert log.shared_prefix is share
     # A random output matrix bounds how sure such a model can be; what counts is that every answer comes back.
     assert log.losses[-1] < 0.75 < 4 < log.losses[0]
-    answers = generate_greedily(tuned, lessons(), end=frozenset({END}), new_tokens=8)
-    assert answers == [row.target[:-1] for row in lessons()]
+    answers = generate_greedily(tuned, task_batches(), end=frozenset({END}), new_tokens=8)
+    assert answers == [row.target[:-1] for row in task_batches()]
 
 
 def test_sharing_takes_the_same_course_as_not_sharing() -> None:
@@ -42,14 +42,14 @@ def test_sharing_takes_the_same_course_as_not_sharing() -> None:
     for share in (True, False):
         tuned = LoRA().attach(build("llama"), seed=1)
         recipe = dataclasses.replace(RECIPE, epochs=5, share_prefix=share)
-        courses.append(train(tuned, lessons(), recipe, seed=1).losses)
+        courses.append(train(tuned, task_batches(), recipe, seed=1).losses)
     assert courses[0] == pytest.approx(courses[1], rel=1e-3)
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_does_not() -> None:
     def weights(seed: int) -> torch.Tensor:
         tuned = LoRA().attach(build("llama"), seed=1)
-        train(tuned, lessons(), dataclasses.replace(RECIPE, epochs=2), seed=seed)
+        train(tuned, task_batches(), dataclasses.replace(RECIPE, epochs=2), seed=seed)
         return torch.cat([p.detach().flatten() for p in tuned.parameters() if p.requires_grad])
 
     assert torch.equal(weights(1), weights(1))
@@ -59,14 +59,17 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not() -> None:
 def test_only_the_tuners_parameters_change() -> None:
     tuned = LoRA().attach(build("llama"), seed=1)
     before = {n: p.detach().clone() for n, p in tuned.named_parameters()}
-    train(tuned, lessons(), dataclasses.replace(RECIPE, epochs=2), seed=1)
+    train(tuned, task_batches(), dataclasses.replace(RECIPE, epochs=2), seed=1)
     changed = {n for n, p in tuned.named_parameters() if not torch.equal(p, before[n])}
     assert changed
     assert all("lora_" in name for name in changed)
 
 
 def test_a_batch_of_several_prefixes_has_the_mean_loss_over_all_its_targets() -> None:
-    rows = [*lessons()[:2], *(TokenizedPrompt((7, *row.prefix), row.body, row.target) for row in lessons()[2:3])]
+    rows = [
+        *task_batches()[:2],
+        *(TokenizedPrompt((7, *row.prefix), row.body, row.target) for row in task_batches()[2:3]),
+    ]
     one_step = dataclasses.replace(RECIPE, epochs=1, batch_size=3)
     tuned = LoRA().attach(build("llama"), seed=1)
     loss = train(tuned, rows, one_step, seed=1).losses[0]
@@ -85,7 +88,7 @@ def test_nothing_to_learn_from_is_refused() -> None:
 
 
 def test_a_target_without_end_token_is_never_trained_on() -> None:
-    rows = [*lessons(), TokenizedPrompt(lessons()[0].prefix, (1,), (2,))]
+    rows = [*task_batches(), TokenizedPrompt(task_batches()[0].prefix, (1,), (2,))]
     with pytest.raises(ValueError, match="end token"):
         train(build("llama"), rows, RECIPE, seed=1)
 
@@ -94,7 +97,7 @@ def test_a_loss_that_is_no_number_stops_with_advice() -> None:
     tuned = LoRA().attach(build("llama"), seed=1)
     next(p for p in tuned.parameters() if p.requires_grad).data.fill_(float("nan"))
     with pytest.raises(UserError, match=r"at step 1 of .* the loss is nan; lower the learning rate"):
-        train(tuned, lessons(), dataclasses.replace(RECIPE, share_prefix=False), seed=1)
+        train(tuned, task_batches(), dataclasses.replace(RECIPE, share_prefix=False), seed=1)
 
 
 def test_fp32_masters_keep_steps_that_bfloat16_would_lose() -> None:

@@ -14,7 +14,7 @@ from tuition.base.html import html_table
 from tuition.base.names import full_name
 from tuition.evaluation.comparisons import ArmComparison
 from tuition.evaluation.label_savings import LabelsNeeded
-from tuition.reports.comparing import Question, compare_source
+from tuition.reports.comparison import Question, compare_source
 from tuition.reports.comparison_text import comparison_sentence, difference_text
 from tuition.reports.curves import Curve, learning_curves
 from tuition.reports.forecasting.answers import Forecast
@@ -236,9 +236,9 @@ class Run:
 
     def _drawable(self, curves: Sequence[Curve]) -> list[Forecast]:
         """Return the forecasts that are sure enough to draw, as on the report's page."""
-        from tuition.reports.outlook import outlooks
+        from tuition.reports.forecast_summary import forecast_summaries
 
-        shown = {key for key, one in outlooks(self._chosen(metric=curves[0].metric)).items() if one.band}
+        shown = {key for key, one in forecast_summaries(self._chosen(metric=curves[0].metric)).items() if one.band}
         made = self.forecast(task=curves[0].task, metric=curves[0].metric)
         return [one for one in made if (one.task, one.arm, one.metric) in shown]
 

@@ -78,7 +78,7 @@ def load_study(study: PathLike | Mapping[str, Any], **changes: Unpack[StudyChang
         study: a YAML file, the name of a preset (`tuition presets` lists them), or the study as a mapping.
         **changes: what replaces the study's own values: `tasks` (a collection's path or `"starter"`), `names` (the
             tasks that are evaluated), `split`, `model`, `labels`, `seen_labels`, `seeds`, `arms` (those to keep, `*`
-            stands for any part of a name) and `settings`, such as `{"judge.test": 20}`.
+            stands for any part of a name) and `settings`, such as `{"evaluate.test": 20}`.
 
     Raises:
         UserError: there is no such file or preset, or a change does not fit the study.

@@ -97,6 +97,9 @@ def made_once(path: Path, *, say: Callable[[str], None] = lambda text: None) -> 
         with atomic_path(path, replace=False) as made:
             yield made
     finally:
+        # Who waits for this very lock looks again when it has it, and of two that make a thing the first one's stays.
+        with suppress(OSError):
+            os.unlink(lock.lock_file)
         lock.release()
 
 

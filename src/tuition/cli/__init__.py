@@ -9,10 +9,10 @@ from tuition.cli.app import app
 
 # isort: off
 # Help lists commands in the order in which they are defined.
-from tuition.cli import learning, tasks, judging
+from tuition.cli import learning, tasks, evaluating
 # isort: on
 
-__all__ = ["app", "judging", "learning", "main", "tasks"]
+__all__ = ["app", "evaluating", "learning", "main", "tasks"]
 
 _STOPPED = 130
 

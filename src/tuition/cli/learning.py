@@ -81,7 +81,7 @@ def run(
     seeds: Annotated[str | None, typer.Option(help="Seeds, divided by commas.")] = None,
     arm: Annotated[list[str] | None, typer.Option(help="Only this arm (`*` for any part); repeat for more.")] = None,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Any setting: judge.test=20; repeat for more.")
+        list[str] | None, typer.Option("--set", help="Any setting: evaluate.test=20; repeat for more.")
     ] = None,
     drop_shared: DropShared = False,
     out: Annotated[Path | None, typer.Option(help="Where results go; runs/<study's name> by default.")] = None,
@@ -113,9 +113,9 @@ def run(
     from tuition.commands.study import run_and_report, study_folder
 
     if plan:
-        from tuition.commands.outline import outline_and_print
+        from tuition.commands.plan_preview import preview_and_print
 
-        outline_and_print(spec, out or study_folder(spec), as_json=json)
+        preview_and_print(spec, out or study_folder(spec), as_json=json)
         return
     raise typer.Exit(run_and_report(spec, out or study_folder(spec), as_json=json))
 

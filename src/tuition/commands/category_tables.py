@@ -10,7 +10,7 @@ from rich.table import Table
 
 from tuition.evaluation.aggregate import GroupScore, Place, aggregate, place_of
 from tuition.evaluation.metrics import METRICS
-from tuition.evaluation.rankings import RANK_METRICS, way_of
+from tuition.evaluation.option_rankings import RANK_METRICS, way_of
 from tuition.evaluation.score import score_instances
 from tuition.reports.wording import count, metric_title
 from tuition.studies.results import PredictionRow

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tuition.evaluation.factor_effects import FactorEffect
-from tuition.reports.comparing import Answer, Compared, Factorial
+from tuition.evaluation.factorial import FactorEffect
+from tuition.reports.comparison import Answer, Compared, Factorial
 from tuition.reports.many_arms import MANY_ARMS
 
 _SHOWN = 10

@@ -14,7 +14,7 @@ from tuition.commands.category_tables import category_figures, category_tables
 from tuition.commands.console import console, notes, print_json
 from tuition.commands.failures import failure_lines
 from tuition.commands.study import finish_study, write_results
-from tuition.evaluation.heuristics import HEURISTICS
+from tuition.evaluation.baselines import BASELINES
 from tuition.reports.probe_tables import probe_tables
 from tuition.studies.overrides import set_value
 from tuition.studies.plan import Plan
@@ -63,18 +63,18 @@ class EvaluateChoice:
             raise UserError("zero-shot shows no labels, and few-shot needs --labels: how many stand in the prompt")
         if self.rank_only and self.metrics:
             raise UserError("--rank-only writes no answers, which --metric could judge; use --rank")
-        judge: dict[str, object] = {"test": self.test}
+        options: dict[str, object] = {"test": self.test}
         if self.metrics or self.rank_only:
-            judge["metrics"] = list(self.metrics)
+            options["metrics"] = list(self.metrics)
         if self.rank or self.rank_only:
-            judge["rank"] = True
-        judge |= {"probes": list(self.probes)} if self.probes else {}
-        judge |= {"decoding": dict(self.decoding)} if self.decoding else {}
+            options["rank"] = True
+        options |= {"probes": list(self.probes)} if self.probes else {}
+        options |= {"decoding": dict(self.decoding)} if self.decoding else {}
         arms: dict[str, object] = {
             name: [{"setting": "in-context", "encoding": name, "chat": self.chat}] for name in self.encodings
         }
         if self.heuristics:
-            arms |= {name: [{"setting": "heuristic", "heuristic": name}] for name in HEURISTICS}
+            arms |= {name: [{"setting": "heuristic", "heuristic": name}] for name in BASELINES}
         data = {
             "study": f"{self.model}, {self.setting}",
             "tasks": {
@@ -86,7 +86,7 @@ class EvaluateChoice:
             "model": self.model,
             "arms": arms,
             "labels": [self.labels],
-            "judge": judge,
+            "evaluate": options,
         }
         for setting in self.settings:
             set_value(data, setting)

@@ -76,7 +76,7 @@ def learn_study(choice: LearnChoice) -> StudySpec:
         "arms": arms,
         "labels": list(choice.labels) if choice.setting != "cross-task" else [0],
         "seeds": list(choice.seeds),
-        "judge": {"test": choice.test, "validation": choice.validation, "rank": choice.rank},
+        "evaluate": {"test": choice.test, "validation": choice.validation, "rank": choice.rank},
     }
     if choice.model is not None:
         data["model"] = choice.model

@@ -21,15 +21,15 @@ from tuition.reports.scores_csv import write_scores_csv
 from tuition.reports.tables import results_table
 from tuition.studies.continuing import continued
 from tuition.studies.engines import Failure
-from tuition.studies.engines.together import run_together
+from tuition.studies.engines.distributed_study import run_distributed
 from tuition.studies.plan import Plan
 from tuition.studies.presets import DEMO
 from tuition.studies.results import StudyResults
 from tuition.studies.run import gather, keep_points, measure, plan_study, run_plan
 from tuition.studies.run_files import mark_results
-from tuition.studies.settle import settled
 from tuition.studies.spec import STARTER, StudySpec, read_study
 from tuition.studies.store import open_store
+from tuition.studies.stored_steps import with_stored_keys
 from tuition.tasks.readers import open_collection
 
 _DEMO_TASKS = 3
@@ -62,7 +62,7 @@ def demo_study(
     if model is not None:
         changed["model"] = model
     if test is not None:
-        changed["judge"]["test"] = test
+        changed["evaluate"]["test"] = test
     return StudySpec.model_validate(changed)
 
 
@@ -79,7 +79,7 @@ def run_and_report(spec: StudySpec, out: Path, *, as_json: bool = False) -> int:
     Raises:
         UserError: the study cannot be planned, or `out` cannot be used.
     """
-    return run_together(lambda: _run_and_report(spec, out, as_json=as_json))
+    return run_distributed(lambda: _run_and_report(spec, out, as_json=as_json))
 
 
 def _run_and_report(spec: StudySpec, out: Path, *, as_json: bool) -> int:
@@ -106,15 +106,15 @@ def finish_study(spec: StudySpec, out: Path, *, quiet: bool = False) -> tuple[Pl
             held = continued(store.kept_study(), spec, out)
             for damaged in store.discard_damaged():
                 progress.say(f"run again: {damaged}")
-            plan = settled(plan_study(spec, progress), store)
+            plan = with_stored_keys(plan_study(spec, progress), store)
             for note in (*plan.notes, *held.notes):
                 progress.say(f"Note: {note}")
-            shown = plan if held.spec == spec else settled(plan_study(held.spec, progress), store)
+            shown = plan if held.spec == spec else with_stored_keys(plan_study(held.spec, progress), store)
             store.write_study(held.spec.model_dump_json(indent=2))
             progress.expect(measure(plan, store))
             failures = run_plan(plan, store, progress)
         # What was just run may stand under the key of an arm of this run for an arm that only the folder holds.
-        shown = settled(replace(shown, notes=(*shown.notes, *held.notes)), store)
+        shown = with_stored_keys(replace(shown, notes=(*shown.notes, *held.notes)), store)
         keep_points(shown, store)
         return shown, gather(shown, store), failures
 

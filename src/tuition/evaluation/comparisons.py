@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from tuition.base.errors import UserError, clip
 from tuition.base.seeds import derive_seed
-from tuition.evaluation.hierarchy import HierarchicalInterval, parts_interval
+from tuition.evaluation.hierarchical_bootstrap import HierarchicalInterval, parts_interval
 from tuition.evaluation.instance_scores import InstanceScores, align
 from tuition.evaluation.resampling import LEVELS, Level, Parts, seeds_of
 from tuition.evaluation.significance import CORRECTIONS, Correction, sign_flip_p

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from tuition.base.errors import UserError
 from tuition.evaluation.predict import end_tokens
 from tuition.models.generation import generate_greedily
-from tuition.models.pairs import answer_pairs
 from tuition.models.ranking import option_log_probabilities
+from tuition.models.seq2seq import answer_pairs
 from tuition.models.tokens import PromptTokenizer, TokenizedPrompt
 
 if TYPE_CHECKING:

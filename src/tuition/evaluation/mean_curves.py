@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tuition.base.seeds import derive_seed
 from tuition.evaluation.comparisons import WITHIN, Options
-from tuition.evaluation.hierarchy import hierarchical_interval
+from tuition.evaluation.hierarchical_bootstrap import hierarchical_interval
 from tuition.evaluation.instance_scores import InstanceScores
 from tuition.evaluation.resampling import LEVELS, Level
 

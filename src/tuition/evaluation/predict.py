@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tuition.models.decoding import GREEDY, Decoding, cut_at_stop
 from tuition.models.generation import generate
-from tuition.models.pairs import answer_pairs
+from tuition.models.seq2seq import answer_pairs
 
 if TYPE_CHECKING:
     from torch import nn

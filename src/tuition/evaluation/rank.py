@@ -13,12 +13,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tuition.base.errors import UserError, clip
-from tuition.evaluation.rankings import Ranking, ranking_of
+from tuition.evaluation.option_rankings import Ranking, ranking_of
 from tuition.models.ranking import option_log_probabilities
 from tuition.models.tokens import PromptTokenizer, TokenizedPrompt
 from tuition.prompts.encode import encode
 from tuition.prompts.fill import fill
-from tuition.prompts.types import Encoding, Prompt, Shown
+from tuition.prompts.types import Encoding, InContextExamples, Prompt
 from tuition.tasks.types import Instance, Task
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def neutral_instance(instance: Instance) -> Instance:
 
 
 def neutral_prompt(
-    task: Task, instance: Instance, encoding: Encoding, *, shown: Shown | None = None, seed: int = 0
+    task: Task, instance: Instance, encoding: Encoding, *, shown: InContextExamples | None = None, seed: int = 0
 ) -> Prompt | None:
     """Return an instance's prompt with an empty input, behind which options are as likely as they are by themselves.
 
@@ -137,7 +137,12 @@ def neutral_prompt(
     """
     try:
         return encode(
-            task, neutral_instance(instance), encoding, output=instance.outputs[0], shown=shown or Shown(), seed=seed
+            task,
+            neutral_instance(instance),
+            encoding,
+            output=instance.outputs[0],
+            shown=shown or InContextExamples(),
+            seed=seed,
         )
     except UserError:
         if not instance.fields:

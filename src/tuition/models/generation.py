@@ -10,11 +10,11 @@ import torch
 from torch import nn
 from transformers import DynamicCache
 
-from tuition.models.advancing import Advance, Batch
 from tuition.models.batches import PrefixBatch, collate, group_by_prefix, without_lone_prefixes
-from tuition.models.choosing import Choice, Decode, Stops, generate_options
 from tuition.models.decoding import GREEDY, Decoding
+from tuition.models.generation_progress import Advance, Batch
 from tuition.models.prefix import counts_padding, expand_cache, prefix_cache, rows_input, soft_prompt, trunk
+from tuition.models.sampling import Decode, Stops, TokenSampler, generate_options
 from tuition.models.tokens import TokenizedPrompt
 
 
@@ -91,7 +91,7 @@ def generate(
             if decoding.beams > 1:
                 rows = _search(model, chosen, shared, decoding, stops, end, new_tokens, made)
             else:
-                choose = Choice(decoding, positions, new_tokens)
+                choose = TokenSampler(decoding, positions, new_tokens)
                 rows = _answer(model, chosen, shared, choose, stops, end, new_tokens, made)
             for position, row in zip(positions, rows, strict=True):
                 answers[position] = row
@@ -123,7 +123,7 @@ def _answer(
     model: nn.Module,
     prompts: Sequence[TokenizedPrompt],
     shared: DynamicCache | None,
-    choose: Choice,
+    choose: TokenSampler,
     stops: Stops,
     end: frozenset[int],
     new_tokens: int,

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from tuition.models.batches import collate, group_by_prefix, without_lone_prefixes
-from tuition.models.packed import packed_loss, packed_tokens
-from tuition.models.pairs import is_encoder_decoder, pair_loss
+from tuition.models.packed_prefix import packed_loss, packed_tokens
 from tuition.models.prefix import TargetLoss, counts_padding, sharing_is_exact
+from tuition.models.seq2seq import is_encoder_decoder, pair_loss
 from tuition.models.tokens import TokenizedPrompt
 
 _RUN_COSTS = {True: 64, False: 2048}

@@ -16,7 +16,7 @@ from torch.nn import functional
 from transformers import DynamicCache
 
 from tuition.models.batches import IGNORED, PrefixBatch, collate
-from tuition.models.packed import packed_loss
+from tuition.models.packed_prefix import packed_loss
 from tuition.models.tokens import TokenizedPrompt
 
 _log = logging.getLogger(__name__)

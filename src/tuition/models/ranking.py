@@ -19,11 +19,11 @@ from torch import nn
 
 from tuition.models.batches import IGNORED, collate, group_by_prefix
 from tuition.models.option_tree import Tokens
-from tuition.models.pair_ranking import pair_log_probabilities
-from tuition.models.pairs import is_encoder_decoder
 from tuition.models.prefix import counts_padding, shared_logits, sharing_is_exact, soft_prompt
+from tuition.models.seq2seq import is_encoder_decoder
+from tuition.models.seq2seq_ranking import pair_log_probabilities
 from tuition.models.tokens import TokenizedPrompt
-from tuition.models.tree_pass import Found, LogProbabilities, Questions, by_tree, logits_room, vocabulary
+from tuition.models.tree_attention import Found, LogProbabilities, Questions, by_tree, logits_room, vocabulary
 
 _log = logging.getLogger(__name__)
 _exact: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()

@@ -6,7 +6,7 @@ from tuition.base.seeds import named_random
 from tuition.prompts.fill import fill
 from tuition.prompts.parts import body_of, target_of
 from tuition.prompts.prefix import Counts, prefix_of
-from tuition.prompts.types import NOTHING_SHOWN, Encoding, Prompt, Shown
+from tuition.prompts.types import NO_EXAMPLES, Encoding, InContextExamples, Prompt
 from tuition.tasks.types import Instance, Task
 
 
@@ -16,7 +16,7 @@ def encode(
     encoding: Encoding,
     *,
     output: str | None = None,
-    shown: Shown = NOTHING_SHOWN,
+    shown: InContextExamples = NO_EXAMPLES,
     seed: int = 0,
     counts: Counts | None = None,
 ) -> Prompt:

@@ -13,7 +13,7 @@ from typing import Literal
 from tuition.base.errors import UserError, clip
 from tuition.prompts.encode import encode, variant
 from tuition.prompts.prefix import example_counts
-from tuition.prompts.types import EXAMPLES, NOTHING_SHOWN, Encoding, Prompt, Shown, Told
+from tuition.prompts.types import EXAMPLES, NO_EXAMPLES, ElementKind, Encoding, InContextExamples, Prompt
 from tuition.tasks.types import Instance, Task
 
 Count = Callable[[str], int]
@@ -95,7 +95,7 @@ def fit(
     count: Count,
     *,
     output: str = "",
-    shown: Shown = NOTHING_SHOWN,
+    shown: InContextExamples = NO_EXAMPLES,
     seed: int = 0,
 ) -> Fitted:
     """Tell an instance within the policy's limit, giving up as little as need be.
@@ -140,17 +140,17 @@ class _Telling:
     instance: Instance
     encoding: Encoding
     output: str | None
-    shown: Shown
+    shown: InContextExamples
     seed: int
 
-    def prompt(self, counts: dict[Told, int] | None = None, instance: Instance | None = None) -> Prompt:
+    def prompt(self, counts: dict[ElementKind, int] | None = None, instance: Instance | None = None) -> Prompt:
         row = self.instance if instance is None else instance
         return encode(
             self.task, row, self.encoding, output=self.output, shown=self.shown, seed=self.seed, counts=counts
         )
 
 
-def _fewer_examples(telling: _Telling, room: int, count: Count) -> tuple[dict[Told, int], int]:
+def _fewer_examples(telling: _Telling, room: int, count: Count) -> tuple[dict[ElementKind, int], int]:
     """Drop examples from the last, kind by kind, until prefix and body have room; else drop them all."""
     counts = example_counts(telling.task, telling.encoding, telling.shown)
     dropped = 0
@@ -165,7 +165,7 @@ def _fewer_examples(telling: _Telling, room: int, count: Count) -> tuple[dict[To
 
 
 def _shorter_text(
-    telling: _Telling, counts: dict[Told, int], dropped: int, room: int, policy: LengthPolicy, count: Count
+    telling: _Telling, counts: dict[ElementKind, int], dropped: int, room: int, policy: LengthPolicy, count: Count
 ) -> Fitted:
     """Keep as much of the instance's text as there is room for, cutting its longest field first."""
     whole = telling.prompt(counts)

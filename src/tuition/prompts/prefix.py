@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tuition.prompts.fill import fill
-from tuition.prompts.types import EXAMPLES, NOTHING_SHOWN, Demonstration, Element, Encoding, Shown, TextRule, Told
+from tuition.prompts.types import (
+    EXAMPLES,
+    NO_EXAMPLES,
+    Demonstration,
+    Element,
+    ElementKind,
+    Encoding,
+    InContextExamples,
+    TextRule,
+)
 from tuition.tasks.types import Example, Instance, Task
 
-Counts = Mapping[Told, int]
+Counts = Mapping[ElementKind, int]
 
 
-def prefix_of(task: Task, encoding: Encoding, shown: Shown = NOTHING_SHOWN, *, counts: Counts | None = None) -> str:
+def prefix_of(
+    task: Task, encoding: Encoding, shown: InContextExamples = NO_EXAMPLES, *, counts: Counts | None = None
+) -> str:
     """Return the part of the prompt that is the same for every instance of `task`.
 
     Args:
@@ -24,13 +35,13 @@ def prefix_of(task: Task, encoding: Encoding, shown: Shown = NOTHING_SHOWN, *, c
 
 
 def prefix_parts(
-    task: Task, encoding: Encoding, shown: Shown = NOTHING_SHOWN, *, counts: Counts | None = None
-) -> list[tuple[Told, list[str]]]:
+    task: Task, encoding: Encoding, shown: InContextExamples = NO_EXAMPLES, *, counts: Counts | None = None
+) -> list[tuple[ElementKind, list[str]]]:
     """Return what each element of a prefix tells of `task`, in order; elements that tell nothing are left out.
 
     The texts of all of them, one behind the other, are the prefix. Arguments are those of `prefix_of`.
     """
-    parts: list[tuple[Told, list[str]]] = []
+    parts: list[tuple[ElementKind, list[str]]] = []
     fields = 0
     for element in encoding.prefix:
         if element.tell in EXAMPLES:
@@ -48,12 +59,12 @@ def prefix_parts(
     return parts
 
 
-def example_counts(task: Task, encoding: Encoding, shown: Shown = NOTHING_SHOWN) -> dict[Told, int]:
+def example_counts(task: Task, encoding: Encoding, shown: InContextExamples = NO_EXAMPLES) -> dict[ElementKind, int]:
     """Return how many examples of each kind a prompt of this task tells when nothing gives way."""
     return {element.tell: len(_chosen(task, element, shown)) for element in encoding.prefix if element.tell in EXAMPLES}
 
 
-def field_value(task: Task, tell: Told) -> str:
+def field_value(task: Task, tell: ElementKind) -> str:
     """Return what a task says in the field that an element tells."""
     values: Mapping[str, str] = {
         "name": task.name,
@@ -69,7 +80,7 @@ def field_value(task: Task, tell: Told) -> str:
     return values[tell]
 
 
-def _chosen(task: Task, element: Element, shown: Shown) -> Sequence[Example | Instance | Demonstration]:
+def _chosen(task: Task, element: Element, shown: InContextExamples) -> Sequence[Example | Instance | Demonstration]:
     """Return the examples that an element tells, topped up with exemplars where it may be."""
     lists: Mapping[str, Sequence[Example | Instance | Demonstration]] = {
         "positive": task.positive_examples,
@@ -81,7 +92,9 @@ def _chosen(task: Task, element: Element, shown: Shown) -> Sequence[Example | In
     return own + list(shown.exemplars[: element.count - len(own)]) if element.fill else own
 
 
-def _examples(task: Task, element: Element, shown: Shown, rule: TextRule, counts: Counts | None) -> list[str]:
+def _examples(
+    task: Task, element: Element, shown: InContextExamples, rule: TextRule, counts: Counts | None
+) -> list[str]:
     chosen = _chosen(task, element, shown)
     if counts is not None:
         chosen = chosen[: counts.get(element.tell, 0)]

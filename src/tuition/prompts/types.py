@@ -11,7 +11,7 @@ TextRule = Literal["verbatim", "stripped", "punctuated"]
 """How a field's text enters a prompt: as it stands; stripped; or stripped and closed by a full stop if it has no end
 mark."""
 
-Told = Literal[
+ElementKind = Literal[
     "text",
     "name",
     "title",
@@ -30,7 +30,7 @@ Told = Literal[
 """What an element of a prefix tells. `exemplars` are labelled instances of the task itself (k-shot), `demonstrations`
 are worked examples of other tasks, the same for every task (in-context instruction learning)."""
 
-EXAMPLES: tuple[Told, ...] = ("negative", "demonstrations", "exemplars", "positive")
+EXAMPLES: tuple[ElementKind, ...] = ("negative", "demonstrations", "exemplars", "positive")
 """The elements that are lists of examples, in the order in which they give way when a prompt is too long."""
 
 
@@ -71,7 +71,7 @@ class Element:
     with {value}) where it has such, and `end`. `fill` tells exemplars where the task has fewer examples than `count`.
     """
 
-    tell: Told
+    tell: ElementKind
     text: str
     count: int = 0
     explanation: str = ""
@@ -116,10 +116,10 @@ class Encoding:
     chat: bool = False
 
     @property
-    def tells_instruction(self) -> bool:
+    def has_instruction(self) -> bool:
         """Whether a model learns anything about the task beyond the instance itself."""
         own = any(element.tell not in ("text", "name", "exemplars") for element in self.prefix)
-        return own or bool(self.template or self.jinja) or any(other.tells_instruction for other in self.one_of)
+        return own or bool(self.template or self.jinja) or any(other.has_instruction for other in self.one_of)
 
     @property
     def exemplars(self) -> int:
@@ -146,11 +146,11 @@ class Demonstration:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class InContextExamples:
     """What a prompt shows beyond the task's instruction: its labelled exemplars, and other tasks' demonstrations."""
 
     exemplars: tuple[Instance, ...] = ()
     demonstrations: tuple[Demonstration, ...] = ()
 
 
-NOTHING_SHOWN = Shown()
+NO_EXAMPLES = InContextExamples()

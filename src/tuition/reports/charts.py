@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from tuition.reports.curves import Curve, CurvePoint, LabelAxis, label_axis
+from tuition.reports.forecast_summary import CurveKey, ForecastSummary
 from tuition.reports.many_arms import MANY_ARMS
-from tuition.reports.outlook import CurveKey, Outlook
 from tuition.reports.wording import count, interval_text, metric_title, shown_name
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def arm_style(index: int) -> ArmStyle:
 
 def chart_data(
     curves: Sequence[Curve],
-    outlooks: Mapping[CurveKey, Outlook] = MappingProxyType({}),
+    forecast_summaries: Mapping[CurveKey, ForecastSummary] = MappingProxyType({}),
     names: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Return everything that the page's script needs to draw one chart for each task, as JSON's types.
@@ -65,7 +65,7 @@ def chart_data(
     axis = label_axis(point.labels for curve in curves for point in curve.points)
     tasks, arms, metrics = (list(dict.fromkeys(getattr(c, name) for c in curves)) for name in ("task", "arm", "metric"))
     by_key = {(curve.task, curve.arm, curve.metric): curve for curve in curves}
-    bands = {key: outlook.band for key, outlook in outlooks.items() if outlook.band}
+    bands = {key: outlook.band for key, outlook in forecast_summaries.items() if outlook.band}
     reach = max((band.labels[-1] for band in bands.values()), default=None)
     return {
         "many": MANY_ARMS,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from tuition.evaluation.comparisons import ArmComparison, Difference, TaskComparison
-from tuition.evaluation.factor_effects import FactorEffect
+from tuition.evaluation.factorial import FactorEffect
 from tuition.evaluation.label_savings import LabelsNeeded
 from tuition.reports.wording import count, listed, shown_name
 

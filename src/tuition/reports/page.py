@@ -17,8 +17,8 @@ from tuition.base.errors import UserError
 from tuition.base.files import write_atomically
 from tuition.reports.charts import COLOURS, ArmStyle, arm_style, chart_data
 from tuition.reports.curves import Curve, CurvePoint, best_arms, learning_curves
+from tuition.reports.forecast_summary import CurveKey, ForecastSummary, common_cautions, forecast_summaries, prospect
 from tuition.reports.many_arms import MANY_ARMS, leading_arms, varying_names
-from tuition.reports.outlook import CurveKey, Outlook, common_cautions, outlooks, prospect
 from tuition.reports.probes import ProbeSpread, probe_spreads
 from tuition.reports.samples import Samples, choose_samples, is_right
 from tuition.reports.summary import findings, overview
@@ -118,7 +118,7 @@ def render_report(results: StudyResults) -> str:
     if not results.scores:
         raise UserError(f"study {shown_name(results.study)} has no scores yet; run it before writing its report")
     curves = learning_curves(results.scores)
-    made = outlooks(results.scores)
+    made = forecast_summaries(results.scores)
     spreads = probe_spreads(results.predictions)
     points = len({(row.task, row.arm, row.labels) for row in results.predictions})
     shown = max(_FEWEST_SHOWN, min(ANSWERS_SHOWN, _MOST_ANSWERS // max(points, 1)))
@@ -187,7 +187,7 @@ def script_json(value: object) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _ahead(made: Mapping[CurveKey, Outlook], index: int, metric: str) -> _Ahead:
+def _ahead(made: Mapping[CurveKey, ForecastSummary], index: int, metric: str) -> _Ahead:
     """Return the sentences on one metric's forecasts; what holds for all of the page, or of a chart, is said once."""
     mine = {(task, arm): outlook for (task, arm, of), outlook in made.items() if of == metric}
     drawn = any(outlook.band for outlook in mine.values())

@@ -137,8 +137,8 @@ def _study(folder: Path) -> dict[str, Any]:
 
 def _asked_metrics(study: Mapping[str, Any]) -> Sequence[str]:
     """Return the metrics that a study names; none where it leaves them to each task (`metrics: null`)."""
-    judge = study.get("judge")
-    metrics = judge.get("metrics") if isinstance(judge, dict) else None
+    options = study.get("evaluate", study.get("judge"))  # its former name
+    metrics = options.get("metrics") if isinstance(options, dict) else None
     return metrics if isinstance(metrics, list) else ()
 
 

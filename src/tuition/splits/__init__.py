@@ -1,21 +1,21 @@
 """Who trains, who tests, how many labels each task gives, and how tasks are mixed."""
 
-from tuition.splits.amounts import Amount, parse_amount
 from tuition.splits.balance import balanced
 from tuition.splits.budgets import Budget, TaskLabels, possible_sizes, split_task
 from tuition.splits.content import content_key
-from tuition.splits.cut import Sizes
+from tuition.splits.label_budget import LabelBudget, parse_label_budget
 from tuition.splits.leaks import LeakRecord, find_leaks, without_shared_sources
+from tuition.splits.mixture_stats import Realised, realise
 from tuition.splits.mixtures import MIXTURES, Epoch, Mixture, draw, epoch
-from tuition.splits.realised import Realised, realise
+from tuition.splits.partition import Sizes
 from tuition.splits.seen import TASK_SPLITS, TasksDivided, divide_tasks, each_fold
 
 __all__ = [
     "MIXTURES",
     "TASK_SPLITS",
-    "Amount",
     "Budget",
     "Epoch",
+    "LabelBudget",
     "LeakRecord",
     "Mixture",
     "Realised",
@@ -29,7 +29,7 @@ __all__ = [
     "each_fold",
     "epoch",
     "find_leaks",
-    "parse_amount",
+    "parse_label_budget",
     "possible_sizes",
     "realise",
     "split_task",

@@ -9,10 +9,10 @@ from typing import Literal
 
 from tuition.base.errors import UserError, clip
 from tuition.base.seeds import named_random
-from tuition.splits.amounts import Amount, parse_amount
 from tuition.splits.balance import balanced
 from tuition.splits.content import content_key
-from tuition.splits.cut import Cut, Places, Sizes, by_source, cut_rows, everywhere, nearest_sizes
+from tuition.splits.label_budget import LabelBudget, parse_label_budget
+from tuition.splits.partition import Cut, RowPools, Sizes, by_source, cut_rows, everywhere, nearest_sizes
 from tuition.tasks.types import Instance, Task
 
 Order = Literal["file", "seeded"]
@@ -25,7 +25,7 @@ class Budget:
     """What was asked of a task's pool of labels, and what it really gave."""
 
     task: str
-    asked: Amount
+    asked: LabelBudget
     got: int
     pool: int
 
@@ -91,18 +91,18 @@ class TaskLabels:
         """
         return dataclasses.replace(self, pool=balanced(self.pool))
 
-    def budget(self, asked: int | str | Amount, *, over: Over = "strict") -> Budget:
+    def budget(self, asked: int | str | LabelBudget, *, over: Over = "strict") -> Budget:
         """Say how many labels a count, a percentage of the pool or `all` is; `labels(budget.got)` are its rows.
 
         Args:
-            asked: `100`, `"6%"`, `"all"`, or an Amount; see `parse_amount`.
+            asked: `100`, `"6%"`, `"all"`, or an Amount; see `parse_label_budget`.
             over: `strict` refuses a count beyond the pool, `capped` takes the whole pool and says so in the record.
 
         Raises:
             UserError: `asked` is no amount, or is beyond the pool.
         """
         _require_known("over", over, ("strict", "capped"))
-        amount = parse_amount(asked)
+        amount = parse_label_budget(asked)
         wanted, size = amount.of(len(self.pool)), len(self.pool)
         return Budget(self.task, amount, len(self.labels(min(wanted, size) if over == "capped" else wanted)), size)
 
@@ -125,7 +125,7 @@ def split_task(
     on Super-NaturalInstructions (rows 0-99 test, 100-109 validation, then the first N). In `seeded` order the rows are
     shuffled once, and test and validation get one row of each content. The pool is every remaining row whose content
     is in neither, in the same order. Rows that their source puts into test, validation or train keep to that (see
-    `tuition.splits.cut.by_source`).
+    `tuition.splits.partition.by_source`).
 
     Args:
         task: the task; all of its instances are read.
@@ -188,11 +188,11 @@ def _ordered(task: Task, order: Order, seed: int) -> list[Instance]:
     return rows
 
 
-def _places(rows: Sequence[Instance], source_splits: bool) -> Places:
+def _places(rows: Sequence[Instance], source_splits: bool) -> RowPools:
     return by_source([row.split for row in rows]) if source_splits else everywhere(len(rows))
 
 
-def _capped(keys: Sequence[str], wanted: Sizes, places: Places, order: Order, cut: Cut) -> Cut | None:
+def _capped(keys: Sequence[str], wanted: Sizes, places: RowPools, order: Order, cut: Cut) -> Cut | None:
     """Return the cut with fewer labels, or with other sizes where that is not enough; None if nothing can be had."""
     if cut.holds(Sizes(wanted.test, wanted.validation, min(wanted.labels, 1))):
         return cut
@@ -219,7 +219,7 @@ def _labelled(name: str, rows: Sequence[Instance], keys: Sequence[str], cut: Cut
     )
 
 
-def _too_small(name: str, keys: Sequence[str], wanted: Sizes, places: Places, order: Order, cut: Cut) -> str:
+def _too_small(name: str, keys: Sequence[str], wanted: Sizes, places: RowPools, order: Order, cut: Cut) -> str:
     need = wanted.test + wanted.validation + wanted.labels
     taken = len(cut.test) + len(cut.validation) + len(cut.pool)
     could = nearest_sizes(keys, wanted, places, repeats=order == "file")

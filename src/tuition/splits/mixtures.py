@@ -21,8 +21,8 @@ from itertools import accumulate, count, islice
 from tuition.base.errors import UserError, clip
 from tuition.base.registry import Registry
 from tuition.base.seeds import named_random
-from tuition.splits.quotas import quotas
-from tuition.splits.realised import Draw, Realised, realise
+from tuition.splits.apportionment import apportion
+from tuition.splits.mixture_stats import Draw, Realised, realise
 
 UNIFORM = math.inf
 
@@ -169,7 +169,7 @@ def epoch(
             f"an epoch of {total} rows was asked for and the tasks have {most} to give;"
             f" ask for at most {most}, raise the cap, or let rows repeat"
         )
-    counts = quotas(weights, total, None if mixture.repeat else used)
+    counts = apportion(weights, total, None if mixture.repeat else used)
     pairs: list[Draw] = []
     for task, (size, in_use, key, share) in enumerate(zip(sizes, used, keys, counts, strict=True)):
         pairs += ((task, row) for row in islice(_passes(size, in_use, key, seed), share))

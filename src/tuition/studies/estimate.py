@@ -154,7 +154,7 @@ def _learning_pace(loaded: LoadedModel, *, full: bool) -> float:
 def _judging_pace(loaded: LoadedModel) -> float:
     """Return the seconds a unit of cost that a few answers take."""
     from tuition.models.generation import generate_greedily
-    from tuition.models.pairs import answer_pairs
+    from tuition.models.seq2seq import answer_pairs
 
     never: frozenset[int] = frozenset()
     answer = answer_pairs if loaded.encoder_decoder else generate_greedily

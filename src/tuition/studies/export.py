@@ -11,8 +11,8 @@ from tuition.base.files import atomic_path
 from tuition.base.version import __version__
 from tuition.models.embedded import EMBEDDED
 from tuition.models.load import FOUR_BIT, load_model
+from tuition.models.model_pool import Link, ModelPool, effective
 from tuition.models.tuners import make_tuner
-from tuition.models.warm import Link, WarmModel, effective
 from tuition.studies.exported import Exported, write_exported
 from tuition.studies.models import MadeModel
 from tuition.studies.plan import Plan
@@ -49,7 +49,7 @@ def export_model(plan: Plan, store: Store, made: MadeModel, to: Path, *, merge: 
     with atomic_path(to) as folder:
         folder.mkdir(parents=True)
         if merge:
-            warm = WarmModel(loaded.model)
+            warm = ModelPool(loaded.model)
             merged: Any = links[-1].tuner.merge(warm.answering(links))
             merged.save_pretrained(folder)
             loaded.tokens.tokenizer.save_pretrained(folder)
@@ -58,7 +58,7 @@ def export_model(plan: Plan, store: Store, made: MadeModel, to: Path, *, merge: 
         exported = Exported(
             encoding=step.encoding,
             tasks=made.tasks,
-            shown={lesson.task.name: lesson.shown for lesson in step.lessons},
+            shown={task_batch.task.name: task_batch.shown for task_batch in step.task_batches},
             max_length=step.recipe.max_length,
             new_tokens=new_tokens,
             **({} if merge else {"base": plan.spec.model, "tuner": step.recipe.tuner}),
@@ -94,9 +94,10 @@ def _card(plan: Plan, made: MadeModel, *, merge: bool) -> str:
         "## Tasks",
         "",
     ]
-    for lesson in step.lessons:
+    for task_batch in step.task_batches:
         lines.append(
-            f"- **{lesson.task.name}** ({len(lesson.instances)} rows learnt): {_one_line(lesson.task.definition)}"
+            f"- **{task_batch.task.name}** ({len(task_batch.instances)} rows learnt): "
+            + _one_line(task_batch.task.definition)
         )
     lines += [
         "",

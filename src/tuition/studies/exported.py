@@ -15,7 +15,7 @@ from tuition.base.errors import UserError
 from tuition.base.typed_json import typed
 from tuition.base.version import __version__
 from tuition.prompts.encodings.reading import encoding_from_json, encoding_to_json
-from tuition.prompts.types import Demonstration, Encoding, Shown
+from tuition.prompts.types import Demonstration, Encoding, InContextExamples
 from tuition.tasks import Example, Instance, Task, Template
 
 _FILE = "tuition.json"
@@ -31,7 +31,7 @@ class Exported:
 
     encoding: Encoding
     tasks: tuple[Task, ...]
-    shown: Mapping[str, Shown]
+    shown: Mapping[str, InContextExamples]
     max_length: int
     new_tokens: int
     base: str = ""
@@ -79,7 +79,7 @@ def _from_json(data: Any) -> Exported:
     names = {field.name for field in dataclasses.fields(Exported)} - {"shown", "tasks", "encoding"}
     plain = typed(_Plain, {name: value for name, value in data.items() if name in names}, _FILE)
     shown = {
-        name: Shown(
+        name: InContextExamples(
             tuple(typed(Instance, row, _FILE) for row in rows),
             tuple(typed(Demonstration, one, _FILE) for one in data["demonstrations"][name]),
         )

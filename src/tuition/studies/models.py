@@ -14,10 +14,10 @@ from tuition.base.errors import UserError, clip
 from tuition.base.names import full_name
 from tuition.evaluation.score import Score
 from tuition.studies.plan import Plan, make_plan
-from tuition.studies.settle import settled
 from tuition.studies.spec import StudySpec, parse_study
 from tuition.studies.steps import TrainStep
 from tuition.studies.store import Store
+from tuition.studies.stored_steps import with_stored_keys
 from tuition.tasks import Task
 
 
@@ -32,7 +32,7 @@ class MadeModel:
     @property
     def tasks(self) -> tuple[Task, ...]:
         """The tasks that it learnt last."""
-        return tuple(lesson.task for lesson in self.step.lessons)
+        return tuple(task_batch.task for task_batch in self.step.task_batches)
 
     def __str__(self) -> str:
         """What it is, in the words by which it is asked for."""
@@ -45,7 +45,7 @@ def read_plan(store: Store, *, model_identity: str, precision: str) -> Plan:
     Raises:
         UserError: no study was run there, or its tasks cannot be read any more.
     """
-    return settled(make_plan(stored_study(store), model_identity=model_identity, precision=precision), store)
+    return with_stored_keys(make_plan(stored_study(store), model_identity=model_identity, precision=precision), store)
 
 
 def stored_study(store: Store) -> StudySpec:

@@ -6,10 +6,12 @@ import difflib
 import fnmatch
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tuition.base.errors import UserError, clip
 from tuition.base.yamltext import CORE, parse_yaml_text
+from tuition.studies.spec import with_new_keys
 
 _NAMED = ("recipe", "mixture")
 """Keys of a stage that hold a name, or a mapping of a name and the settings that differ from it."""
@@ -43,7 +45,7 @@ def overridden(data: object, changes: Overrides) -> object:
     """
     if not isinstance(data, dict):
         return data
-    study = _own(data)
+    study = with_new_keys(_own(data), Path("study"))
     for key, value in (
         ("tasks.collection", changes.collection),
         ("tasks.names", list(changes.names) or None),
@@ -68,7 +70,7 @@ def overridden(data: object, changes: Overrides) -> object:
 def set_value(study: dict[str, Any], setting: str) -> None:
     """Set one thing in a study, in place.
 
-    A key leads through the file by its keys, divided by dots: `judge.test=20`, `tasks.order=file`. In `arms` a `*`
+    A key leads through the file by its keys, divided by dots: `evaluate.test=20`, `tasks.order=file`. In `arms` a `*`
     stands for every arm, and a key of a stage for every stage of them: `arms.*.recipe.epochs=1`; a number for one
     stage, from 0 on. Values are read as YAML: `seeds=[1, 2]`.
 
@@ -78,7 +80,7 @@ def set_value(study: dict[str, Any], setting: str) -> None:
     key, sign, text = setting.partition("=")
     key = key.strip()
     if not sign or not key:
-        raise UserError(f"{clip(setting)!r} sets nothing; write KEY=VALUE, such as judge.test=20")
+        raise UserError(f"{clip(setting)!r} sets nothing; write KEY=VALUE, such as evaluate.test=20")
     value = None
     if text.strip():  # nothing behind the sign sets null
         document, faults = parse_yaml_text(text, CORE)
@@ -86,6 +88,9 @@ def set_value(study: dict[str, Any], setting: str) -> None:
             raise UserError(f"{clip(setting)!r}: the value is no YAML ({faults[0].found}); {faults[0].expected}")
         value = document.value
     parts = key.split(".")
+    if parts[0] == "judge":  # its former name
+        parts[0] = "evaluate"
+        key = ".".join(parts)
     if parts[0] == "arms" and len(parts) > 1 and not _matched(_arms(study), key.removeprefix("arms.")):
         raise UserError(f"{clip(setting)!r}: {_no_arm(_arms(study), parts[1])}")
     _put(study, key, value, key)

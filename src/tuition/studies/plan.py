@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from tuition.base.errors import UserError, clip
 from tuition.models.decoding import GREEDY
 from tuition.prompts.encode import training_output
-from tuition.prompts.types import Encoding, Shown
-from tuition.studies.alike import join_alike
-from tuition.studies.judged import Judged
-from tuition.studies.lacking import lacking_notes
+from tuition.prompts.types import Encoding, InContextExamples
+from tuition.studies.identical_steps import join_identical
+from tuition.studies.metric_selection import MetricSelection
+from tuition.studies.missing_fields import missing_field_notes
 from tuition.studies.prompt_rows import PromptRows, PromptSet, answering_lengths, learning_lengths
 from tuition.studies.results import probe_arm
 from tuition.studies.rows import StudyRows, TaskRows, read_rows
@@ -20,7 +20,7 @@ from tuition.studies.shared_inputs import SharedInputs, SharedRows, find_shared,
 from tuition.studies.spec import StudySpec
 from tuition.studies.stages import Stage
 from tuition.studies.step_keys import evaluate_keys, train_keys
-from tuition.studies.steps import Earlier, EvaluateStep, Lesson, Step, TrainStep
+from tuition.studies.steps import EvaluateStep, ParentStep, Step, TaskBatch, TrainStep
 from tuition.tasks import Instance, Task
 
 _RANK_VERSION = 1
@@ -32,7 +32,8 @@ class Plan:
 
     `notes` say what a reader of the scores must know: what was left out and why, what tasks lack, and which arms cannot
     differ. `alike` are the other keys of steps that stand for several that cannot differ, by the key they have;
-    `stored` are the keys under which a store holds such a step, by the key that was planned (see `settle.settled`).
+    `stored` are the keys under which a store holds such a step, by the key that was planned (see
+    `stored_steps`).
     `shared` are the test inputs among the rows that models learn from other tasks.
     """
 
@@ -87,7 +88,7 @@ def make_plan(spec: StudySpec, *, model_identity: str | Callable[[], str], preci
     if not any(isinstance(step, EvaluateStep) for step in steps):
         raise UserError("nothing is left to judge: " + "; ".join(judged.notes or ("there are no tasks",)))
     shared = find_shared(steps, rows, dropped)
-    joined = join_alike(steps)
+    joined = join_identical(steps)
     order = {task.task.name: place for place, task in enumerate(rows.unseen)}
     # Task by task, so that the first curves are whole as early as can be; what many need comes before them all.
     ordered = sorted(_once(joined.steps), key=lambda step: order.get(step.title, -1))
@@ -97,7 +98,7 @@ def make_plan(spec: StudySpec, *, model_identity: str | Callable[[], str], preci
         precision,
         steps=tuple(_needed_first(ordered)),
         tasks=tuple(task.task for task in rows.unseen),
-        notes=(*shared.notes, *judged.notes, *lacking_notes(steps), *joined.notes),
+        notes=(*shared.notes, *judged.notes, *missing_field_notes(steps), *joined.notes),
         shared=shared,
         alike=joined.alike,
     )
@@ -132,17 +133,17 @@ class _Planner:
 
     def __init__(self, spec: StudySpec, rows: StudyRows, base: tuple[str, str]) -> None:
         self.spec, self.rows, self.base = spec, rows, base
-        self.judged = Judged(spec.judge)
+        self.judged = MetricSelection(spec.evaluate)
         self.prompts = PromptRows()
 
     def arm(self, arm: str, seed: int) -> Iterator[Step]:
         """Yield the steps of an arm under one seed."""
         *before, last = self.spec.arms[arm]
-        after: tuple[Earlier, ...] = ()
+        after: tuple[ParentStep, ...] = ()
         for stage in [*before, last] if last.on == "seen" else before:
             # The spec lets no such stage be without its own number of labels.
             step = self._train(stage, self._pool(stage), stage.labels or 0, arm, seed, after)
-            if not step.lessons:
+            if not step.task_batches:
                 raise UserError(
                     f"arm {clip(arm)!r}: a stage has {stage.labels} labels a task, and the encoding {stage.encoding!r} "
                     f"shows up to {stage.told().exemplars} in each prompt, which leaves none to learn; give more labels"
@@ -157,7 +158,7 @@ class _Planner:
             yield from self._point(last, arm, budget, seed, after)
 
     def _point(
-        self, stage: Stage, arm: str, budget: int | str, seed: int, after: tuple[Earlier, ...]
+        self, stage: Stage, arm: str, budget: int | str, seed: int, after: tuple[ParentStep, ...]
     ) -> Iterator[Step]:
         """Yield the steps of one budget: a model for all tasks or one for each, and its judging on each."""
         groups = [self.rows.unseen] if stage.setting == "multi-task" else [(task,) for task in self.rows.unseen]
@@ -165,7 +166,7 @@ class _Planner:
             chain, learnt = after, list[Step]()
             if budget and stage.setting not in ("in-context", "heuristic"):
                 step = self._train(stage, group, budget, arm, seed, after)
-                if step.lessons:
+                if step.task_batches:
                     learnt = [step]
                     chain = (*after, step.earlier)
             judged = [step for task in group for step in self._judged(task, stage, arm, budget, seed, chain)]
@@ -174,7 +175,7 @@ class _Planner:
                 yield from judged
 
     def _judged(
-        self, rows: TaskRows, stage: Stage, arm: str, budget: int | str, seed: int, after: tuple[Earlier, ...]
+        self, rows: TaskRows, stage: Stage, arm: str, budget: int | str, seed: int, after: tuple[ParentStep, ...]
     ) -> Iterator[EvaluateStep]:
         """Yield the judging of a model on a task as it is told, and as each probe tells it otherwise."""
         plain = self._evaluate(rows, stage, arm, budget, seed, after)
@@ -199,7 +200,7 @@ class _Planner:
     def _prompts(self, rows: TaskRows, step: EvaluateStep) -> str:
         return self._asked(rows, step.encoding, step.shown, step.seed).digest
 
-    def _asked(self, rows: TaskRows, encoding: Encoding, shown: Shown, seed: int) -> PromptSet:
+    def _asked(self, rows: TaskRows, encoding: Encoding, shown: InContextExamples, seed: int) -> PromptSet:
         return self.prompts.to_answer(rows.task, rows.rows.test, encoding, shown, seed)
 
     def _pool(self, stage: Stage) -> tuple[TaskRows, ...]:
@@ -212,17 +213,20 @@ class _Planner:
         budget: int | str,
         arm: str,
         seed: int,
-        after: tuple[Earlier, ...],
+        after: tuple[ParentStep, ...],
     ) -> TrainStep:
         encoding = stage.told()
-        lessons = tuple(lesson for task in tasks if (lesson := self._lesson(task, encoding, budget, seed)).instances)
+        task_batches = tuple(
+            task_batch for task in tasks if (task_batch := self._task_batch(task, encoding, budget, seed)).instances
+        )
         prompts = [
-            self.prompts.to_learn(lesson.task, lesson.rows(), encoding, lesson.shown, seed) for lesson in lessons
+            self.prompts.to_learn(task_batch.task, task_batch.rows(), encoding, task_batch.shown, seed)
+            for task_batch in task_batches
         ]
         keys = train_keys(
             self.base,
             after,
-            [(lesson.task.name, told) for lesson, told in zip(lessons, prompts, strict=True)],
+            [(task_batch.task.name, told) for task_batch, told in zip(task_batches, prompts, strict=True)],
             encoding,
             recipe=stage.recipe,
             start=stage.start,
@@ -232,7 +236,7 @@ class _Planner:
         return TrainStep(
             key=keys.key,
             same=keys.same,
-            lessons=lessons,
+            task_batches=task_batches,
             encoding=encoding,
             recipe=stage.recipe,
             arm=arm,
@@ -244,30 +248,30 @@ class _Planner:
             mixture=stage.mixture,
         )
 
-    def _lesson(self, task: TaskRows, encoding: Encoding, budget: int | str, seed: int) -> Lesson:
+    def _task_batch(self, task: TaskRows, encoding: Encoding, budget: int | str, seed: int) -> TaskBatch:
         """Return the first labels of a task's pool; those that prompts show as exemplars are not learnt besides."""
         labels = task.labels(seed, budget)
         shown = self._shown(encoding, labels)
         rows = labels[len(shown.exemplars) :]
-        return Lesson(task.task, rows, tuple(training_output(task.task, row, seed) for row in rows), shown)
+        return TaskBatch(task.task, rows, tuple(training_output(task.task, row, seed) for row in rows), shown)
 
-    def _shown(self, encoding: Encoding, labels: Sequence[Instance]) -> Shown:
+    def _shown(self, encoding: Encoding, labels: Sequence[Instance]) -> InContextExamples:
         """Return what prompts show beyond the instruction. Exemplars are labels like any other: they are paid for."""
         demonstrations = self.rows.demonstrations(encoding.demonstrations) if encoding.demonstrations else ()
-        return Shown(tuple(labels[: encoding.exemplars]), demonstrations)
+        return InContextExamples(tuple(labels[: encoding.exemplars]), demonstrations)
 
     def _evaluate(
-        self, rows: TaskRows, stage: Stage, arm: str, budget: int | str, seed: int, after: tuple[Earlier, ...]
+        self, rows: TaskRows, stage: Stage, arm: str, budget: int | str, seed: int, after: tuple[ParentStep, ...]
     ) -> EvaluateStep | None:
         """Return the judging of a model on a task, None where there is nothing to judge it by."""
-        judge, task = self.spec.judge, rows.task
-        encoding = judge.told() or stage.told()
-        metrics, weighing = self.judged.metrics(rows), self.judged.weighing(rows, encoding, seed)
-        if not metrics and weighing is None:
+        options, task = self.spec.evaluate, rows.task
+        encoding = options.told() or stage.told()
+        metrics, option_scoring = self.judged.metrics(rows), self.judged.option_scoring(rows, encoding, seed)
+        if not metrics and option_scoring is None:
             return None
         labels = rows.labels(seed, budget)
         shown = self._shown(encoding, labels)
-        new_tokens = None if judge.new_tokens == "auto" else judge.new_tokens
+        new_tokens = None if options.new_tokens == "auto" else options.new_tokens
         prompts = self._asked(rows, encoding, shown, seed)
         recipe, typical = stage.recipe, rows.typical_outputs
         more: tuple[object, ...] = (
@@ -275,10 +279,10 @@ class _Planner:
             (recipe.max_length, recipe.too_long, recipe.cut, recipe.share_prefix, metrics, new_tokens, typical),
         )
         # What is left at its default stands in no key, so that keys from before it existed stay.
-        if weighing is not None:
-            more = (*more, ("rank", _RANK_VERSION, weighing.options, weighing.ways))
-        if judge.decoding != GREEDY and not stage.heuristic:
-            more = (*more, ("decoding", judge.decoding, seed if judge.decoding.samples else 0))
+        if option_scoring is not None:
+            more = (*more, ("rank", _RANK_VERSION, option_scoring.options, option_scoring.ways))
+        if options.decoding != GREEDY and not stage.heuristic:
+            more = (*more, ("decoding", options.decoding, seed if options.decoding.samples else 0))
         keys = evaluate_keys(self.base, after, task.name, prompts, encoding, more)
         return EvaluateStep(
             key=keys.key,
@@ -298,6 +302,6 @@ class _Planner:
             shown=shown,
             heuristic=stage.heuristic,
             known=labels if stage.heuristic else (),
-            weighing=weighing,
-            decoding=judge.decoding,
+            option_scoring=option_scoring,
+            decoding=options.decoding,
         )

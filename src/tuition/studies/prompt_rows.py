@@ -14,7 +14,7 @@ from tuition.base.fingerprints import canonical_json, fingerprint
 from tuition.prompts.encode import answers, encode
 from tuition.prompts.parts import body_of, target_of
 from tuition.prompts.prefix import prefix_parts
-from tuition.prompts.types import EXAMPLES, Encoding, Prompt, Shown
+from tuition.prompts.types import EXAMPLES, Encoding, InContextExamples, Prompt
 from tuition.studies.steps import ROWS_LOOKED_AT, Lengths
 from tuition.tasks import Instance, Task
 
@@ -64,12 +64,14 @@ class PromptRows:
         self._sets: dict[_Key, PromptSet] = {}
 
     def to_learn(
-        self, task: Task, rows: Iterable[tuple[Instance, str]], encoding: Encoding, shown: Shown, seed: int
+        self, task: Task, rows: Iterable[tuple[Instance, str]], encoding: Encoding, shown: InContextExamples, seed: int
     ) -> PromptSet:
         """Return the prompts of rows with the outputs to learn."""
         return self._made(task, rows, encoding, shown, seed, judged=False)
 
-    def to_answer(self, task: Task, rows: Sequence[Instance], encoding: Encoding, shown: Shown, seed: int) -> PromptSet:
+    def to_answer(
+        self, task: Task, rows: Sequence[Instance], encoding: Encoding, shown: InContextExamples, seed: int
+    ) -> PromptSet:
         """Return the prompts of test rows, each with the row's id and the answers that are right."""
         key = (task, id(rows), encoding, shown, *_drawn(encoding, seed))
         if key not in self._sets:
@@ -81,7 +83,7 @@ class PromptRows:
         task: Task,
         rows: Iterable[tuple[Instance, str | None]],
         encoding: Encoding,
-        shown: Shown,
+        shown: InContextExamples,
         seed: int,
         *,
         judged: bool,
@@ -102,7 +104,9 @@ class PromptRows:
             made.append(row)
         return PromptSet(head, prefix, tuple(made), _digest(shape, made))
 
-    def _head(self, task: Task, encoding: Encoding, shown: Shown, *, judged: bool) -> tuple[bytes, int, str]:
+    def _head(
+        self, task: Task, encoding: Encoding, shown: InContextExamples, *, judged: bool
+    ) -> tuple[bytes, int, str]:
         """Return the JSON with which each prompt of a task begins, the prefix's length, and a hash of the shape.
 
         The shape is all but the rows that decides how prompts are shortened and how answers are read.
@@ -177,7 +181,14 @@ def _merged(parts: Iterable[tuple[str, list[str]]]) -> Iterator[tuple[str, list[
 
 
 def _prompt(
-    task: Task, instance: Instance, encoding: Encoding, output: str | None, shown: Shown, seed: int, *, whole: bool
+    task: Task,
+    instance: Instance,
+    encoding: Encoding,
+    output: str | None,
+    shown: InContextExamples,
+    seed: int,
+    *,
+    whole: bool,
 ) -> Prompt:
     if whole:
         return encode(task, instance, encoding, output=output, shown=shown, seed=seed)

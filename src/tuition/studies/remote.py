@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -16,14 +16,11 @@ from tuition.evaluation.remote import (
     Prices,
     Retrying,
     Tokens,
-    is_remote,
     parse_budget,
     parse_endpoint,
 )
 
 if TYPE_CHECKING:
-    from tuition.studies.spec import StudySpec
-    from tuition.studies.stages import Stage
     from tuition.studies.steps import EvaluateStep
     from tuition.studies.store import Finished
 
@@ -130,7 +127,7 @@ def remote_notices(judged: Iterable[tuple[EvaluateStep, Finished]]) -> list[str]
         if told.get("empty"):
             notices.append(
                 f"{place}: {told['empty']} of {rows} answers are empty because the model used up its "
-                f"{finished.details['new_tokens']} tokens before it answered; raise judge.new_tokens"
+                f"{finished.details['new_tokens']} tokens before it answered; raise evaluate.new_tokens"
             )
         ranked = told.get("ranked", {})
         if ranked.get("method") == "first-token":
@@ -146,34 +143,3 @@ def remote_notices(judged: Iterable[tuple[EvaluateStep, Finished]]) -> list[str]
                 "their order by rank_sum is right, other ways are approximate"
             )
     return notices
-
-
-def check_remote(spec: StudySpec) -> None:
-    """Refuse what a study asks of a remote model and no server does, before anything is asked.
-
-    Raises:
-        UserError: the model's name or a setting cannot be, weights would be tuned, or beams searched; or there is no
-            remote model, and the study says how to ask one.
-    """
-    if not is_remote(spec.model):
-        if spec.remote != Remote():
-            raise UserError("`remote` says how a remote model is asked, and `model` is none (openai:NAME@URL)")
-        return
-    spec.remote.endpoint(spec.model)
-    spec.remote.ledger()
-    labelled = spec.labels != (0,)
-    if tuned := [name for name, stages in spec.arms.items() if _tunes(stages, labelled)]:
-        raise UserError(
-            f"a remote model cannot be tuned from here, and {', '.join(tuned)} would: use `setting: in-context` or "
-            "`heuristic`, or `labels: [0]`"
-        )
-    if spec.judge.decoding.beams > 1:
-        raise UserError(f"a remote model is not searched with {spec.judge.decoding.beams} beams; use one, or draw")
-    if spec.precision != "auto":
-        raise UserError(f"a remote model computes in {PRECISION}; leave `precision` out")
-
-
-def _tunes(stages: Sequence[Stage], labelled: bool) -> bool:
-    one = stages[0]
-    learns = one.setting in ("single-task", "multi-task") and labelled
-    return len(stages) > 1 or one.on == "seen" or learns

@@ -99,9 +99,9 @@ def read_rows(spec: StudySpec) -> StudyRows:
     collection = study_collection(spec)
     seen, unseen = _names(spec, collection)
     judged = _read(collection, unseen, lambda task: _judged(spec, task), spec)
-    lessons = _read(collection, seen, lambda task: _learnt(spec, task), spec) if _learns_seen(spec) else ()
+    task_batches = _read(collection, seen, lambda task: _learnt(spec, task), spec) if _learns_seen(spec) else ()
     others = [name for name in (seen or collection.names) if name not in set(unseen)]
-    return StudyRows(lessons, judged, lambda count: _demonstrations(collection, others, count), collection)
+    return StudyRows(task_batches, judged, lambda count: _demonstrations(collection, others, count), collection)
 
 
 def _names(spec: StudySpec, collection: Collection) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -152,8 +152,8 @@ def _learns_seen(spec: StudySpec) -> bool:
 def _judged(spec: StudySpec, task: Task) -> TaskLabels:
     return split_task(
         task,
-        test=spec.judge.test,
-        validation=spec.judge.validation,
+        test=spec.evaluate.test,
+        validation=spec.evaluate.validation,
         order=spec.tasks.order,
         labels=spec.most_labels,
         over=spec.tasks.over,

@@ -14,7 +14,7 @@ from tuition.evaluation.remote import is_remote
 from tuition.models.load import model_identity, require_local_model, resolve_precision
 from tuition.prompts.fit import FitLedger
 from tuition.studies.engines import ENGINES, Failure, Watcher
-from tuition.studies.judging_notes import judging_facts, judging_notices
+from tuition.studies.evaluation_notes import evaluation_facts, evaluation_notices
 from tuition.studies.plan import Plan, make_plan
 from tuition.studies.remote import PRECISION, remote_facts, remote_notices
 from tuition.studies.results import PredictionRow, ScoreRow, StudyResults
@@ -90,7 +90,7 @@ def gather(plan: Plan, store: Store) -> StudyResults:
         place: dict[str, Any] = {"task": step.task.name, "arm": step.arm, "labels": step.labels, "seed": step.seed}
         by_metric = {score.metric: score for score in kept.scores}
         # The PMI of options is missing where a template says nothing without its row.
-        for s in (by_metric[metric] for metric in step.judged_by if metric in by_metric):
+        for s in (by_metric[metric] for metric in step.all_metrics if metric in by_metric):
             scores.append(ScoreRow(**place, metric=s.metric, value=s.value, low=s.low, high=s.high, n=s.n))
         for row in store.read_predictions(step.key):
             predictions.append(
@@ -100,7 +100,7 @@ def gather(plan: Plan, store: Store) -> StudyResults:
                     input=row["input"],
                     prediction=row["prediction"],
                     references=tuple(row["references"]),
-                    scores={m: score for m in step.judged_by if (score := row["scores"].get(m)) is not None},
+                    scores={m: score for m in step.all_metrics if (score := row["scores"].get(m)) is not None},
                     ranking=row["ranking"],
                 )
             )
@@ -122,11 +122,11 @@ def _facts(plan: Plan, store: Store, judged: Iterable[tuple[EvaluateStep, Finish
         facts.append((f"Arm “{arm}”", "; then ".join(stage_words(stage) for stage in stages)))
     limits = sorted({finished.details["new_tokens"] for _, finished in judged if "new_tokens" in finished.details})
     facts += [
-        ("Judged on", f"{spec.judge.test} test instances a task, the same for every point of its curves"),
+        ("Judged on", f"{spec.evaluate.test} test instances a task, the same for every point of its curves"),
         ("Labels", f"{', '.join(map(str, spec.labels))} a task, nested, drawn in {spec.tasks.order} order"),
         ("Seeds", ", ".join(map(str, spec.seeds))),
         *([("Shared inputs", plan.shared.fact)] if any(step.needs for step in plan.evaluations) else []),
-        *judging_facts(plan, judged),
+        *evaluation_facts(plan, judged),
         *remote_facts(spec.remote, judged),
         *([("Longest answer", f"{limits[0]} to {limits[-1]} tokens, by task")] if limits else []),
         ("Computing time", f"{sum(f.seconds for f in kept) / 60:.1f} minutes in {len(kept)} steps"),
@@ -154,12 +154,15 @@ def _versions() -> str:
 
 
 def _notices(plan: Plan, store: Store, judged: Iterable[tuple[EvaluateStep, Finished]]) -> list[str]:
-    notices = [*judging_notices(plan, judged), *remote_notices(judged)]
+    notices = [*evaluation_notices(plan, judged), *remote_notices(judged)]
     for step, finished in judged:
         if step.heuristic:
             continue
         told = str(FitLedger(**finished.details["fit"]))
-        if finished.details.get("asked_otherwise") and step.asked_otherwise:
+        if (
+            finished.details.get("encoding_mismatch", finished.details.get("asked_otherwise"))
+            and step.encoding_mismatch
+        ):
             learnt = step.after[-1].encoding.name
             asked = f"was asked by the encoding {step.encoding.name!r}"
             notices.append(f"arm “{step.arm}” learnt by the encoding {learnt!r} and {asked}")

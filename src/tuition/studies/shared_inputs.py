@@ -134,7 +134,7 @@ def _across(steps: Sequence[Step]) -> list[tuple[TrainStep, str]]:
     return [
         (model, evaluated)
         for model, evaluated in pairs.values()
-        if any(lesson.task.name != evaluated for lesson in model.lessons)
+        if any(task_batch.task.name != evaluated for task_batch in model.task_batches)
     ]
 
 
@@ -164,10 +164,10 @@ def _hits(task: TaskRows, owners: Mapping[str, Sequence[str]]) -> dict[int, str]
 def _learnt(model: TrainStep, hits: Mapping[str, Mapping[int, str]]) -> dict[str, set[str]]:
     """Return the test inputs of other tasks that a model learns, by the task that it learns them from."""
     found = {}
-    for lesson in model.lessons:
-        own = hits[lesson.task.name]
-        if own and (contents := {own[id(row)] for row in lesson.instances if id(row) in own}):
-            found[lesson.task.name] = contents
+    for task_batch in model.task_batches:
+        own = hits[task_batch.task.name]
+        if own and (contents := {own[id(row)] for row in task_batch.instances if id(row) in own}):
+            found[task_batch.task.name] = contents
     return found
 
 

@@ -20,15 +20,18 @@ from tuition.base.errors import Problem, ProblemsError, UserError, clip
 from tuition.base.textfile import read_short_text
 from tuition.base.yamltext import load_yaml
 from tuition.evaluation.metrics import METRICS
+from tuition.evaluation.remote import is_remote
 from tuition.models.decoding import GREEDY, Decoding
 from tuition.models.load import FOUR_BIT
 from tuition.prompts.encodings import find_encoding
 from tuition.prompts.types import Encoding
-from tuition.splits.amounts import parse_amount
-from tuition.studies.judge_values import read_decoding, read_probes, read_ways
-from tuition.studies.remote import Remote, check_remote
+from tuition.splits.label_budget import parse_label_budget
+from tuition.studies.evaluation_options import read_decoding, read_probes, read_ways
+from tuition.studies.remote import PRECISION, Remote
 from tuition.studies.spec_problems import collection_problems, spec_problems
 from tuition.studies.stages import Stage, Strict, check_encoding
+
+_OLD, _NEW = "judge", "evaluate"
 
 STARTER = "starter"
 """The name that stands for the collection inside the package, where a path could stand."""
@@ -49,7 +52,7 @@ def _known(registry: Any) -> BeforeValidator:
 def _budget(value: object) -> object:
     """Read a budget of labels: a count, a percentage of a task's labels, or all of them."""
     try:
-        amount = parse_amount(value)  # type: ignore[arg-type]  # anything else is refused in words
+        amount = parse_label_budget(value)  # type: ignore[arg-type]  # anything else is refused in words
     except UserError as error:
         raise ValueError(str(error)) from error
     return amount.count if amount.count is not None else str(amount)
@@ -65,6 +68,19 @@ def _chain_faults(name: str, stages: Sequence[Stage]) -> Iterator[str]:
         yield f"{arm}: the last stage takes the study's budgets; leave its own `labels` out"
     if stages[0].start != "auto":
         yield f"{arm}: the first stage begins with the base model; leave `start` out"
+
+
+def with_new_keys(data: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return a study under today's keys: `judge`, as `evaluate` was called before, is read too.
+
+    Raises:
+        ProblemsError: it has both.
+    """
+    if _OLD not in data:
+        return data
+    if _NEW in data:
+        raise ProblemsError([Problem("study-key", f"{_OLD} and {_NEW} are both there", f"keep {_NEW}", path)])
+    return {_NEW if key == _OLD else key: value for key, value in data.items()}
 
 
 def _refuse_repeats(values: Sequence[object]) -> None:
@@ -94,7 +110,7 @@ class TaskChoice(Strict):
     shared_inputs: Literal["report", "drop"] = "report"
 
 
-class Judge(Strict):
+class Evaluate(Strict):
     """How models are judged: rows set aside, metrics, and how answers are chosen.
 
     Without `metrics` each task is judged by ROUGE-L and exact match, by those that it names itself, and by accuracy if
@@ -118,7 +134,7 @@ class Judge(Strict):
     probes: Annotated[tuple[str, ...], BeforeValidator(read_probes)] = ()
 
     @model_validator(mode="after")
-    def _judges(self) -> Judge:
+    def _judges(self) -> Evaluate:
         if self.metrics == () and not self.rank:
             raise ValueError("an empty list of metrics leaves nothing to judge by; name some, or give `rank: all`")
         if self.metrics == () and self.decoding != GREEDY:
@@ -147,7 +163,7 @@ class StudySpec(Strict):
     arms: Annotated[dict[str, Annotated[tuple[Stage, ...], Field(min_length=1)]], Field(min_length=1)]
     labels: Annotated[tuple[Annotated[int | str, BeforeValidator(_budget)], ...], Field(min_length=1)]
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (1,)
-    judge: Judge = Judge()
+    evaluate: Evaluate = Evaluate()
     remote: Remote = Remote()
 
     @field_validator("arms")
@@ -162,7 +178,9 @@ class StudySpec(Strict):
     def _budgets(cls, values: tuple[int | str, ...]) -> tuple[int | str, ...]:
         _refuse_repeats(values)
         # Counts first, then shares: within either, the smaller is a part of the larger.
-        return tuple(sorted(values, key=lambda value: (isinstance(value, str), parse_amount(value).of(1_000_000))))
+        return tuple(
+            sorted(values, key=lambda value: (isinstance(value, str), parse_label_budget(value).of(1_000_000)))
+        )
 
     @field_validator("seeds")
     @classmethod
@@ -191,6 +209,37 @@ class StudySpec(Strict):
     def most_labels(self) -> int:
         """The largest budget that is a count, which every task must have."""
         return max((value for value in self.labels if isinstance(value, int)), default=0)
+
+
+def check_remote(spec: StudySpec) -> None:
+    """Refuse what a study asks of a remote model and no server does, before anything is asked.
+
+    Raises:
+        UserError: the model's name or a setting cannot be, weights would be tuned, or beams searched; or there is no
+            remote model, and the study says how to ask one.
+    """
+    if not is_remote(spec.model):
+        if spec.remote != Remote():
+            raise UserError("`remote` says how a remote model is asked, and `model` is none (openai:NAME@URL)")
+        return
+    spec.remote.endpoint(spec.model)
+    spec.remote.ledger()
+    labelled = spec.labels != (0,)
+    if tuned := [name for name, stages in spec.arms.items() if _tunes(stages, labelled)]:
+        raise UserError(
+            f"a remote model cannot be tuned from here, and {', '.join(tuned)} would: use `setting: in-context` or "
+            "`heuristic`, or `labels: [0]`"
+        )
+    if spec.evaluate.decoding.beams > 1:
+        raise UserError(f"a remote model is not searched with {spec.evaluate.decoding.beams} beams; use one, or draw")
+    if spec.precision != "auto":
+        raise UserError(f"a remote model computes in {PRECISION}; leave `precision` out")
+
+
+def _tunes(stages: Sequence[Stage], labelled: bool) -> bool:
+    one = stages[0]
+    learns = one.setting in ("single-task", "multi-task") and labelled
+    return len(stages) > 1 or one.on == "seen" or learns
 
 
 def read_study(
@@ -225,6 +274,7 @@ def parse_study(data: object, path: Path) -> StudySpec:
     """
     if not isinstance(data, dict):
         raise ProblemsError([Problem("study", "is no mapping", "a study has keys such as study, tasks, arms", path)])
+    data = with_new_keys(data, path)
     try:
         return StudySpec.model_validate(data, context={"folder": path.parent.resolve()})
     except ValidationError as error:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
 from tuition.base.errors import UserError
-from tuition.evaluation.heuristics import HEURISTICS
+from tuition.evaluation.baselines import BASELINES
 from tuition.models.recipes import RECIPES, Recipe
 from tuition.models.tuners import check_tuner
 from tuition.prompts.encodings import find_encoding, is_file_name
@@ -58,7 +58,7 @@ def check_encoding(name: str, info: ValidationInfo) -> str:
 def _heuristic(name: str) -> str:
     try:
         if name:
-            HEURISTICS[name]
+            BASELINES[name]
     except UserError as error:
         raise ValueError(str(error)) from error
     return name

@@ -16,7 +16,7 @@ from tuition.models.recipes import Recipe, Start
 from tuition.prompts.types import Encoding
 from tuition.splits.mixtures import Mixture
 from tuition.studies.prompt_rows import PromptSet
-from tuition.studies.steps import Earlier
+from tuition.studies.steps import ParentStep
 
 _TRAIN_VERSION = 2
 """Raised whenever training the same inputs would give other weights than before."""
@@ -33,8 +33,8 @@ class Keys:
 
 def train_keys(
     base: tuple[str, str],
-    after: Sequence[Earlier],
-    lessons: Sequence[tuple[str, PromptSet]],
+    after: Sequence[ParentStep],
+    task_batches: Sequence[tuple[str, PromptSet]],
     encoding: Encoding,
     *,
     recipe: Recipe,
@@ -47,7 +47,7 @@ def train_keys(
     Args:
         base: the base model's fingerprint, and the number format that it computes in.
         after: the stages before.
-        lessons: the prompts to learn of each task, by its name.
+        task_batches: the prompts to learn of each task, by its name.
         encoding: what they are encoded by.
         recipe: how weights are tuned.
         start: how they stand on the stage before.
@@ -59,17 +59,17 @@ def train_keys(
         ("train", _TRAIN_VERSION, base, [(e.key, e.start) for e in after], start),
         (HOLE, encoding, settings, mixture, seed),
     )
-    told = [(name, prompts.digest) for name, prompts in lessons]
+    told = [(name, prompts.digest) for name, prompts in task_batches]
     same = (
         ("train", _TRAIN_VERSION, base, [(e.same, e.start) for e in after], start),
         (told, settings | {"name": ""}, mixture, seed),
     )
-    return Keys(fingerprint_around(decides, _listed(prompts for _, prompts in lessons)), fingerprint(same))
+    return Keys(fingerprint_around(decides, _listed(prompts for _, prompts in task_batches)), fingerprint(same))
 
 
 def evaluate_keys(
     base: tuple[str, str],
-    after: Sequence[Earlier],
+    after: Sequence[ParentStep],
     task: str,
     prompts: PromptSet,
     encoding: Encoding,

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from tuition.base.seeds import derive_seed
-from tuition.evaluation.rankings import rank_metric
+from tuition.evaluation.option_rankings import rank_metric
 from tuition.models.decoding import GREEDY, Decoding
 from tuition.models.recipes import Recipe, Start
-from tuition.prompts.types import NOTHING_SHOWN, Encoding, Shown
+from tuition.prompts.types import NO_EXAMPLES, Encoding, InContextExamples
 from tuition.splits.mixtures import Mixture
 from tuition.tasks import Instance, Task
 
@@ -23,13 +23,13 @@ OptionsFrom = Literal["task", "template", "training rows", "all rows"]
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class TaskBatch:
     """What one task gives to a training step: its labelled rows, each with the output to learn."""
 
     task: Task
     instances: tuple[Instance, ...]
     outputs: tuple[str, ...]
-    shown: Shown = NOTHING_SHOWN
+    shown: InContextExamples = NO_EXAMPLES
 
     def rows(self) -> list[tuple[Instance, str]]:
         """The instances, each with the output to learn."""
@@ -45,7 +45,7 @@ class Lengths:
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
+class ParentStep:
     """A training step on which another step builds: its key, and how its weights are put to use.
 
     `same` is what it has in common with steps that cannot differ from it. Where the weights of one of those are used
@@ -71,7 +71,7 @@ class TrainStep:
 
     key: str
     same: str
-    lessons: tuple[Lesson, ...]
+    task_batches: tuple[TaskBatch, ...]
     encoding: Encoding
     recipe: Recipe
     arm: str
@@ -79,24 +79,24 @@ class TrainStep:
     seed: int
     lengths: Lengths
     start: Start = "auto"
-    after: tuple[Earlier, ...] = ()
+    after: tuple[ParentStep, ...] = ()
     mixture: Mixture | None = None
 
     @property
     def title(self) -> str:
         """The task's name, or how many tasks there are."""
-        return self.lessons[0].task.name if len(self.lessons) == 1 else f"{len(self.lessons)} tasks"
+        return self.task_batches[0].task.name if len(self.task_batches) == 1 else f"{len(self.task_batches)} tasks"
 
     @property
     def rows(self) -> int:
         """How many labelled rows are learnt."""
-        return sum(len(lesson.instances) for lesson in self.lessons)
+        return sum(len(task_batch.instances) for task_batch in self.task_batches)
 
     @property
-    def earlier(self) -> Earlier:
+    def earlier(self) -> ParentStep:
         """This step as later ones build on it."""
         recipe = self.recipe
-        return Earlier(self.key, recipe.tuner, recipe.tuner_options, self.start, self.encoding, self.same)
+        return ParentStep(self.key, recipe.tuner, recipe.tuner_options, self.start, self.encoding, self.same)
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -107,13 +107,13 @@ class TrainStep:
     def cost(self) -> float:
         """A rough estimate of the work, in tokens run forward."""
         size = min(self.recipe.batch_size, self.rows)
-        prefixes = min(size, len(self.lessons)) if self.recipe.share_prefix else size
+        prefixes = min(size, len(self.task_batches)) if self.recipe.share_prefix else size
         tokens = (prefixes * self.lengths.prefix + size * self.lengths.row) / _CHARACTERS_A_TOKEN
         return _LEARN_COST * self.recipe.steps(self.rows) * tokens
 
 
 @dataclass(frozen=True, slots=True)
-class Weighing:
+class OptionScoring:
     """Which options of each test row are weighed (one tuple a row), in which ways, and where they are from."""
 
     options: tuple[tuple[str, ...], ...]
@@ -130,7 +130,7 @@ class Weighing:
 class EvaluateStep:
     """Let a model (the last of `after`, or the base) answer one task's test rows, and score the answers.
 
-    Without `metrics` it writes nothing and weighs options alone; `weighing` says which, if any.
+    Without `metrics` it writes nothing and weighs options alone; `option_scoring` says which, if any.
 
     `typical_outputs` are answers from outside the test set, from which an automatic answer limit is taken. Where a
     `heuristic` answers, no model does; `known` are the labels it goes by. Steps of equal `same` cannot differ.
@@ -149,11 +149,11 @@ class EvaluateStep:
     labels: int
     seed: int
     lengths: Lengths
-    after: tuple[Earlier, ...] = ()
-    shown: Shown = NOTHING_SHOWN
+    after: tuple[ParentStep, ...] = ()
+    shown: InContextExamples = NO_EXAMPLES
     heuristic: str = ""
     known: tuple[Instance, ...] = ()
-    weighing: Weighing | None = None
+    option_scoring: OptionScoring | None = None
     decoding: Decoding = GREEDY
 
     @property
@@ -162,9 +162,9 @@ class EvaluateStep:
         return self.task.name
 
     @property
-    def judged_by(self) -> tuple[str, ...]:
+    def all_metrics(self) -> tuple[str, ...]:
         """The names of all metrics, those of ranked options last."""
-        return (*self.metrics, *(self.weighing.metrics if self.weighing else ()))
+        return (*self.metrics, *(self.option_scoring.metrics if self.option_scoring else ()))
 
     @property
     def own_decoding(self) -> Decoding:
@@ -174,7 +174,7 @@ class EvaluateStep:
         return replace(self.decoding, seed=derive_seed("decoding", self.decoding.seed, self.seed, self.task.name))
 
     @property
-    def asked_otherwise(self) -> bool:
+    def encoding_mismatch(self) -> bool:
         """Whether the model is asked by another encoding than the one that it learnt by last."""
         return bool(self.after) and self.after[-1].encoding != self.encoding
 
@@ -191,10 +191,10 @@ class EvaluateStep:
     @property
     def cost(self) -> float:
         """A rough estimate of the work, in tokens run forward."""
-        return 1.0 if self.heuristic else self.writing_cost + self.weighing_cost
+        return 1.0 if self.heuristic else self.generation_cost + self.option_scoring_cost
 
     @property
-    def writing_cost(self) -> float:
+    def generation_cost(self) -> float:
         """The part of the cost that goes into answers as they are written."""
         if not self.metrics:
             return 0.0
@@ -204,11 +204,11 @@ class EvaluateStep:
         return self._asking + _DECODE_COST * len(self.instances) * answer * self.decoding.beams
 
     @property
-    def weighing_cost(self) -> float:
+    def option_scoring_cost(self) -> float:
         """The part of the cost that goes into weighing options."""
-        if self.weighing is None:
+        if self.option_scoring is None:
             return 0.0
-        return self._asking + sum(len(o) for own in self.weighing.options for o in own) / _CHARACTERS_A_TOKEN
+        return self._asking + sum(len(o) for own in self.option_scoring.options for o in own) / _CHARACTERS_A_TOKEN
 
     @property
     def _asking(self) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tuition.base.boundary import reason_of
 from tuition.base.errors import UserError
-from tuition.evaluation.rankings import Ranking, ranking_of
+from tuition.evaluation.option_rankings import Ranking, ranking_of
 from tuition.studies.results import PredictionRow
 
 

@@ -9,10 +9,10 @@ import torch
 
 from tuition.base.errors import UserError
 from tuition.models.objective import Objective
-from tuition.models.packed import packed_tokens
+from tuition.models.packed_prefix import packed_tokens
 from tuition.models.tokens import TokenizedPrompt
+from tuition.training.batch_sharding import divide
 from tuition.training.distributed import ALONE, Group, ProcessLostError
-from tuition.training.division import divide
 from tuition.training.optimiser import MasterOptimiser
 
 _Runs = Sequence[Sequence[TokenizedPrompt]]

@@ -98,38 +98,41 @@ def train(
     order = batches if batches is not None else epoch_batches(len(prompts), recipe.batch_size, seed)
     longest = max(len(prompt.body) + len(prompt.target) for prompt in prompts)
     prefix = max(len(prompt.prefix) for prompt in prompts)
-    with (
-        attention_for(tuned, rows=recipe.batch_size, row=longest, prefix=prefix),
-        _checkpointed(tuned, recipe),
-        deferred_interrupts() as interrupts,
-    ):
-        for step in range(recipe.steps(len(prompts))):
-            batch = [prompts[at] for at in next(order)]
-            if step >= done:
-                group.reseed(seed, step)
-                with run.kept_if_lost():
-                    run.step(batch, recipe.steps(len(prompts)))
-                    asked = group.any(interrupts.asked)
-                if asked:
-                    run.keep()
-                    raise KeyboardInterrupt
-            advance(len(batch))
+    with attention_for(tuned, rows=recipe.batch_size, row=longest, prefix=prefix), _checkpointed(tuned, recipe):
+        _take_steps(run, ([prompts[at] for at in positions] for positions in order), done, seed, advance, len(prompts))
     tuned.eval()
     group.same("the learnt weights", learning_weights(tuned))
     if group.sharding is not None:
         make_whole(tuned, keep=group.first)
-    return TrainingLog(
-        steps=len(run.losses),
-        losses=tuple(run.losses),
-        instances=len(prompts),
-        target_tokens=sum(len(prompt.target) for prompt in prompts),
-        trained_parameters=sum(parameter.numel() for parameter in optimiser.parameters),
-        shared_prefix=objective.shares,
-        seconds=time.perf_counter() - started,
-        resumed_at=done,
-        halved=run.accumulator.halved,
-        processes=group.size,
-    )
+    return run.log(prompts, seconds=time.perf_counter() - started, resumed_at=done)
+
+
+def _take_steps(
+    run: _Run,
+    batches: Iterator[list[TokenizedPrompt]],
+    done: int,
+    seed: int,
+    advance: Advance,
+    instances: int,
+) -> None:
+    """Take a run's optimiser steps, from the first that was not done before.
+
+    Raises:
+        KeyboardInterrupt: a signal to stop came; the state was kept first.
+    """
+    steps = run.recipe.steps(instances)
+    with deferred_interrupts() as interrupts:
+        for step in range(steps):
+            batch = next(batches)
+            if step >= done:
+                run.group.reseed(seed, step)
+                with run.kept_if_lost():
+                    run.step(batch, steps)
+                    asked = run.group.any(interrupts.asked)
+                if asked:
+                    run.keep()
+                    raise KeyboardInterrupt
+            advance(len(batch))
 
 
 def learning_weights(tuned: nn.Module) -> Iterator[torch.Tensor]:
@@ -166,12 +169,26 @@ class _Run:
     ) -> None:
         self.losses: list[float] = []
         self.accumulator = Accumulator(objective, optimiser, recipe.memory, group)
-        self._optimiser, self._recipe, self._checkpoint, self._group = optimiser, recipe, checkpoint, group
+        self._optimiser, self.recipe, self._checkpoint, self.group = optimiser, recipe, checkpoint, group
+
+    def log(self, prompts: Sequence[TokenizedPrompt], *, seconds: float, resumed_at: int) -> TrainingLog:
+        return TrainingLog(
+            steps=len(self.losses),
+            losses=tuple(self.losses),
+            instances=len(prompts),
+            target_tokens=sum(len(prompt.target) for prompt in prompts),
+            trained_parameters=sum(parameter.numel() for parameter in self._optimiser.parameters),
+            shared_prefix=self.accumulator.objective.shares,
+            seconds=seconds,
+            resumed_at=resumed_at,
+            halved=self.accumulator.halved,
+            processes=self.group.size,
+        )
 
     def begin(self) -> int:
         if self._checkpoint is not None:
             self.losses = self._checkpoint.begin(self._optimiser)
-        met = self._group.meet("begin", len(self.losses), self.accumulator.objective.shares)
+        met = self.group.meet("begin", len(self.losses), self.accumulator.objective.shares)
         if len({found for found, _ in met}) > 1:
             raise UserError("the processes do not see the same kept state; all machines must share the results' folder")
         if len({shares for _, shares in met}) > 1:
@@ -179,7 +196,7 @@ class _Run:
         return len(self.losses)
 
     def step(self, batch: Sequence[TokenizedPrompt], steps: int) -> None:
-        recipe = self._recipe
+        recipe = self.recipe
         loss = self.accumulator.backward(batch)
         if not math.isfinite(loss):
             self._diverged(f"the loss is {loss}", steps)
@@ -190,12 +207,12 @@ class _Run:
         self.losses.append(loss)
         if self._checkpoint is None or len(self.losses) == steps:
             return
-        if self._group.any(self._group.first and self._checkpoint.due()):
+        if self.group.any(self.group.first and self._checkpoint.due()):
             self.keep()
 
     def keep(self) -> None:
         # Of whole weights, one process has all; of divided ones, each has a part to give.
-        if self._checkpoint is not None and (self._group.first or self._group.sharding is not None):
+        if self._checkpoint is not None and (self.group.first or self.group.sharding is not None):
             self._checkpoint.keep(self._optimiser, self.losses)
 
     @contextmanager
@@ -204,7 +221,7 @@ class _Run:
         try:
             yield
         except ProcessLostError:
-            if self._group.sharding is None:
+            if self.group.sharding is None:
                 self._optimiser.clear()
                 self.keep()
             raise
@@ -215,7 +232,7 @@ class _Run:
         kept = f" The state before it is kept in {self._checkpoint.folder}." if self._checkpoint else ""
         raise UserError(
             f"at step {len(self.losses) + 1} of {steps} {what}; lower the learning rate "
-            f"({self._recipe.learning_rate:g}) or use precision float32.{kept}"
+            f"({self.recipe.learning_rate:g}) or use precision float32.{kept}"
         )
 
 

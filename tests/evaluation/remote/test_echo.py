@@ -6,9 +6,9 @@ import pytest
 
 from tuition.base.errors import UserError
 from tuition.evaluation.remote.cost import Tokens
-from tuition.evaluation.remote.echo import Echo, read_echo, read_prompt_tokens, weigh_by_text, weigh_by_tokens
-from tuition.evaluation.remote.questions import Question
-from tuition.evaluation.remote.shapes import NotOfferedError, ShapeError
+from tuition.evaluation.remote.echo import Echo, read_echo, read_prompt_tokens, score_by_text, score_by_tokens
+from tuition.evaluation.remote.requests import Question
+from tuition.evaluation.remote.response_parsing import NotOfferedError, ShapeError
 
 
 def echo(*tokens: str, given: int | None = None) -> Echo:
@@ -29,51 +29,51 @@ def test_options_are_the_tokens_from_where_they_begin() -> None:
         echo("<s>", "Is", " it", ":", " yes", "?", given=5),
         echo("<s>", "Is", " it", ":", " n", "o", "x", given=6),
     ]
-    weighed = weigh_by_text("Is it:", [" yes", " no"], echoes)
+    weighed = score_by_text("Is it:", [" yes", " no"], echoes)
     assert weighed is not None
     assert (weighed.sums, weighed.tokens, weighed.exact) == ((-4.0, -9.0), (1, 2), True)
 
 
 def test_without_a_count_the_generated_token_is_told_from_the_text() -> None:
     for echoes in ([echo("Is", ":", " yes", "?")], [echo("Is", ":", " yes")]):
-        weighed = weigh_by_text("Is:", [" yes"], echoes)
+        weighed = score_by_text("Is:", [" yes"], echoes)
         assert weighed is not None
         assert (weighed.sums, weighed.exact) == ((-2.0,), True)
 
 
 def test_a_token_over_the_border_makes_all_options_begin_before_it_and_none_exact() -> None:
     echoes = [echo("Is", " it", ": yes", "?", given=3), echo("Is", " it", ":", " no", "?", given=4)]
-    weighed = weigh_by_text("Is it:", [" yes", " no"], echoes)
+    weighed = score_by_text("Is it:", [" yes", " no"], echoes)
     assert weighed is not None
     assert (weighed.sums, weighed.tokens, weighed.exact) == ((-2.0, -5.0), (1, 2), False)
 
 
 def test_half_characters_before_an_option_do_not_matter_and_those_in_it_are_counted_by_tokens() -> None:
     before = [echo("\ufffd", "\ufffd", ":", " yes", "?", given=4)]
-    weighed = weigh_by_text("é:", [" yes"], before)
+    weighed = score_by_text("é:", [" yes"], before)
     assert weighed is not None
     assert (weighed.sums, weighed.exact) == ((-3.0,), True)
     inside = [echo("Is", ":", " \ufffd", "\ufffd", "?", given=4), echo("Is", ":", " no", "?", given=3)]
-    assert weigh_by_text("Is:", [" é", " no"], inside) is None
-    counted = weigh_by_tokens(echo("Is", ":", "?", given=2), inside)
+    assert score_by_text("Is:", [" é", " no"], inside) is None
+    counted = score_by_tokens(echo("Is", ":", "?", given=2), inside)
     assert (counted.sums, counted.tokens, counted.exact) == ((-5.0, -2.0), (2, 1), True)
 
 
 def test_tokens_without_a_text_belong_to_what_is_before_them() -> None:
-    weighed = weigh_by_text("Is:", [" yes"], [echo("Is", ":", "", " yes", "", given=5)])
+    weighed = score_by_text("Is:", [" yes"], [echo("Is", ":", "", " yes", "", given=5)])
     assert weighed is not None
     assert weighed.sums == (-3.0 - 4.0,)
 
 
 def test_tokens_that_spell_nothing_and_are_not_counted_cannot_be_weighed() -> None:
-    assert weigh_by_text("Is:", [" é"], [echo("Is", ":", "\ufffd", "\ufffd", "?")]) is None
+    assert score_by_text("Is:", [" é"], [echo("Is", ":", "\ufffd", "\ufffd", "?")]) is None
     with pytest.raises(UserError, match="cannot be seen where options begin"):
-        weigh_by_tokens(echo("Is", ":", "?"), [echo("Is", ":", "\ufffd", "\ufffd", "?")])
+        score_by_tokens(echo("Is", ":", "?"), [echo("Is", ":", "\ufffd", "\ufffd", "?")])
 
 
 def test_an_option_at_the_very_beginning_has_no_log_probability() -> None:
     with pytest.raises(UserError, match="very first token"):
-        weigh_by_text("", ["yes"], [echo("yes", "?", given=1)])
+        score_by_text("", ["yes"], [echo("yes", "?", given=1)])
 
 
 def test_an_echo_is_read_with_the_server_s_count() -> None:

@@ -9,8 +9,8 @@ import pytest
 from tuition.base.errors import UserError
 from tuition.evaluation.remote.cost import Tokens
 from tuition.evaluation.remote.first_token import rank_by_first_token, read_first_tokens, refuse_shared_beginnings
-from tuition.evaluation.remote.questions import Question
-from tuition.evaluation.remote.shapes import NotOfferedError, ShapeError
+from tuition.evaluation.remote.requests import Question
+from tuition.evaluation.remote.response_parsing import NotOfferedError, ShapeError
 
 ASKED = Question("prompt 0", "/chat/completions", {}, "", Tokens())
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tuition.evaluation.rankings import Ranking
+from tuition.evaluation.option_rankings import Ranking
 from tuition.tasks.readers.findings import Findings
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from tuition.base.errors import Problem, ProblemsError, clip
 from tuition.evaluation.aggregate import CROSS_LINGUAL, ENGLISH, Place, place_of
 from tuition.evaluation.metrics.metric import UNKNOWN, Question
+from tuition.evaluation.option_rankings import Ranking
 from tuition.evaluation.predictions.fields import listed_text, name_text, reference_texts, require
 from tuition.evaluation.predictions.record import StoredPrediction
-from tuition.evaluation.rankings import Ranking
 from tuition.tasks import Collection, Task
 from tuition.tasks.readers import open_collection
 from tuition.tasks.readers.findings import Findings

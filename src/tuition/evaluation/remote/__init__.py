@@ -8,8 +8,8 @@ from tuition.evaluation.remote.client import BudgetError, RemoteError
 from tuition.evaluation.remote.cost import Budget, Ledger, Prices, Tokens, parse_budget
 from tuition.evaluation.remote.endpoint import Endpoint, is_remote, parse_endpoint
 from tuition.evaluation.remote.limits import Limits
-from tuition.evaluation.remote.questions import Outlook, Question, guessed_tokens, outlook
 from tuition.evaluation.remote.rank import RankQuestion, RemoteRankings, rank_questions, rank_remotely
+from tuition.evaluation.remote.requests import Question, RequestEstimate, estimate_requests, guessed_tokens
 from tuition.evaluation.remote.retries import Retrying
 
 __all__ = [
@@ -18,20 +18,20 @@ __all__ = [
     "Endpoint",
     "Ledger",
     "Limits",
-    "Outlook",
     "Prices",
     "Question",
     "RankQuestion",
     "RemoteAnswer",
     "RemoteError",
     "RemoteRankings",
+    "RequestEstimate",
     "Retrying",
     "Tokens",
     "answer_questions",
     "answer_remotely",
+    "estimate_requests",
     "guessed_tokens",
     "is_remote",
-    "outlook",
     "parse_budget",
     "parse_endpoint",
     "rank_questions",

@@ -11,8 +11,8 @@ from tuition.base.errors import UserError
 from tuition.evaluation.remote.client import ask
 from tuition.evaluation.remote.cost import Ledger, Tokens
 from tuition.evaluation.remote.endpoint import Endpoint
-from tuition.evaluation.remote.questions import Question, questions_for
-from tuition.evaluation.remote.shapes import answer_text, first_choice
+from tuition.evaluation.remote.requests import Question, questions_for
+from tuition.evaluation.remote.response_parsing import answer_text, first_choice
 from tuition.models.decoding import GREEDY, Decoding, cut_at_stop
 from tuition.prompts.types import Prompt
 

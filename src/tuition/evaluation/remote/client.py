@@ -19,9 +19,9 @@ from tuition.evaluation.remote.cost import Ledger, Tokens
 from tuition.evaluation.remote.endpoint import Endpoint
 from tuition.evaluation.remote.key import Key, read_key
 from tuition.evaluation.remote.limits import Pacer, pause
-from tuition.evaluation.remote.questions import Question, guessed_tokens
+from tuition.evaluation.remote.requests import Question, guessed_tokens
+from tuition.evaluation.remote.response_parsing import ShapeError, usage_of
 from tuition.evaluation.remote.retries import Failure
-from tuition.evaluation.remote.shapes import ShapeError, usage_of
 from tuition.evaluation.remote.transport import Transport
 
 T = TypeVar("T")

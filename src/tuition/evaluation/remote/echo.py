@@ -15,8 +15,14 @@ from itertools import takewhile
 from typing import Any
 
 from tuition.base.errors import UserError
-from tuition.evaluation.remote.questions import Question
-from tuition.evaluation.remote.shapes import NotOfferedError, ShapeError, first_choice, log_probability, usage_of
+from tuition.evaluation.remote.requests import Question
+from tuition.evaluation.remote.response_parsing import (
+    NotOfferedError,
+    ShapeError,
+    first_choice,
+    log_probability,
+    usage_of,
+)
 
 ECHO_FIELDS: dict[str, Any] = {"max_tokens": 1, "temperature": 0.0, "echo": True, "logprobs": 1}
 """What a request for them says. One token is asked for and thrown away: some servers take 0 for no limit."""
@@ -143,7 +149,7 @@ def read_prompt_tokens(payload: dict[str, Any], question: Question) -> Echo:
     return Echo(tuple(tokens), tuple(values), len(tokens))
 
 
-def weigh_by_text(source: str, told: Sequence[str], echoes: Sequence[Echo]) -> Weighed | None:
+def score_by_text(source: str, told: Sequence[str], echoes: Sequence[Echo]) -> Weighed | None:
     """Weigh options behind a source by the characters at which tokens begin; None if tokens do not spell them."""
     starts = [echo.starts(source + option) for option, echo in zip(told, echoes, strict=True)]
     # How many characters before its option each token begins.
@@ -159,7 +165,7 @@ def weigh_by_text(source: str, told: Sequence[str], echoes: Sequence[Echo]) -> W
     return _weigh(echoes, places, exact=begin == 0)
 
 
-def weigh_by_tokens(alone: Echo, echoes: Sequence[Echo]) -> Weighed:
+def score_by_tokens(alone: Echo, echoes: Sequence[Echo]) -> Weighed:
     """Weigh options by the tokens that they have behind those of the source alone.
 
     Raises:

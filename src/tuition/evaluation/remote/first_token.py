@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from tuition.base.errors import UserError, clip
-from tuition.evaluation.rankings import Ranking
-from tuition.evaluation.remote.questions import Question
-from tuition.evaluation.remote.shapes import NotOfferedError, ShapeError, first_choice, log_probability
+from tuition.evaluation.option_rankings import Ranking
+from tuition.evaluation.remote.requests import Question
+from tuition.evaluation.remote.response_parsing import NotOfferedError, ShapeError, first_choice, log_probability
 
 FIRST_TOKEN_FIELDS: dict[str, Any] = {"max_tokens": 1, "temperature": 1.0, "logprobs": True, "top_logprobs": 20}
 """What a request for them says. The temperature is 1 since some servers list what is left of it at another; the token

@@ -17,7 +17,7 @@ from tuition.evaluation.remote.answers import answer_questions, answer_remotely
 from tuition.evaluation.remote.cache import ResponseCache, default_place
 from tuition.evaluation.remote.cost import Ledger
 from tuition.evaluation.remote.endpoint import Endpoint
-from tuition.evaluation.remote.questions import guessed_tokens, outlook
+from tuition.evaluation.remote.requests import estimate_requests, guessed_tokens
 from tuition.prompts.fill import fill
 from tuition.prompts.types import Prompt
 
@@ -88,7 +88,7 @@ def judge_metric(
             judge_prompt(scale, text, right, question)
             for text, right, question in zip(predictions, references, questions, strict=True)
         ]
-        _tell_outlook(endpoint, prompts, ledger, say)
+        _tell_estimate(endpoint, prompts, ledger, say)
         replies = answer_remotely(endpoint, prompts, new_tokens=_NEW_TOKENS, chat=True, ledger=ledger)
         read = [read_judgement(scale, reply.text) for reply in replies]
         if unknown := sum(not question.input for question in questions):
@@ -143,10 +143,10 @@ def _whole(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _tell_outlook(endpoint: Endpoint, prompts: Sequence[Prompt], ledger: Ledger, say: Callable[[str], None]) -> None:
+def _tell_estimate(endpoint: Endpoint, prompts: Sequence[Prompt], ledger: Ledger, say: Callable[[str], None]) -> None:
     questions = answer_questions(endpoint, prompts, new_tokens=_NEW_TOKENS, chat=True)
     with ResponseCache(default_place()) as store:
-        told = outlook(endpoint, questions, store, guessed_tokens)
+        told = estimate_requests(endpoint, questions, store, guessed_tokens)
     words = f"{endpoint} judges: {told.requests:,} requests to send ({told.cached:,} are answered already), about "
     words += f"{told.tokens.prompt:,} prompt tokens (guessed, one for every 4 bytes)"
     say(words + (f", at most {ledger.cost(told.tokens):.4g} in all" if ledger.prices else ""))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tuition.base.errors import UserError, clip
-from tuition.evaluation.rankings import Ranking, ranking_of
+from tuition.evaluation.option_rankings import Ranking, ranking_of
 from tuition.evaluation.remote.client import Read, RemoteError, Reply, ask
 from tuition.evaluation.remote.cost import Ledger, Tokens
 from tuition.evaluation.remote.echo import (
@@ -19,8 +19,8 @@ from tuition.evaluation.remote.echo import (
     Weighed,
     read_echo,
     read_prompt_tokens,
-    weigh_by_text,
-    weigh_by_tokens,
+    score_by_text,
+    score_by_tokens,
 )
 from tuition.evaluation.remote.endpoint import Endpoint
 from tuition.evaluation.remote.first_token import (
@@ -29,7 +29,7 @@ from tuition.evaluation.remote.first_token import (
     read_first_tokens,
     refuse_shared_beginnings,
 )
-from tuition.evaluation.remote.questions import Question, questions_for
+from tuition.evaluation.remote.requests import Question, questions_for
 from tuition.prompts.fill import fill
 from tuition.prompts.types import Prompt
 
@@ -124,10 +124,10 @@ def rank_remotely(
         unlisted = sum(not any(ranking.listed) for ranking in ranked)
         return RemoteRankings(tuple(ranked), "first-token", len(ranked), unlisted, _usages(replies))
     method = _offered(endpoint, rows, asked)
-    weigher = _Weigher(endpoint, method, asked)
-    found = weigher.weigh(rows, advance)
+    weigher = _OptionScorer(endpoint, method, asked)
+    found = weigher.score_options(rows, advance)
     neutral = _neutral(rows)
-    priors = weigher.weigh(neutral, _quiet) if neutral is not None else [None] * len(rows)
+    priors = weigher.score_options(neutral, _quiet) if neutral is not None else [None] * len(rows)
     rankings = [
         ranking_of(row.options, own.sums, own.tokens, _less(own.sums, prior.sums) if prior else None)
         for row, own, prior in zip(rows, found, priors, strict=True)
@@ -196,7 +196,7 @@ def _offered(endpoint: Endpoint, rows: Sequence[RankQuestion], asked: Callable[.
     )
 
 
-class _Weigher:
+class _OptionScorer:
     """Weighs options by their own tokens."""
 
     def __init__(self, endpoint: Endpoint, method: Method, asked: Callable[..., list[Reply[Any]]]) -> None:
@@ -204,17 +204,17 @@ class _Weigher:
         self._fields, self._read = _ECHOES[method]
         self.usages: list[tuple[str, Tokens | None]] = []
 
-    def weigh(self, rows: Sequence[RankQuestion], advance: Callable[[int], None]) -> list[Weighed]:
+    def score_options(self, rows: Sequence[RankQuestion], advance: Callable[[int], None]) -> list[Weighed]:
         """Weigh each row's options; where tokens do not spell them, by asking for the prompt alone too."""
         progress = _Progress(sum(len(row.options) for row in rows), len(rows), advance)
         replies = iter(self._echoes(_echo_questions(self._endpoint, rows, self._fields), progress.tell))
         echoes = [list(islice(replies, len(row.options))) for row in rows]
-        found = [weigh_by_text(row.prompt.source, row.told(), own) for row, own in zip(rows, echoes, strict=True)]
+        found = [score_by_text(row.prompt.source, row.told(), own) for row, own in zip(rows, echoes, strict=True)]
         unclear = [at for at, weighed in enumerate(found) if weighed is None]
         names, sources = [f"prompt {at}" for at in unclear], [rows[at].prompt.source for at in unclear]
         alone = self._echoes(questions_for(self._endpoint, names, sources, self._fields, 1), _quiet)
         for at, own in zip(unclear, alone, strict=True):
-            found[at] = weigh_by_tokens(own, echoes[at])
+            found[at] = score_by_tokens(own, echoes[at])
         return [weighed for weighed in found if weighed is not None]
 
     def _echoes(self, questions: Sequence[Question], tell: Callable[[int], None]) -> list[Echo]:

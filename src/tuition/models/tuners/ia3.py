@@ -9,7 +9,7 @@ from peft import IA3Config, PeftConfig
 from torch import nn
 
 from tuition.base.errors import UserError
-from tuition.models.pairs import is_encoder_decoder
+from tuition.models.seq2seq import is_encoder_decoder
 from tuition.models.tuners.adapter import Adapter, packed
 
 

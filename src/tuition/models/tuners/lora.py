@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from peft import LoraConfig, PeftConfig
 from torch import nn
 
-from tuition.models.pairs import is_encoder_decoder
+from tuition.models.seq2seq import is_encoder_decoder
 from tuition.models.tuners.adapter import Adapter
 
 

@@ -10,7 +10,7 @@ from peft import PeftConfig, PeftModel, PromptTuningConfig, PromptTuningInit
 from torch import nn
 
 from tuition.base.errors import UserError
-from tuition.models.pairs import is_encoder_decoder
+from tuition.models.seq2seq import is_encoder_decoder
 from tuition.models.tuners.adapter import Adapter, free
 
 

@@ -11,7 +11,7 @@ from tuition.base.errors import Problem, ProblemsError, UserError, clip
 from tuition.base.typed_json import typed
 from tuition.base.yamltext import load_yaml
 from tuition.prompts.fill import places
-from tuition.prompts.types import Element, Encoding, OptionsStyle, TextRule, Told
+from tuition.prompts.types import Element, ElementKind, Encoding, OptionsStyle, TextRule
 
 _KEYS = {field.name for field in dataclasses.fields(Encoding)}
 _ELEMENT_KEYS = {"count", "explanation", "suggestion", "end", "fill"}
@@ -121,8 +121,10 @@ class _Reader:
 
     def element(self, item: object) -> Element | None:
         tells = [key for key in item if key not in _ELEMENT_KEYS] if isinstance(item, dict) else []
-        if not isinstance(item, dict) or len(tells) != 1 or tells[0] not in get_args(Told):
-            self.wrong(f"prefix holds {clip(repr(item))}", f"an element tells one of {', '.join(get_args(Told))}")
+        if not isinstance(item, dict) or len(tells) != 1 or tells[0] not in get_args(ElementKind):
+            self.wrong(
+                f"prefix holds {clip(repr(item))}", f"an element tells one of {', '.join(get_args(ElementKind))}"
+            )
             return None
         tell, more = tells[0], {key: value for key, value in item.items() if key in _ELEMENT_KEYS}
         text = item[tell]

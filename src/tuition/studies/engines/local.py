@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from tuition.base.errors import UserError
 from tuition.studies.engines import Failure, Watcher
-from tuition.studies.engines.together import begin_plan, begin_step, in_step
+from tuition.studies.engines.distributed_study import begin_plan, begin_step, in_step
 from tuition.studies.engines.worker import Worker
 from tuition.studies.estimate import estimate
 from tuition.studies.plan import Plan

@@ -9,15 +9,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tuition.base.errors import UserError
-from tuition.evaluation.heuristics import HEURISTICS
-from tuition.evaluation.rankings import Ranking
+from tuition.evaluation.baselines import BASELINES
+from tuition.evaluation.option_rankings import Ranking
 from tuition.evaluation.remote import (
     Question,
     RankQuestion,
     RemoteError,
     answer_questions,
     answer_remotely,
-    outlook,
+    estimate_requests,
     rank_questions,
     rank_remotely,
 )
@@ -32,7 +32,7 @@ from tuition.studies.engines.remote_account import Account, Counts
 from tuition.studies.engines.scoring import keep_scored
 from tuition.studies.plan import Plan
 from tuition.studies.spec import StudySpec
-from tuition.studies.steps import EvaluateStep, Step, Weighing
+from tuition.studies.steps import EvaluateStep, OptionScoring, Step
 from tuition.studies.store import Store
 from tuition.tasks import Instance
 
@@ -51,7 +51,7 @@ class RemoteEngine:
         asker = _Asker(plan.spec, store, watcher.say)
         steps = [step for step in pending if isinstance(step, EvaluateStep)]
         made = {step.key: asker.prepared(step) for step in steps if not step.heuristic}
-        asker.tell_outlook([one for one in made.values() if isinstance(one, _Prepared)])
+        asker.tell_estimate([one for one in made.values() if isinstance(one, _Prepared)])
         failed: list[Failure] = []
         for at, step in enumerate(steps):
             error = _attempt(asker, step, made.get(step.key), watcher)
@@ -119,13 +119,13 @@ class _Asker:
             limit = step.new_tokens or self._counts.answer_limit(step)
             fitted = [self._fit(step, row, limit) for row in step.instances] if step.metrics else []
             prompts = tuple(row.prompt for row in fitted if row.prompt is not None)
-            ranked = tuple(self._ranked(step, step.weighing)) if step.weighing else ()
+            ranked = tuple(self._ranked(step, step.option_scoring)) if step.option_scoring else ()
             questions = [*self._answering(step, prompts, limit), *self._ranking(step, ranked)]
         except UserError as error:
             return error
         return _Prepared(step, tuple(fitted), limit, prompts, ranked, tuple(questions))
 
-    def tell_outlook(self, steps: Sequence[_Prepared]) -> None:
+    def tell_estimate(self, steps: Sequence[_Prepared]) -> None:
         """Say what all these steps will take, before the first request.
 
         Raises:
@@ -135,7 +135,9 @@ class _Asker:
             return
         key, place = read_key(self._endpoint), default_place()
         with ResponseCache(place) as store:
-            told = outlook(self._endpoint, (q for step in steps for q in step.questions), store, self._counts.count)
+            told = estimate_requests(
+                self._endpoint, (q for step in steps for q in step.questions), store, self._counts.count
+            )
         words = f"{self._endpoint}: {told.requests:,} requests to send"
         words += f" ({told.cached:,} are answered in {place})" if told.cached else ""
         words += (
@@ -154,7 +156,7 @@ class _Asker:
     def guess(self, step: EvaluateStep) -> str:
         """Answer by a heuristic, for which no model is asked."""
         started = time.perf_counter()
-        answer = HEURISTICS[step.heuristic]
+        answer = BASELINES[step.heuristic]
         texts = [answer(step.task, row, step.known) for row in step.instances]
         return keep_scored(self._store, step, texts, [], {"heuristic": step.heuristic}, started)
 
@@ -167,13 +169,13 @@ class _Asker:
         step, started = made.step, time.perf_counter()
         account = Account()
         fitted = made.fitted or tuple(Fitted(question.prompt) for question in made.ranked)
-        details: dict[str, Any] = {"fit": asdict(ledger(fitted)), "asked_otherwise": False}
+        details: dict[str, Any] = {"fit": asdict(ledger(fitted)), "encoding_mismatch": False}
         texts = self._written(made, account, details, advance) if step.metrics else []
         rankings: Sequence[Ranking] = []
-        if step.weighing is not None:
-            rankings = self._weighed(made, step.weighing, account, details, advance)
+        if step.option_scoring is not None:
+            rankings = self._weighed(made, step.option_scoring, account, details, advance)
             if not step.metrics:
-                way = next(way for way in step.weighing.ways if way in rankings[0].scores)
+                way = next(way for way in step.option_scoring.ways if way in rankings[0].scores)
                 texts = [ranking.chosen(way) for ranking in rankings]
         details["remote"] = account.told()
         return keep_scored(self._store, step, texts, rankings, details, started)
@@ -183,7 +185,7 @@ class _Asker:
     ) -> list[str]:
         """Return a step's answers; put what is known of them into the account and the details."""
         step = made.step
-        share = step.writing_cost / len(step.instances)
+        share = step.generation_cost / len(step.instances)
         answers = answer_remotely(
             self._endpoint,
             made.prompts,
@@ -203,14 +205,14 @@ class _Asker:
     def _weighed(
         self,
         made: _Prepared,
-        weighing: Weighing,
+        option_scoring: OptionScoring,
         account: Account,
         details: dict[str, Any],
         advance: Callable[[float], None],
     ) -> Sequence[Ranking]:
         """Return how a step's options are weighed; put what is known of that into the account and the details."""
         step = made.step
-        share = step.weighing_cost / len(step.instances)
+        share = step.option_scoring_cost / len(step.instances)
         found = rank_remotely(
             self._endpoint,
             made.ranked,
@@ -221,8 +223,8 @@ class _Asker:
         for model, usage in found.usages:
             account.add(model, usage)
         account.ranked = {"method": found.method, "inexact": found.inexact, "unlisted": found.unlisted}
-        distinct = {option for own in weighing.options for option in own}
-        details["rank"] = {"options_from": weighing.origin, "options": len(distinct)}
+        distinct = {option for own in option_scoring.options for option in own}
+        details["rank"] = {"options_from": option_scoring.origin, "options": len(distinct)}
         return found.rankings
 
     def _answering(self, step: EvaluateStep, prompts: Sequence[Prompt], limit: int) -> list[Question]:
@@ -233,18 +235,20 @@ class _Asker:
     def _ranking(self, step: EvaluateStep, rows: Sequence[RankQuestion]) -> list[Question]:
         return rank_questions(self._endpoint, rows, chat=step.encoding.chat) if rows else []
 
-    def _ranked(self, step: EvaluateStep, weighing: Weighing) -> Iterator[RankQuestion]:
+    def _ranked(self, step: EvaluateStep, option_scoring: OptionScoring) -> Iterator[RankQuestion]:
         """Yield what is weighed for each test row."""
         chat = step.encoding.chat or self._endpoint.kind == "chat"
-        if chat and "sum" not in weighing.ways:
+        if chat and "sum" not in option_scoring.ways:
             raise UserError(
                 "a chat tells an answer's first token alone, by which options are ranked by `sum` and in no other way; "
                 "rank by `sum`, or ask the model by openai-completions:"
             )
-        distinct = {option for own in weighing.options for option in own}
+        distinct = {option for own in option_scoring.options for option in own}
         room = 1 + max(self._counts.count(f" {option}") for option in distinct)
-        neutral = [None] * len(step.instances) if chat or "pmi" not in weighing.ways else self._neutral(step, room)
-        for row, options, prior in zip(step.instances, weighing.options, neutral, strict=True):
+        neutral = (
+            [None] * len(step.instances) if chat or "pmi" not in option_scoring.ways else self._neutral(step, room)
+        )
+        for row, options, prior in zip(step.instances, option_scoring.options, neutral, strict=True):
             prompt = self._fit(step, row, room).prompt
             if prompt is not None:
                 yield RankQuestion(prompt, options, variant(step.task, row, step.encoding, step.seed).target, prior)

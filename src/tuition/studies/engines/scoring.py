@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tuition.evaluation.rankings import RANK_METRICS, Ranking, option_accuracy, summarise_rankings, way_of
+from tuition.evaluation.option_rankings import RANK_METRICS, Ranking, option_accuracy, summarise_rankings, way_of
 from tuition.evaluation.score import score_instances, summarise
 from tuition.evaluation.visibility import unseen_counts
 from tuition.prompts.encode import answers
@@ -58,14 +58,14 @@ def _rank_scores(
     step: EvaluateStep, texts: Sequence[str], rankings: Sequence[Ranking], right: Sequence[tuple[str, ...]]
 ) -> dict[str, list[float]]:
     """Return each rank metric's scores; a heuristic weighs nothing, so its answer is the option it chose."""
-    if step.weighing is None:
+    if step.option_scoring is None:
         return {}
     if not rankings:
         own = [option_accuracy(text, accepted) for text, accepted in zip(texts, right, strict=True)]
-        return dict.fromkeys(step.weighing.metrics, own)
+        return dict.fromkeys(step.option_scoring.metrics, own)
     return {
         name: RANK_METRICS[name].score_many([ranking.chosen(way_of(name)) for ranking in rankings], right)
-        for name in step.weighing.metrics
+        for name in step.option_scoring.metrics
         if all(way_of(name) in ranking.scores for ranking in rankings)
     }
 

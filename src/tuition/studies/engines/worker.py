@@ -11,23 +11,23 @@ from typing import Any
 
 from tuition.base.errors import UserError
 from tuition.base.files import atomic_path
-from tuition.evaluation.heuristics import HEURISTICS
+from tuition.evaluation.baselines import BASELINES
+from tuition.evaluation.option_rankings import Ranking
 from tuition.evaluation.predict import predict
-from tuition.evaluation.rankings import Ranking
 from tuition.models.load import LoadedModel, load_model
-from tuition.models.tokens import PromptTokenizer
+from tuition.models.model_pool import Link, ModelPool
+from tuition.models.tokens import PromptTokenizer, TokenizedPrompt
 from tuition.models.tuners import make_tuner
-from tuition.models.warm import Link, WarmModel
 from tuition.prompts.encode import read_answer
 from tuition.prompts.fit import Fitted, LengthPolicy, TooLong, fit, ledger
-from tuition.prompts.types import Shown
+from tuition.prompts.types import InContextExamples
 from tuition.splits import epoch
+from tuition.studies.adapter_encoding import require_encoding, write_encoding
+from tuition.studies.engines.distributed_answers import answer_in_parts
+from tuition.studies.engines.option_scoring import Asked, score_options, self_test
 from tuition.studies.engines.scoring import keep_scored, labelled
-from tuition.studies.engines.together import answer_divided
-from tuition.studies.engines.weighing import Asked, self_test, weigh
-from tuition.studies.steps import Earlier, EvaluateStep, TrainStep
+from tuition.studies.steps import EvaluateStep, ParentStep, TrainStep
 from tuition.studies.store import Store
-from tuition.studies.told import require_told, write_told
 from tuition.tasks import Instance, Task
 from tuition.training import train
 from tuition.training.checkpoints import Checkpoint
@@ -53,7 +53,7 @@ class Worker:
         self._compared = self._tested = False
         self._invariance: dict[str, Any] | None = None
         self._loaded: LoadedModel | None = None
-        self._warm: WarmModel | None = None
+        self._warm: ModelPool | None = None
 
     @property
     def loaded(self) -> LoadedModel:
@@ -65,27 +65,20 @@ class Worker:
         return self._loaded
 
     @property
-    def warm(self) -> WarmModel:
+    def warm(self) -> ModelPool:
         """The base model as what lends it to one step after another."""
         if self._warm is None:
-            self._warm = WarmModel(self.loaded.model)
+            self._warm = ModelPool(self.loaded.model)
         return self._warm
 
     def train(self, step: TrainStep, advance: Advance) -> str:
         """Tune on a step's labels and keep what was learnt; return a few words on it."""
         started = time.perf_counter()
         self._compare()
-        recipe, tokens = step.recipe, self._tokens(step)
-        policy = self._policy(step, tokens.overhead, recipe.too_long)
-        fitted = [
-            [self._fit(step, lesson.task, row, lesson.shown, policy, out) for row, out in lesson.rows()]
-            for lesson in step.lessons
-        ]
-        kept = [[row.prompt for row in lesson if row.prompt is not None] for lesson in fitted]
-        prompts = tokens([prompt for lesson in kept for prompt in lesson])
-        if not prompts:
-            raise UserError(f"all {step.rows} instances are longer than {policy.limit} tokens; raise max_length")
-        mixed = _Mixed(step, [len(lesson) for lesson in kept])
+        recipe = step.recipe
+        fitted, prompts = self._learnt(step)
+        kept = [sum(row.prompt is not None for row in own) for own in fitted]
+        mixed = _Mixed(step, kept)
         tuner = make_tuner(recipe.tuner, recipe.tuner_options)
         share = step.cost / (recipe.steps(step.rows) * min(recipe.batch_size, len(prompts)))
         checkpoint = Checkpoint(self._store.checkpoint(step.key), writes=self._group.first)
@@ -108,7 +101,7 @@ class Worker:
             with atomic_path(self._store.adapter(step.key)) as folder:
                 folder.mkdir()
                 tuner.save(tuned, folder)
-                write_told(folder, step.encoding)
+                write_encoding(folder, step.encoding)
         finally:
             if self._group.sharding is None:
                 self.warm.reset()
@@ -121,15 +114,32 @@ class Worker:
             seconds=time.perf_counter() - started,
             details={
                 "log": asdict(log),
-                "fit": asdict(ledger(row for lesson in fitted for row in lesson)),
+                "fit": asdict(ledger(row for own in fitted for row in own)),
                 "recipe": asdict(recipe),
                 "after": [earlier.key for earlier in step.after],
-                "rows": {lesson.task.name: len(rows) for lesson, rows in zip(step.lessons, kept, strict=True)},
+                "rows": {own.task.name: rows for own, rows in zip(step.task_batches, kept, strict=True)},
                 "mixture": mixed.realised,
             },
         )
         checkpoint.remove()
         return f"loss {log.losses[0]:.2f} → {log.losses[-1]:.2f} in {log.steps} steps"
+
+    def _learnt(self, step: TrainStep) -> tuple[list[list[Fitted]], list[TokenizedPrompt]]:
+        """Return each task's rows as they were made to fit, and the tokens of those that do.
+
+        Raises:
+            UserError: no row fits.
+        """
+        tokens = self._tokens(step)
+        policy = self._policy(step, tokens.overhead, step.recipe.too_long)
+        fitted = [
+            [self._fit(step, own.task, row, own.shown, policy, out) for row, out in own.rows()]
+            for own in step.task_batches
+        ]
+        prompts = tokens([row.prompt for own in fitted for row in own if row.prompt is not None])
+        if not prompts:
+            raise UserError(f"all {step.rows} instances are longer than {policy.limit} tokens; raise max_length")
+        return fitted, prompts
 
     def evaluate(self, step: EvaluateStep, advance: Advance) -> str:
         """Answer a step's test rows, rank their options, score and keep both; return a few words on it."""
@@ -140,7 +150,7 @@ class Worker:
         tokens = self._tokens(step)
         too_long: TooLong = "raise" if step.recipe.too_long == "raise" else "shorten"
         details: dict[str, Any] = {
-            "asked_otherwise": step.asked_otherwise,
+            "encoding_mismatch": step.encoding_mismatch,
         }
         texts: list[str] = []
         rankings: list[Ranking] = []
@@ -155,17 +165,19 @@ class Worker:
             if step.metrics:
                 texts, told = self._written(step, asked, advance)
                 details |= told
-            if step.weighing is not None:
-                share = step.weighing_cost / len(step.instances)
-                rankings, told = weigh(step, step.weighing, asked, self._group, lambda done: advance(done * share))
+            if step.option_scoring is not None:
+                share = step.option_scoring_cost / len(step.instances)
+                rankings, told = score_options(
+                    step, step.option_scoring, asked, self._group, lambda done: advance(done * share)
+                )
                 details = {"fit": told["fit"], **details, "rank": told}
         finally:
             self.warm.reset()
         if not self._group.first:
             return ""
         details["invariance"] = self._invariance
-        if step.weighing is not None and not step.metrics:
-            texts = [ranking.chosen(step.weighing.ways[0]) for ranking in rankings]
+        if step.option_scoring is not None and not step.metrics:
+            texts = [ranking.chosen(step.option_scoring.ways[0]) for ranking in rankings]
         return keep_scored(self._store, step, texts, rankings, details, started)
 
     def _written(self, step: EvaluateStep, asked: Asked, advance: Advance) -> tuple[list[str], dict[str, Any]]:
@@ -174,8 +186,8 @@ class Worker:
         policy, tokens = asked.policy(limit), asked.tokens
         fitted = [self._fit(step, step.task, row, step.shown, policy) for row in step.instances]
         prompts = tokens([row.prompt for row in fitted if row.prompt is not None])
-        share = step.writing_cost / len(step.instances)
-        answers = answer_divided(
+        share = step.generation_cost / len(step.instances)
+        answers = answer_in_parts(
             self._group,
             prompts,
             lambda part: predict(
@@ -201,7 +213,7 @@ class Worker:
     def _guess(self, step: EvaluateStep) -> str:
         """Answer by a heuristic, for which no model is loaded."""
         started = time.perf_counter()
-        answer = HEURISTICS[step.heuristic]
+        answer = BASELINES[step.heuristic]
         texts = [answer(step.task, row, step.known) for row in step.instances]
         return keep_scored(self._store, step, texts, [], {"heuristic": step.heuristic}, started)
 
@@ -215,14 +227,14 @@ class Worker:
         """Forget a base that cannot be put back, because it is divided among processes; the next step loads it anew."""
         self._loaded = self._warm = None
 
-    def _links(self, after: Sequence[Earlier]) -> list[Link]:
+    def _links(self, after: Sequence[ParentStep]) -> list[Link]:
         """Return the chain of finished stages, each checked to be told as the plan has it."""
         links = []
         for earlier in after:
             folder = self._store.adapter(earlier.key)
             if self._group.first:
                 self._store.require_whole(earlier.key)
-            require_told(folder, earlier.trained_by or earlier.encoding)
+            require_encoding(folder, earlier.trained_by or earlier.encoding)
             links.append(Link(make_tuner(earlier.tuner, earlier.tuner_options), folder, earlier.start))
         return links
 
@@ -239,7 +251,7 @@ class Worker:
         step: TrainStep | EvaluateStep,
         task: Task,
         row: Instance,
-        shown: Shown,
+        shown: InContextExamples,
         policy: LengthPolicy,
         output: str = "",
     ) -> Fitted:
@@ -266,7 +278,7 @@ class _Mixed:
         """Return positions in the flat list of all tasks' rows, a list a step; None where every row counts alike."""
         if self._step.mixture is None:
             return None
-        names = [lesson.task.name for lesson in self._step.lessons]
+        names = [task_batch.task.name for task_batch in self._step.task_batches]
         first = epoch(self._step.mixture, self._sizes, self._step.seed, names=names)
         self.realised = dataclasses.asdict(first.realised)
         return self._drawn(names)

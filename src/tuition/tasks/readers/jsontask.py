@@ -21,7 +21,7 @@ from tuition.tasks.readers.reader import Audit
 from tuition.tasks.readers.textfile import read_text
 from tuition.tasks.types import Instance, RowSplit, Task
 
-Told = dict[str, Any]
+ElementKind = dict[str, Any]
 """The fields of Task that a file has told so far."""
 
 Element = Callable[[object, str, Findings], Mapping[str, Any]]
@@ -36,7 +36,9 @@ def element(name: str, rule: Callable[[object, str, Findings], Any]) -> Element:
     return partial(_told, name, rule)
 
 
-def _told(name: str, rule: Callable[[object, str, Findings], Any], value: object, key: str, found: Findings) -> Told:
+def _told(
+    name: str, rule: Callable[[object, str, Findings], Any], value: object, key: str, found: Findings
+) -> ElementKind:
     made = rule(value, key, found)
     return {} if made is None else {name: made}
 
@@ -78,7 +80,7 @@ def read_task(file: TaskFile) -> Task:
         ProblemsError: what is read has faults; all faults of the file are in it.
     """
     found = file.findings()
-    told: Told = {}
+    told: ElementKind = {}
     for _ in _walk(file, found, told, rows=False):
         pass
     if found.failed:
@@ -86,7 +88,7 @@ def read_task(file: TaskFile) -> Task:
     return make_task(file, told)
 
 
-def make_task(file: TaskFile, told: Told) -> Task:
+def make_task(file: TaskFile, told: ElementKind) -> Task:
     """Return the task of a file that tells `told`; its instances are read from the file."""
     return Task(file.name, read_instances=partial(_read_instances, file), **{"definitions": (), **told})
 
@@ -119,7 +121,7 @@ def _read_instances(file: TaskFile) -> Iterator[Instance]:
     return sound_rows(_walk(file, found, {}, rows=True), found)
 
 
-def _walk(file: TaskFile, found: Findings, told: Told, *, rows: bool) -> Iterator[Instance]:
+def _walk(file: TaskFile, found: Findings, told: ElementKind, *, rows: bool) -> Iterator[Instance]:
     """Yield the sound instances of a file, putting the task's elements into `told` and what is wrong into `found`.
 
     Without `rows` no instance is yielded, and none is decoded where that can be helped.
@@ -129,7 +131,7 @@ def _walk(file: TaskFile, found: Findings, told: Told, *, rows: bool) -> Iterato
         yield from walk(file.schema, Cursor(text), found, told, rows=rows)
 
 
-def walk(schema: Schema, cursor: Cursor, found: Findings, told: Told, *, rows: bool) -> Iterator[Instance]:
+def walk(schema: Schema, cursor: Cursor, found: Findings, told: ElementKind, *, rows: bool) -> Iterator[Instance]:
     """Yield the sound instances of a task's text, as `read_task` and `Task.instances` read it.
 
     While an instance is out, its row is what stands between the cursor's `start` and `at`.
@@ -142,7 +144,7 @@ def walk(schema: Schema, cursor: Cursor, found: Findings, told: Told, *, rows: b
         note_fault(cursor, fault, found)
 
 
-def _members(schema: Schema, cursor: Cursor, found: Findings, told: Told, rows: bool) -> Iterator[Instance]:
+def _members(schema: Schema, cursor: Cursor, found: Findings, told: ElementKind, rows: bool) -> Iterator[Instance]:
     found.position = cursor.at
     if not cursor.opens("{"):
         found.error("wrong-type", f"the file holds {rules.kind_of(cursor.value())}", "it must hold one task's object")
@@ -187,7 +189,7 @@ def _passed_over(cursor: Cursor) -> bool:
     return True
 
 
-def _put(made: Mapping[str, Any], told: Told) -> None:
+def _put(made: Mapping[str, Any], told: ElementKind) -> None:
     extra = {**told.get("extra", {}), **made.get("extra", {})}
     told.update(made)
     if extra:

@@ -15,7 +15,7 @@ from typing import Any
 from tuition.base.errors import clip
 from tuition.tasks.readers import filetasks, rules
 from tuition.tasks.readers.findings import Findings
-from tuition.tasks.readers.jsontask import Element, Schema, TaskFile, Told, audit_task, element, read_task
+from tuition.tasks.readers.jsontask import Element, ElementKind, Schema, TaskFile, audit_task, element, read_task
 from tuition.tasks.readers.sniff import holds_table, keys_at
 from tuition.tasks.types import Example, Instance, RowSplit
 
@@ -56,7 +56,7 @@ _EXAMPLES: dict[str, Element] = {
 }
 
 
-def _wrapped_examples(value: object, what: str, found: Findings) -> Told:
+def _wrapped_examples(value: object, what: str, found: Findings) -> ElementKind:
     if _is_absent(value):
         return {}
     if not isinstance(value, dict):

@@ -12,11 +12,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from tuition.commands.outline import outline_and_print
 
 from tests.studies.conftest import Listener
 from tuition.base.errors import UserError
 from tuition.commands.export import export_and_print
-from tuition.commands.outline import outline_and_print
 from tuition.commands.study import finish_study
 from tuition.reports.comparison import Question, compare_source
 from tuition.reports.scores_csv import read_scores_csv

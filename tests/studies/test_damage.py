@@ -12,11 +12,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tuition.commands.outline import outline_and_print
 
 from tests.studies.conftest import Listener
 from tuition.base.errors import UserError
 from tuition.commands.export import export_and_print
+from tuition.commands.plan_preview import preview_and_print
 from tuition.commands.study import finish_study
 from tuition.reports.comparison import Question, compare_source
 from tuition.reports.scores_csv import read_scores_csv
@@ -127,7 +127,7 @@ def test_a_plan_counts_damaged_steps_as_unfinished(
     [answers, *_] = sorted((folder / "predictions").iterdir())
     answers.write_bytes(b"")
     before = steps(folder)
-    outline_and_print(whole[0], folder, as_json=True)
+    preview_and_print(whole[0], folder, as_json=True)
     assert json.loads(capsys.readouterr().out)["finished"] == before - 1
     assert steps(folder) == before  # a plan changes nothing
 

@@ -28,6 +28,12 @@ def test_it_says_what_it_wrote_and_that_nothing_fell(write_task: Callable[..., P
     assert task_fingerprint(new.read_task(name)) == task_fingerprint(old.read_task(name))
 
 
+def test_the_tasks_of_the_package_go_by_their_word(tmp_path: Path) -> None:
+    done = tuition("convert", "starter", tmp_path / "new.jsonl", "--to", "chat")
+    assert (done.returncode, done.stdout.count("10 tasks")) == (0, 1)
+    assert tuition("stats", "starter", "--json").returncode == 0
+
+
 def test_it_says_what_fell(write_task: Callable[..., Path], tmp_path: Path) -> None:
     done = tuition("convert", write_task(), tmp_path / "new.jsonl", "--to", "chat")
     assert "fell: id of 40 instances, name of 1 task, positive examples of 1 task" in done.stdout

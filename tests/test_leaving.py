@@ -180,3 +180,17 @@ def test_a_choice_that_cannot_be_is_refused_before_anything_is_loaded(
 def test_folders_that_are_no_runs_or_models_are_refused(tuition: Callable[..., Done], tmp_path: Path) -> None:
     assert "no such folder" in refused(tuition("export", tmp_path / "gone", "--to", tmp_path / "m"))
     assert "is no exported model" in refused(tuition("predict", tmp_path, "--input", "x"))
+
+
+def test_a_model_whose_files_are_damaged_is_refused_in_a_line_that_names_it(
+    tuition: Callable[..., Done], write_task: Callable[..., Path], tiny_model: Path, tmp_path: Path
+) -> None:
+    run = learnt(tuition, write_task(), tiny_model, tmp_path / "run", "--encoding", "input-only", labels="4")
+    model = tmp_path / "model"
+    assert tuition("export", run, "--to", model).returncode == 0
+    weights = model / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:2000])
+    assert f"{model}: its adapter cannot be loaded" in refused(tuition("predict", model, "--input", "x"))
+    for text in ('{"encoding": "x"}', "{}", "[1]", "{"):
+        (model / "tuition.json").write_text(text)
+        assert f"{model / 'tuition.json'}: " in refused(tuition("predict", model, "--input", "x"))

@@ -30,7 +30,7 @@ def test_the_harness_own_verdict_is_shown_beside_ours_with_where_they_differ(
     score_and_print(ScoreChoice(file), as_json=False)
     said = " ".join(capsys.readouterr().err.split())
     assert "exact_match as stored with the answers is 100.00 over 2 answers; our exact_match" in said
-    assert "is 50.00, and 1 answer differ, such as gsm8k 0" in said
+    assert "is 50.00, and 1 answer differs, such as gsm8k 0" in said
     score_and_print(ScoreChoice(file), as_json=True)
     assert json.loads(capsys.readouterr().out)["verdicts"][0]["differ"] == 1
 

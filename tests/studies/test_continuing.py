@@ -101,6 +101,16 @@ def test_a_collection_that_was_moved_is_the_same_study(tiny_study: Make, tmp_pat
     assert run(moved, tmp_path / "out")[0] == points
 
 
+@pytest.mark.parametrize("name", ["report.html", "scores.csv", "probes.csv"])
+def test_a_file_of_something_else_is_not_replaced(name: str, tiny_study: Make, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).write_text("mine")
+    with pytest.raises(UserError, match=rf"out: has a {name} that is of no study there; move it"):
+        finish_study(tiny_study(), tmp_path / "out", quiet=True)
+    assert [file.name for file in (tmp_path / "out").iterdir()] == [name]
+    assert (tmp_path / "out" / name).read_text() == "mine"
+
+
 def test_a_study_file_that_is_damaged_is_written_again(tiny_study: Make, tmp_path: Path) -> None:
     spec = tiny_study()
     points, _ = run(spec, tmp_path)

@@ -230,3 +230,20 @@ def test_cards_are_known_by_name_or_beginning(tmp_path: Path) -> None:
     known = [name for name in ("task.yaml", "a.task.yaml", "mine.yaml", "study.yaml") if is_card(tmp_path / name)]
     assert known == ["task.yaml", "a.task.yaml", "mine.yaml"]
     assert not is_card(tmp_path / "gone.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("{definition: Do., input: a, output: b}", True),
+        ('{"name": "x", "template": "{{ a }}", "output": "b"}', True),
+        ("{study: s, input: a}", False),
+        ("{prompts: [{input: a}]}", False),
+    ],
+)
+def test_a_card_in_braces_is_found_like_any_other(text: str, is_one: bool, tmp_path: Path) -> None:
+    table = tmp_path / "x.csv"
+    table.write_text("a,b\n1,2\n")
+    card = tmp_path / "x.yaml"
+    card.write_text(text)
+    assert (find_card(table) == card, is_card(card)) == (is_one, is_one)

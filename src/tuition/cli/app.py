@@ -35,6 +35,15 @@ CollectionPath = Annotated[
 ]
 
 
+def _all_located(paths: list[Path]) -> list[Path]:
+    return [located(path) for path in paths]
+
+
+CollectionPaths = Annotated[
+    list[Path], typer.Argument(callback=_all_located, help="Collections: folders, checkouts, files, or `starter`.")
+]
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"tuition {__version__}")

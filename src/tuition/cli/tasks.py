@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tuition.cli.app import CollectionPath, Format, Json, app
+from tuition.cli.app import CollectionPath, CollectionPaths, Format, Json, app
 
 
 @app.command(rich_help_panel="Tasks")
@@ -51,7 +51,7 @@ def card(
 
 @app.command(rich_help_panel="Tasks")
 def stats(
-    paths: Annotated[list[Path], typer.Argument(help="Collections: folders, checkouts or files.")],
+    paths: CollectionPaths,
     format: Annotated[str | None, typer.Option(help="Their format, if it is not to be told from the paths.")] = None,  # noqa: A002
     model: Annotated[str | None, typer.Option(help="Whose tokens lengths are counted in, besides words.")] = None,
     published: Annotated[bool, typer.Option("--published", help="Put the papers' own figures beside.")] = False,
@@ -65,7 +65,7 @@ def stats(
 
 @app.command(rich_help_panel="Tasks")
 def convert(
-    src: Annotated[Path, typer.Argument(help="A collection in any format that can be read.")],
+    src: CollectionPath,
     dst: Annotated[Path, typer.Argument(help="The new folder, or one .jsonl file for chat and alpaca.")],
     to: Annotated[str, typer.Option(help="superni, jsonl, chat or alpaca.")],
     format: Annotated[str | None, typer.Option(help="The source's format, if not to be told from its path.")] = None,  # noqa: A002

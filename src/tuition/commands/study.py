@@ -19,7 +19,7 @@ from tuition.reports.probe_tables import probe_tables
 from tuition.reports.probes import ProbeSpread, probe_spreads, write_probes_csv
 from tuition.reports.scores_csv import write_scores_csv
 from tuition.reports.tables import results_table
-from tuition.studies.continuing import continued
+from tuition.studies.continuing import continued, require_no_other_results
 from tuition.studies.engines import Failure
 from tuition.studies.engines.distributed_study import run_distributed
 from tuition.studies.plan import Plan
@@ -101,6 +101,7 @@ def finish_study(spec: StudySpec, out: Path, *, quiet: bool = False) -> tuple[Pl
     Raises:
         UserError: the study cannot be planned, or `out` cannot be used or holds another study.
     """
+    require_no_other_results(out)
     with open_store(out) as store:
         with RunProgress(Console(quiet=True) if quiet else notes()) as progress:
             held = continued(store.kept_study(), spec, out)

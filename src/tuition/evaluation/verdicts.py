@@ -43,14 +43,19 @@ class Verdict:
 
     def __str__(self) -> str:
         """A sentence on both."""
-        told = f"{self.name} as stored with the answers is {self.value:.2f} over {self.n:,} answers"
+        told = f"{self.name} as stored with the answers is {self.value:.2f} over {self._answers(self.n)}"
         if self.own_value is None:
             return f"{told}; no metric here asks the same"
         told += f"; our {self.ours} of the same answers is {self.own_value:.2f}"
         if self.differ:
-            answers = "1 answer" if self.differ == 1 else f"{self.differ:,} answers"
-            told += f", and {answers} differ, such as {clip(self.example, 60)} (the rules of both may differ)"
+            verb = "differs" if self.differ == 1 else "differ"
+            example = clip(self.example, 60)
+            told += f", and {self._answers(self.differ)} {verb}, such as {example} (the rules of both may differ)"
         return told
+
+    @staticmethod
+    def _answers(number: int) -> str:
+        return f"{number:,} {'answer' if number == 1 else 'answers'}"
 
 
 def stored_verdicts(

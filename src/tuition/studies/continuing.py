@@ -57,6 +57,19 @@ def continued(text: str | None, spec: StudySpec, folder: Path) -> Continued:
     return Continued(spec if settings else _joined(held, spec), notes)
 
 
+def require_no_other_results(folder: Path) -> None:
+    """Make sure that what a run writes replaces no file of something else.
+
+    Raises:
+        UserError: the folder has a file of results, and neither a store nor a study that it could be of.
+    """
+    if any((folder / name).is_file() for name in ("store.sqlite", "study.json")):
+        return
+    for name in ("report.html", "scores.csv", "probes.csv"):
+        if (folder / name).exists():
+            raise UserError(f"{folder}: has a {name} that is of no study there; move it, or choose another folder")
+
+
 def _other_study(held: StudySpec, spec: StudySpec) -> list[str]:
     """Return in what a study is another than the one that a folder holds, not only an edited or wider one."""
     parts = (

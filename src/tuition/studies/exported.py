@@ -46,8 +46,13 @@ def read_exported(folder: Path) -> Exported:
     Raises:
         UserError: the folder is no exported model.
     """
-    with library_errors(f"{folder / _FILE}: is no exported model of Tuition", "`tuition export` makes one"):
-        return _from_json(orjson.loads((folder / _FILE).read_bytes()))
+    file = folder / _FILE
+    try:
+        with library_errors(f"{file}: is no exported model of Tuition", "`tuition export` makes one"):
+            return _from_json(orjson.loads(file.read_bytes()))
+    except UserError as error:  # what reads its parts does not know the folder
+        said = str(error).removeprefix(f"{_FILE}: ")
+        raise error if said.startswith(str(file)) else UserError(f"{file}: {said}") from error
 
 
 def write_exported(folder: Path, exported: Exported) -> None:

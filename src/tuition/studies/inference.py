@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tuition.base.boundary import library_errors
 from tuition.base.errors import UserError, clip
 from tuition.base.names import full_name
 from tuition.evaluation.predict import predict
@@ -47,7 +48,8 @@ class ExportedModel:
         self._module: nn.Module = self._loaded.model
         if self.exported.tuner:
             tuner = make_tuner(self.exported.tuner, self.exported.tuner_options)
-            self._module = tuner.load(self._loaded.model, folder)
+            with library_errors(f"{folder}: its adapter cannot be loaded", "export the model again"):
+                self._module = tuner.load(self._loaded.model, folder)
 
     def task(self, name: str | None) -> Task:
         """Return the task it learnt of that name, or the only one.

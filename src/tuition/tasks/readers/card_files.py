@@ -15,9 +15,11 @@ ENDING = f".{CARD}"
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".arrow", ".feather")
 """The endings of the files that can be read as tables; of .json, a list of objects."""
 
-_TELLING = re.compile(r"^(definition|input|output|template|table|dataset)\s*:", re.MULTILINE)
+# A card is a block of YAML, or one line of it in braces, which JSON is too.
+_KEY_BEFORE = r"""^(?:\{(?:.*,)?\s*)?["']?"""
+_TELLING = re.compile(rf"""{_KEY_BEFORE}(definition|input|output|template|table|dataset)["']?\s*:""", re.MULTILINE)
 # PromptSource's templates (cards have no tags), clusters of datasets, studies.
-_NOT_A_CARD = re.compile(r"^(templates|datasets|study|arms)\s*:|!Template", re.MULTILINE)
+_NOT_A_CARD = re.compile(rf"""{_KEY_BEFORE}(templates|datasets|study|arms)["']?\s*:|!Template""", re.MULTILINE)
 
 
 def has_card(path: Path) -> bool:

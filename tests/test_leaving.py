@@ -153,7 +153,9 @@ def test_a_model_is_asked_for_by_what_it_is(
     chosen = ("--task", "task002", "--labels", 4)
     assert tuition("export", out, "--merge", *chosen, "--to", tmp_path / "m").returncode == 0
     assert "is there already" in refused(tuition("export", out, "--merge", *chosen, "--to", tmp_path / "m"))
-    assert "learnt 1 tasks" in refused(tuition("predict", tmp_path / "m", "--input", "x", "--task", "task001"))
+    assert "no task is named 'task001'" in refused(
+        tuition("predict", tmp_path / "m", "--input", "x", "--task", "task001")
+    )
     assert "--input TEXT or --tasks" in refused(tuition("predict", tmp_path / "m"))
 
 

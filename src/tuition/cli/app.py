@@ -11,14 +11,14 @@ from tuition.base.version import __version__
 
 app = typer.Typer(
     name="tuition",
-    help="Instruction tuning, and what it costs in labels.",
+    help="Instruction tuning and sample efficiency: train, evaluate, and forecast what more labels would buy.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
-Format = Annotated[str | None, typer.Option("--format", help="The tasks' format, where their path does not tell it.")]
+Format = Annotated[str | None, typer.Option("--format", help="The tasks' format, where their path does not show it.")]
 
 
 def located(path: Path) -> Path:
@@ -54,4 +54,4 @@ def _version(wanted: bool) -> None:
 def _root(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
 ) -> None:
-    """Instruction tuning, and what it costs in labels."""
+    """Instruction tuning and sample efficiency: train, evaluate, and forecast what more labels would buy."""

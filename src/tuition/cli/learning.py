@@ -1,4 +1,4 @@
-"""Commands that learn, and that leave with what was learnt."""
+"""Commands that train models, and that export and use them."""
 
 from __future__ import annotations
 
@@ -14,47 +14,47 @@ DropShared = Annotated[
 ]
 
 
-@app.command(rich_help_panel="Learning")
+@app.command(rich_help_panel="Training")
 def demo(
     tasks: Annotated[str, typer.Option(help="A collection's path; the one inside the package by default.")] = "starter",
     task: Annotated[list[str] | None, typer.Option(help="A task's name or unique beginning; repeat for more.")] = None,
     labels: Annotated[str, typer.Option(help="Label budgets.")] = "0,16,64",
-    out: Annotated[Path, typer.Option(help="Where results and the report go.")] = Path("tuition-demo"),
+    out: Annotated[Path, typer.Option(help="Folder for the results and the report.")] = Path("tuition-demo"),
     model: Annotated[str | None, typer.Option(help="Embedded alias, model folder or hub id.")] = None,
-    test: Annotated[int | None, typer.Option(help="Test instances a task.", min=1)] = None,
+    test: Annotated[int | None, typer.Option(help="Test rows per task.", min=1)] = None,
 ) -> None:
-    """Learn a few tasks with and without their instruction, and show the learning curves."""
+    """Train on a few tasks with and without their instruction, and show the learning curves."""
     from tuition.commands.study import demo_study, run_and_report
 
     spec = demo_study(tasks, tuple(task or ()), labels, model=model, test=test)
     raise typer.Exit(run_and_report(spec, out))
 
 
-@app.command(rich_help_panel="Learning")
+@app.command(rich_help_panel="Training")
 def learn(
     path: Annotated[Path, typer.Argument(help="A collection's path, or `starter`.")],
-    labels: Annotated[str, typer.Option(help="Label budgets a task.")] = "0,16,64",
+    labels: Annotated[str, typer.Option(help="Label budgets per task.")] = "0,16,64",
     setting: Annotated[str, typer.Option(help="single-task, multi-task, cross-task or in-context.")] = "single-task",
     task: Annotated[list[str] | None, typer.Option(help="A task's name or unique beginning; repeat for more.")] = None,
     encoding: Annotated[
-        list[str] | None, typer.Option("--encoding", "-e", help="How tasks are told; repeat to compare arms.")
+        list[str] | None, typer.Option("--encoding", "-e", help="How tasks are prompted; repeat to compare arms.")
     ] = None,
     tuner: Annotated[str, typer.Option(help="lora, full, ia3 or prompt; by default the recipe's, or lora.")] = "",
     recipe: Annotated[str, typer.Option(help="A recipe's name; by default the tuner's for small data.")] = "",
     model: Annotated[str | None, typer.Option(help="Embedded alias, model folder, .gguf file or hub id.")] = None,
-    split: Annotated[str, typer.Option(help="Which tasks are seen, as `tuition split --by` has it.")] = "",
-    seen_labels: Annotated[int, typer.Option(help="Labels of each seen task that are learnt first.", min=0)] = 0,
-    test: Annotated[int, typer.Option(help="Test rows a task.", min=1)] = 100,
-    validation: Annotated[int, typer.Option(help="Validation rows a task.", min=0)] = 10,
-    seeds: Annotated[str, typer.Option(help="Seeds, divided by commas.")] = "1",
-    order: Annotated[str, typer.Option(help="seeded or file: how rows are divided.")] = "seeded",
-    capped: Annotated[bool, typer.Option("--capped", help="Small tasks give what they have.")] = False,
-    rank: Annotated[bool, typer.Option("--rank", help="Rank the options of tasks that have any, besides.")] = False,
+    split: Annotated[str, typer.Option(help="Which tasks are seen, as in `tuition split --by`.")] = "",
+    seen_labels: Annotated[int, typer.Option(help="Labels of each seen task to pre-finetune on.", min=0)] = 0,
+    test: Annotated[int, typer.Option(help="Test rows per task.", min=1)] = 100,
+    validation: Annotated[int, typer.Option(help="Validation rows per task.", min=0)] = 10,
+    seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")] = "1",
+    order: Annotated[str, typer.Option(help="How rows are split: seeded, or in file order.")] = "seeded",
+    capped: Annotated[bool, typer.Option("--capped", help="Let small tasks use all the rows they have.")] = False,
+    rank: Annotated[bool, typer.Option("--rank", help="Also rank the answer options of tasks that have any.")] = False,
     drop_shared: DropShared = False,
-    out: Annotated[Path, typer.Option(help="Where results and the report go.")] = Path("tuition-learn"),
+    out: Annotated[Path, typer.Option(help="Folder for the results and the report.")] = Path("tuition-learn"),
     json: Json = False,
 ) -> None:
-    """Learn tasks on growing budgets of labels, in any setting, and show the learning curves."""
+    """Train on growing label budgets, in any setting, and show the learning curves."""
     from tuition.commands.learn import LearnChoice, learn_study
     from tuition.commands.numbers import budgets, whole_numbers
 
@@ -69,27 +69,29 @@ def learn(
     raise typer.Exit(run_and_report(spec, out, as_json=json))
 
 
-@app.command(rich_help_panel="Learning")
+@app.command(rich_help_panel="Training")
 def run(
     study: Annotated[str, typer.Argument(help="A study's YAML file, or a preset: `tuition presets` lists them.")],
     tasks: Annotated[str | None, typer.Option(help="The collection's path, or `starter`, in place of its own.")] = None,
-    task: Annotated[list[str] | None, typer.Option(help="A task that is judged; repeat for more.")] = None,
-    split: Annotated[str | None, typer.Option(help="Which tasks are seen, as `tuition split --by` has it.")] = None,
+    task: Annotated[list[str] | None, typer.Option(help="A task to evaluate; repeat for more.")] = None,
+    split: Annotated[str | None, typer.Option(help="Which tasks are seen, as in `tuition split --by`.")] = None,
     model: Annotated[str | None, typer.Option(help="Embedded alias, model folder, .gguf file or hub id.")] = None,
-    labels: Annotated[str | None, typer.Option(help="Label budgets a task.")] = None,
+    labels: Annotated[str | None, typer.Option(help="Label budgets per task.")] = None,
     seen_labels: Annotated[int | None, typer.Option(help="Labels of each seen task, in earlier stages.", min=1)] = None,
-    seeds: Annotated[str | None, typer.Option(help="Seeds, divided by commas.")] = None,
+    seeds: Annotated[str | None, typer.Option(help="Seeds, separated by commas.")] = None,
     arm: Annotated[list[str] | None, typer.Option(help="Only this arm (`*` for any part); repeat for more.")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Any setting: evaluate.test=20; repeat for more.")
     ] = None,
     drop_shared: DropShared = False,
     out: Annotated[Path | None, typer.Option(help="Where results go; runs/<study's name> by default.")] = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Only say what it takes; nothing is loaded or learnt.")] = False,
-    write: Annotated[Path | None, typer.Option(help="Only write the study to a file of your own, to change.")] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Only show what it takes; nothing is loaded or trained.")
+    ] = False,
+    write: Annotated[Path | None, typer.Option(help="Only write the study to a file that you can edit.")] = None,
     json: Json = False,
 ) -> None:
-    """Run a study from its YAML file, or a preset; a run that was stopped goes on where it was."""
+    """Run a study from its YAML file, or a preset; an interrupted run resumes where it stopped."""
     from tuition.commands.run import RunChoice, chosen_study
 
     choice = RunChoice(
@@ -120,7 +122,7 @@ def run(
     raise typer.Exit(run_and_report(spec, out or study_folder(spec), as_json=json))
 
 
-@app.command(rich_help_panel="Learning")
+@app.command(rich_help_panel="Training")
 def presets(json: Json = False) -> None:
     """List the papers' experiments that `tuition run` knows by name."""
     from tuition.commands.presets import print_presets
@@ -128,7 +130,7 @@ def presets(json: Json = False) -> None:
     print_presets(as_json=json)
 
 
-@app.command(rich_help_panel="Learning")
+@app.command(rich_help_panel="Training")
 def export(
     run: Annotated[Path, typer.Argument(help="A folder that run, learn or demo made.")],
     to: Annotated[Path, typer.Option(help="The folder to make.")],
@@ -136,30 +138,30 @@ def export(
     arm: Annotated[str | None, typer.Option(help="Which arm's.")] = None,
     labels: Annotated[int | None, typer.Option(help="At which budget; the largest by default.")] = None,
     seed: Annotated[int | None, typer.Option(help="Under which seed; the first by default.")] = None,
-    merge: Annotated[bool, typer.Option("--merge", help="Put what was learnt into the weights.")] = False,
+    merge: Annotated[bool, typer.Option("--merge", help="Merge the adapter into the weights.")] = False,
 ) -> None:
-    """Leave with a trained model: an ordinary Hugging Face folder with a card."""
+    """Export a trained model: an ordinary Hugging Face folder with a model card."""
     from tuition.commands.export import export_and_print
 
     export_and_print(run, to, task=task, arm=arm, labels=labels, seed=seed, merge=merge)
 
 
-@app.command(rich_help_panel="Learning")
+@app.command(rich_help_panel="Training")
 def predict(
     model: Annotated[Path, typer.Argument(help="A folder that export made.")],
-    tasks: Annotated[Path | None, typer.Option(help="A collection whose instances are answered.")] = None,
+    tasks: Annotated[Path | None, typer.Option(help="A collection whose rows are answered.")] = None,
     input: Annotated[str | None, typer.Option(help="One text to answer.")] = None,  # noqa: A002
     task: Annotated[str | None, typer.Option(help="Which task, where there are several.")] = None,
-    limit: Annotated[int | None, typer.Option(help="At most so many instances of a task.", min=1)] = None,
-    beams: Annotated[int, typer.Option(help="Search answers by so many beams.", min=1)] = 1,
-    temperature: Annotated[float, typer.Option(help="Above 0: draw answers; 0 is greedy.", min=0)] = 0.0,
-    top_p: Annotated[float, typer.Option(help="Draw from the likeliest tokens with this share.", max=1)] = 1.0,
-    sampling_seed: Annotated[int, typer.Option(help="Decides the draws.")] = 0,
-    stop: Annotated[list[str] | None, typer.Option(help="A text at which answers end; repeat for more.")] = None,
-    format: Annotated[str | None, typer.Option(help="The collection's format, where names do not tell.")] = None,  # noqa: A002
+    limit: Annotated[int | None, typer.Option(help="At most this many rows per task.", min=1)] = None,
+    beams: Annotated[int, typer.Option(help="Beam width.", min=1)] = 1,
+    temperature: Annotated[float, typer.Option(help="Sampling temperature; 0 is greedy decoding.", min=0)] = 0.0,
+    top_p: Annotated[float, typer.Option(help="Nucleus sampling: the probability mass to sample from.", max=1)] = 1.0,
+    sampling_seed: Annotated[int, typer.Option(help="Sampling seed.")] = 0,
+    stop: Annotated[list[str] | None, typer.Option(help="A stop string; repeat for more.")] = None,
+    format: Annotated[str | None, typer.Option(help="The collection's format, where it is not recognised.")] = None,  # noqa: A002
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Answer with an exported model, asked by the encoding that it learnt by."""
+    """Answer with an exported model, prompted by the encoding that it was trained with."""
     from tuition.commands.decoding import decoding_settings
     from tuition.commands.predict import predict_and_print
 
@@ -170,7 +172,7 @@ def predict(
     )
 
 
-@app.command(rich_help_panel="Learning")
+@app.command(rich_help_panel="Training")
 def models(
     fetch: Annotated[str | None, typer.Option(help="Fetch an embedded model into the cache.")] = None,
     json: Json = False,

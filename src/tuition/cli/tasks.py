@@ -1,4 +1,4 @@
-"""Commands on tasks: what a collection holds, how it is told, and how it is divided."""
+"""Commands on tasks: what a collection holds, how it is prompted, and how it is split."""
 
 from __future__ import annotations
 
@@ -13,16 +13,20 @@ from tuition.cli.app import CollectionPath, CollectionPaths, Format, Json, app
 @app.command(rich_help_panel="Tasks")
 def check(
     path: CollectionPath,
-    encoding: Annotated[str | None, typer.Option("--encoding", "-e", help="Judge prompts told in this way.")] = None,
-    model: Annotated[str | None, typer.Option(help="Judge prompts by this model's tokenizer.")] = None,
-    max_length: Annotated[int | None, typer.Option(help="Tokens that a prompt may have.", min=1)] = None,
-    skip: Annotated[list[str] | None, typer.Option(help="An audit to leave out; repeat for more.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="Print every finding, not the first few of a kind.")] = False,
+    encoding: Annotated[
+        str | None, typer.Option("--encoding", "-e", help="Check the prompts of this encoding.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Count tokens with this model's tokenizer.")] = None,
+    max_length: Annotated[int | None, typer.Option(help="The most tokens a prompt may have.", min=1)] = None,
+    skip: Annotated[list[str] | None, typer.Option(help="A check to skip; repeat for more.")] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Print every finding, not only the first few of each kind.")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where there are warnings.")] = False,
     format: Format = None,  # noqa: A002
     json: Json = False,
 ) -> None:
-    """Read a whole collection; list its problems, leaks, duplicates and oddities, and prompts that do not fit."""
+    """Check a whole collection: broken rows, leaks, duplicates, oddities, and prompts that do not fit."""
     from tuition.commands.check import PromptChoice, check_and_print
 
     prompts = PromptChoice(encoding, model, max_length)
@@ -42,7 +46,7 @@ def card(
     examples: Annotated[int, typer.Option(help="Rows that become worked examples.", min=0, max=100)] = 2,
     force: Annotated[bool, typer.Option("--force", help="Replace the card that is there.")] = False,
 ) -> None:
-    """Make a task of your own table: write a card beside it that says what its columns are and what is to be done."""
+    """Make a task of your own table: write a card beside it that names its columns and the instruction."""
     from tuition.commands.card import write_card
     from tuition.tasks.card_draft import CardWish
 
@@ -52,9 +56,9 @@ def card(
 @app.command(rich_help_panel="Tasks")
 def stats(
     paths: CollectionPaths,
-    format: Annotated[str | None, typer.Option(help="Their format, if it is not to be told from the paths.")] = None,  # noqa: A002
-    model: Annotated[str | None, typer.Option(help="Whose tokens lengths are counted in, besides words.")] = None,
-    published: Annotated[bool, typer.Option("--published", help="Put the papers' own figures beside.")] = False,
+    format: Annotated[str | None, typer.Option(help="Their format, where it is not recognised.")] = None,  # noqa: A002
+    model: Annotated[str | None, typer.Option(help="Also count lengths in this model's tokens.")] = None,
+    published: Annotated[bool, typer.Option("--published", help="Show the papers' own figures beside.")] = False,
     json: Json = False,
 ) -> None:
     """Count tasks, types, languages, labels by budget and lengths, as the papers' tables do."""
@@ -68,11 +72,11 @@ def convert(
     src: CollectionPath,
     dst: Annotated[Path, typer.Argument(help="The new folder, or one .jsonl file for chat and alpaca.")],
     to: Annotated[str, typer.Option(help="superni, jsonl, chat or alpaca.")],
-    format: Annotated[str | None, typer.Option(help="The source's format, if not to be told from its path.")] = None,  # noqa: A002
+    format: Annotated[str | None, typer.Option(help="The source's format, where it is not recognised.")] = None,  # noqa: A002
     force: Annotated[bool, typer.Option("--force", help="Replace what DST holds.")] = False,
     json: Json = False,
 ) -> None:
-    """Write a collection in another format, and say what that format could not hold."""
+    """Write a collection in another format, and report the fields that were dropped."""
     from tuition.commands.convert import convert_and_print
 
     convert_and_print(src, dst, to, format=format, force=force, as_json=json)
@@ -83,19 +87,22 @@ def show(
     path: CollectionPath,
     task: Annotated[str, typer.Argument(help="The task's name or unique beginning.")],
     encoding: Annotated[
-        str, typer.Option("--encoding", "-e", help="How the task is told: a name, or your own .jinja or .yaml file.")
+        str,
+        typer.Option(
+            "--encoding", "-e", help="How the task is prompted: an encoding's name, or your own .jinja or .yaml file."
+        ),
     ] = "definition+2-positive",
-    chat: Annotated[bool, typer.Option("--chat", help="Put it into the model's chat template.")] = False,
+    chat: Annotated[bool, typer.Option("--chat", help="Use the model's chat template.")] = False,
     instance: Annotated[int, typer.Option(help="Which instance of the split, from 0.", min=0)] = 0,
     model: Annotated[str, typer.Option(help="Whose tokens are counted.")] = "smollm2-135m",
     split: Annotated[str, typer.Option(help="test, validation, train or all.")] = "all",
-    order: Annotated[str, typer.Option(help="file or seeded: how the rows are divided.")] = "file",
-    test: Annotated[int, typer.Option(help="Test rows set aside.", min=1)] = 100,
-    validation: Annotated[int, typer.Option(help="Validation rows set aside.", min=0)] = 10,
+    order: Annotated[str, typer.Option(help="How rows are split: in file order, or seeded.")] = "file",
+    test: Annotated[int, typer.Option(help="Test rows.", min=1)] = 100,
+    validation: Annotated[int, typer.Option(help="Validation rows.", min=0)] = 10,
     format: Format = None,  # noqa: A002
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line, for every instance.")] = False,
 ) -> None:
-    """Show how a task is told to a model: the three parts, their tokens, and what is learnt."""
+    """Show a task's prompts: the three parts, their tokens, and which tokens the model is trained on."""
     from tuition.commands.show import SplitChoice, print_prompts_as_json, show_prompt
 
     rows = SplitChoice(path, task, split, order, test, validation, format)
@@ -115,7 +122,7 @@ def split(
             " random=2/category; without '=' each category (dataset, …) in turn."
         ),
     ],
-    seed: Annotated[int, typer.Option(help="Decides random tasks.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of random splits.")] = 0,
     disjoint_sources: Annotated[
         bool, typer.Option("--disjoint-sources", help="Exclude seen tasks with an unseen one's source dataset.")
     ] = False,
@@ -123,7 +130,7 @@ def split(
     write: Annotated[Path | None, typer.Option(help="Write train_tasks.txt, test_tasks.txt, … here.")] = None,
     json: Json = False,
 ) -> None:
-    """Divide tasks into seen and unseen ones, and show what they share all the same."""
+    """Split tasks into seen and unseen ones, and show the inputs and sources that both share."""
     from tuition.commands.splits import SplitRequest, split_and_print
 
     split_and_print(SplitRequest(path, by, seed, disjoint_sources, rows), as_json=json, write=write)
@@ -131,7 +138,7 @@ def split(
 
 @app.command(rich_help_panel="Tasks")
 def encodings(json: Json = False) -> None:
-    """List the ways in which a task can be told."""
+    """List the encodings: the ways to prompt a task."""
     from tuition.commands.encodings import list_encodings
 
     list_encodings(as_json=json)
@@ -142,7 +149,7 @@ def index(
     path: CollectionPath,
     format: Format = None,  # noqa: A002
 ) -> None:
-    """Index a large collection, so that opening it again and drawing some rows of many tasks is quick."""
+    """Index a large collection, so that opening it and reading some rows of many tasks is fast."""
     from tuition.commands.index import index_and_print
 
     raise typer.Exit(index_and_print(path, format))

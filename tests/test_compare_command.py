@@ -92,6 +92,17 @@ def test_a_run_that_was_stopped_is_compared_on_what_both_arms_have(tmp_path) -> 
     assert "Not judged yet: 9 points of “told”" in call(stopped)
 
 
+@pytest.mark.parametrize("part", [{"metrics": None}, {}, {"metrics": "rouge_l"}, None, 5])
+def test_a_stopped_run_of_a_study_that_names_no_metrics_is_compared_on_what_it_has(part, tmp_path) -> None:
+    stopped = make_study(tmp_path / "s", TWO, rising, whole=False)
+    named = told(stopped)
+    for key in ("evaluate", "judge"):
+        study = json.loads((stopped / "study.json").read_text())
+        study.pop("judge", None), study.pop("evaluate", None)
+        (stopped / "study.json").write_text(json.dumps({**study, key: part}))
+        assert told(stopped)["comparisons"] == named["comparisons"]
+
+
 def test_the_most_labels_of_each_task_are_compared_where_these_differ_but_not_because_a_run_stopped_early(
     tmp_path,
 ) -> None:

@@ -127,3 +127,24 @@ def test_the_same_task_named_twice_is_refused(tiny_study: Make, write_task: Call
 
 def test_costs_are_positive_so_that_the_estimate_moves(tiny_study: Make) -> None:
     assert all(step.cost > 0 for step in plan(tiny_study()).steps)
+
+
+def test_tasks_and_their_sizes_are_checked_before_the_model_is_asked_for(tiny_study: Make) -> None:
+    asked: list[str] = []
+
+    def identity() -> str:
+        asked.append("model")
+        return "model@1"
+
+    def planned(spec: StudySpec) -> Plan:
+        return make_plan(spec, model_identity=identity, precision="float32")
+
+    spec = tiny_study()
+    unknown = spec.tasks.model_copy(update={"names": ("task999",)})
+    with pytest.raises(UserError, match="no task is named 'task999'"):
+        planned(spec.model_copy(update={"tasks": unknown}))
+    with pytest.raises(UserError):
+        planned(tiny_study(labels=[10_000]))
+    assert asked == []
+    planned(spec)
+    assert asked == ["model"]

@@ -279,7 +279,7 @@ def test_what_is_not_there_is_named_with_what_is(tmp_path) -> None:
     for arguments, match in [
         ((tmp_path / "none",), "no such file or folder"),
         ((tmp_path,), r"no store\.sqlite"),
-        ((folder, "--baseline", "x"), "no such arm; there are 'plain', 'told'"),
+        ((folder, "--baseline", "x"), "no arm is named 'x'; there are plain, told"),
         ((folder, "--metric", "bleu"), "no scores by 'bleu'; there are rouge_l"),
         ((folder, "--correction", "x"), "give one of holm, benjamini-hochberg, none"),
         ((folder, "--labels", "7"), "no other arm was judged on a task that 'plain' was with 7 labels"),

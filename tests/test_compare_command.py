@@ -89,7 +89,7 @@ def test_a_run_that_was_stopped_is_compared_on_what_both_arms_have(tmp_path) -> 
     assert [task["task"] for task in last["tasks"]] == ["task0", "task1", "task2"]
     assert last["left_out"] == ["task3", "task4", "task5"]
     assert len(found["not_judged"]) == 9
-    assert "Not judged yet: 9 points of “told”" in call(stopped)
+    assert "Not evaluated yet: 9 points of “told”" in call(stopped)
 
 
 @pytest.mark.parametrize("part", [{"metrics": None}, {}, {"metrics": "rouge_l"}, None, 5])
@@ -264,7 +264,7 @@ def test_instances_that_one_arm_alone_has_are_left_out_and_counted(tmp_path) -> 
         (["t,a,0,1,i,0.5", "t,a,0,2,j,0.5"], "answered other instances"),
         (["t,a,x,1,i,0.5"], "labels is 'x'"),
         (["t,a,0,1,i,0.5"], "the only arm"),
-        (["t,a,0,1,i,0.5", "u,b,0,1,i,0.5"], "no other arm was judged on a task that 'a' was"),
+        (["t,a,0,1,i,0.5", "u,b,0,1,i,0.5"], "no other arm was evaluated on a task that 'a' was"),
         (["t,a,0,1,i,0.5", "t,b,0,1,j,0.5"], "on a common instance"),
         ([], "no scores yet"),
     ],
@@ -282,7 +282,7 @@ def test_what_is_not_there_is_named_with_what_is(tmp_path) -> None:
         ((folder, "--baseline", "x"), "no arm is named 'x'; there are plain, told"),
         ((folder, "--metric", "bleu"), "no scores by 'bleu'; there are rouge_l"),
         ((folder, "--correction", "x"), "give one of holm, benjamini-hochberg, none"),
-        ((folder, "--labels", "7"), "no other arm was judged on a task that 'plain' was with 7 labels"),
+        ((folder, "--labels", "7"), "no other arm was evaluated on a task that 'plain' was with 7 labels"),
         ((table(tmp_path / "c.csv", ["1"], "task"),), "no column is named arm or instance or value"),
     ]:
         with pytest.raises(UserError, match=match):

@@ -130,7 +130,7 @@ def test_options_are_ranked_as_the_library_ranks_them_and_scored_again_alike(
     results = run(spec, tmp_path / "out")
     assert metrics_of(results, "task001") == ("rouge_l", "exact_match", "accuracy", *WAYS)
     assert metrics_of(results, "task002") == ("rouge_l", "exact_match")
-    assert any("not ranked, for want of a closed set of options: task002_free" in told for told in results.notices)
+    assert any("not ranked, since they have no closed set of options: task002_free" in told for told in results.notices)
     assert ("Ranked options", "of 1 task from the answers of its training rows, a closed set") in results.facts
 
     step = planned(spec).evaluations[0]

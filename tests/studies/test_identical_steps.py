@@ -96,7 +96,7 @@ def test_a_study_of_the_other_arm_finds_what_was_learnt_for_the_first(tiny_study
     assert listener.ended == []
     assert [row.value for row in after.scores] == [row.value for row in before.scores]
     assert {row.arm for row in after.scores} == {DP2N2}
-    assert not any("learnt by the encoding" in notice for notice in after.notices)
+    assert not any("was trained with the encoding" in notice for notice in after.notices)
     with open_store(tmp_path) as store:
         assert plan.stored
         assert store.adapter(next(s.key for s in plan.work if isinstance(s, TrainStep))).is_dir()

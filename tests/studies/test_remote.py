@@ -101,7 +101,7 @@ def test_what_was_paid_for_before_a_failure_is_not_paid_for_again(server: Server
     assert len(results.scores) == 1
     assert len(listener.failed) == 1
     assert "HTTP 500" in listener.failed[0].reason
-    assert listener.said[-2] == "1 more steps were not asked; the same command goes on with them"
+    assert listener.said[-2] == "1 more steps were not run; the same command goes on with them"
     assert server.served == 6
     server.control(always="")
     results, listener = run(study(server), tmp_path / "run")

@@ -38,5 +38,5 @@ def _told(draft: CardDraft) -> list[str]:
         lines.append(f"options: {', '.join(clip(option, 60) for option in card.options)}")
     if card.example_rows:
         lines.append(f"examples: rows {', '.join(map(str, card.example_rows))}, counted from 1")
-    lines.append(f"{draft.rows:,} rows are left to learn and judge by")
+    lines.append(f"{draft.rows:,} rows are left to train and evaluate on")
     return lines

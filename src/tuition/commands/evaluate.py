@@ -62,7 +62,7 @@ class EvaluateChoice:
         if (self.setting == "zero-shot") is bool(self.labels):
             raise UserError("zero-shot shows no labels, and few-shot needs --labels: how many stand in the prompt")
         if self.rank_only and self.metrics:
-            raise UserError("--rank-only writes no answers, which --metric could judge; use --rank")
+            raise UserError("--rank-only generates no answers for --metric to score; use --rank")
         options: dict[str, object] = {"test": self.test}
         if self.metrics or self.rank_only:
             options["metrics"] = list(self.metrics)
@@ -104,7 +104,7 @@ def evaluate_and_print(choice: EvaluateChoice, out: Path, *, as_json: bool) -> i
         write_results(results, out)
         _show(results, plan, out, as_json=as_json)
     if failures:
-        notes().print(escape(failure_lines(failures, "not judged", arms=False)), style="red")
+        notes().print(escape(failure_lines(failures, "not evaluated", arms=False)), style="red")
     return 1 if failures else 0
 
 

@@ -38,6 +38,6 @@ def index_and_print(path: Path, format: str | None) -> int:  # noqa: A002 - the 
         row = bar.add_task("", total=len(collection))
         left = index_collection(collection, progress=lambda done, total: bar.update(row, completed=done, total=total))
     for name in left:
-        console().print(escape(f"not indexed: {name}; `tuition check` tells why"))
+        console().print(escape(f"not indexed: {name}; `tuition check` says why"))
     console().print(escape(f"{path}: {len(collection) - len(left)} of {len(collection)} tasks indexed"))
     return 1 if left else 0

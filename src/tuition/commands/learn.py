@@ -51,7 +51,7 @@ def learn_study(choice: LearnChoice) -> StudySpec:
             "`category=Title Generation`, `task=task1344`, `random`"
         )
     if choice.setting == "cross-task" and not choice.seen:
-        raise UserError("--setting cross-task needs --seen-labels: how many labels of each seen task are learnt")
+        raise UserError("--setting cross-task needs --seen-labels: how many labels of each seen task to train on")
     if choice.tuner:
         TUNERS[choice.tuner]  # an unknown one is told with the nearest
     recipe = choice.recipe or _recipe_for(choice.tuner or "lora")
@@ -60,7 +60,7 @@ def learn_study(choice: LearnChoice) -> StudySpec:
         raise UserError(f"--recipe {recipe} tunes by {tuned}, and --tuner says {choice.tuner}; give one of them")
     if choice.setting in ("single-task", "multi-task") and not choice.seen and choice.labels == (0,):
         raise UserError(
-            "--labels 0 learns nothing; add a budget (0,16,64), or judge the model as it is by `tuition evaluate`"
+            "--labels 0 trains nothing; add a budget (0,16,64), or evaluate the model as it is with `tuition evaluate`"
         )
     arms = {encoding: _stages(choice, encoding, recipe) for encoding in choice.encodings}
     data = {

@@ -18,7 +18,7 @@ def budgets(text: str) -> list[int | str]:
         raise UserError(f"--labels {clip(text)!r}: give counts divided by commas, such as 0,16,64, or 6% or all")
     made = [int(part) if part.isdecimal() else part for part in parts]
     if len(set(made)) != len(made):
-        raise UserError(f"--labels {clip(text)!r}: a budget stands twice; each may stand once")
+        raise UserError(f"--labels {clip(text)!r}: a budget is given twice; give each once")
     return made
 
 

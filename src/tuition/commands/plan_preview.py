@@ -75,8 +75,8 @@ def preview_and_print(spec: StudySpec, out: Path, *, as_json: bool = False) -> N
     labels, seeds = (", ".join(map(str, values)) for values in (spec.labels, spec.seeds))
     console().print(
         escape(
-            f"{count(len(plan.tasks), 'task')} judged, {labels} labels, seeds {seeds}, model {spec.model} in "
-            f"{plan.precision}. What several arms stand on is learnt once."
+            f"{count(len(plan.tasks), 'task')} evaluated, {labels} labels, seeds {seeds}, model {spec.model} in "
+            f"{plan.precision}. What several arms share is trained once."
         )
     )
     for note in plan.notes:

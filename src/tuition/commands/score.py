@@ -26,7 +26,7 @@ from tuition.evaluation.verdicts import Verdict, stored_verdicts
 from tuition.evaluation.visibility import unseen_counts, unseen_sentence
 
 _INSTANCE = "instance"
-_UNKNOWN = "(not told)"
+_UNKNOWN = "(not known)"
 # So many profiles stand in one table, and so many with their intervals on the same line.
 _MOST, _WIDE = 5, 3
 

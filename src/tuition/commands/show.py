@@ -89,7 +89,7 @@ def show_prompt(choice: SplitChoice, encoding: str, number: int, model: str, *, 
     out = console()
     out.print(escape(f"{task.name}, instance {row.id}, encoding {chosen.name}: {chosen.description}"))
     if chosen.chat:
-        out.print(Text("Around it stands the model's chat template, whose tokens are counted with prefix and body."))
+        out.print(Text("The model's chat template is around it; its tokens are counted with prefix and body."))
     parts = (
         ("prefix", prompt.prefix, ids.prefix),
         ("body", prompt.body, ids.body),
@@ -98,7 +98,7 @@ def show_prompt(choice: SplitChoice, encoding: str, number: int, model: str, *, 
     for name, text, part in parts:
         out.print(Text(f"\n── {name}: {len(part)} tokens of {model}", style="bold"))
         out.print(Text(text.replace(" ", "·") if not text.strip() else text), soft_wrap=True)
-    out.print(Text(f"\n── label mask: {len(ids.target)} of {len(ids.ids)} tokens are learnt", style="bold"))
+    out.print(Text(f"\n── label mask: {len(ids.target)} of {len(ids.ids)} tokens are trained on", style="bold"))
     out.print(_mask(ids.ids, ids.label_mask, tokens.tokenizer))
 
 

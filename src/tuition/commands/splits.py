@@ -95,7 +95,7 @@ def write_lists(split: TasksDivided, folder: Path) -> None:
     texts = {folder / LIST_FILES[side]: "".join(f"{name}\n" for name in names) for side, names in sides.items()}
     for file, text in texts.items():
         if file.exists() and file.read_bytes() != text.encode():
-            raise UserError(f"{file}: stands there already and lists other tasks; give another folder, or move it away")
+            raise UserError(f"{file}: is there already and lists other tasks; give another folder, or move it")
     for file, text in texts.items():
         write_atomically(file, text)
 

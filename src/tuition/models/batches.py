@@ -28,7 +28,7 @@ class PrefixBatch:
 
     @property
     def targets(self) -> int:
-        """How many tokens are learnt."""
+        """How many tokens are trained on."""
         return int((self.labels != IGNORED).sum())
 
     @property

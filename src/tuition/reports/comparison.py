@@ -92,7 +92,9 @@ def compare_source(question: Question) -> Answer:
         apart += [] if own else [arm]
     if not made:
         where = "" if question.labels is None else f" with {question.labels} labels"
-        raise UserError(f"{question.source}: no other arm was judged on a task that {clip(baseline, 60)!r} was{where}")
+        raise UserError(
+            f"{question.source}: no other arm was evaluated on a task that {clip(baseline, 60)!r} was{where}"
+        )
     sizes = _usual_sizes(source.scores) if question.labels is None else [question.labels]
     return Answer(
         source=source,
@@ -189,7 +191,7 @@ def _factorial(source: InstanceSource, question: Question, sizes: Sequence[int],
         except UserError:  # with these labels, too few arms are judged yet
             continue
     if not effects:
-        raise UserError(f"{question.source}: no task was judged under two arms that differ in one factor alone")
+        raise UserError(f"{question.source}: no task was evaluated under two arms that differ in one factor alone")
     pairs = design.without(PRE_FINETUNING)
     transfer = [one for arm, other in pairs.items() for one in _against(source, arm, other, question.labels, options)]
     return Factorial(design, tuple(effects), _corrected(transfer, options) if transfer else ())

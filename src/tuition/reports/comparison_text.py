@@ -30,7 +30,7 @@ def comparison_sentence(found: ArmComparison, *, top: float = 100.0) -> str:
         verdict = {
             "better": f"{arm} is better",
             "worse": f"{arm} is worse",
-            "undecided": "which is better cannot be told",
+            "undecided": "which is better cannot be decided",
         }[only.verdict]
         scores = f"{arm} scores {_number(only.arm * top)} and {baseline} {_number(only.baseline * top)}"
         return f"{start}{scores} on {shown_name(only.task)}: {difference_text(only.difference, top)}; {verdict}."
@@ -129,7 +129,7 @@ def drawn_sentence(comparisons: Sequence[ArmComparison]) -> str:
         what = "instances" + (" and seeds" if min(seeds) > 1 else "")
         return f"Intervals are {level} and draw {what} anew: they are about this task alone."
     return (
-        f"Intervals are {level}. Those of the mean difference draw tasks anew, and {within} with them: they are about "
+        f"Intervals are {level}. Those of the mean difference resample tasks, and {within} with them: they are about "
         "tasks like these. Those of “these tasks alone” keep the tasks as they are. Arms are paired by task, instance "
         f"and seed. Tasks count as better or worse after correction ({comparisons[0].correction}) over the tasks of a "
         "row; p is corrected over the rows of its table."
@@ -157,7 +157,7 @@ def missing_sentence(missing: Sequence[tuple[str, str, int, int]], apart: Sequen
     if missing:
         arms = list(dict.fromkeys(f"“{shown_name(arm, 60)}”" for _, arm, _, _ in missing))
         of = listed(arms) if len(arms) <= _FEW else f"{len(arms)} arms"
-        told.append(f"Not judged yet: {count(len(missing), 'point')} of {of}, on the tasks that have any.")
+        told.append(f"Not evaluated yet: {count(len(missing), 'point')} of {of}, on the tasks that have any.")
     if apart:
         arms = [f"“{shown_name(arm, 60)}”" for arm in apart]
         told.append(f"Not compared, as no point is in common with the baseline: {listed(arms)}.")
@@ -169,10 +169,10 @@ def cannot_tell(comparisons: Sequence[ArmComparison]) -> list[str]:
     told = []
     if any(found.seeds < 2 for found in comparisons):
         told.append(
-            "There is one seed (for some scores at least): what training anew would change, the intervals do not hold."
+            "There is one seed (for some scores at least): the intervals do not include what another seed would change."
         )
     if any(found.like_these is None for found in comparisons):
-        told.append("One task tells nothing of others: the claim is about this task alone.")
+        told.append("One task says nothing about others: the claim is about this task alone.")
     left: dict[tuple[str, ...], list[ArmComparison]] = {}
     for found in comparisons:
         if found.left_out:

@@ -41,7 +41,7 @@ def _means(results: StudyResults, metric: str) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=f"What the model follows: {metric_title(metric)} as tasks are told otherwise")
+    table = Table(title=f"What the model follows: {metric_title(metric)} under changed prompts")
     table.title_justify = "left"
     for heading in ("arm", "labels", "probe", "mean difference", "tasks", "clearly moved"):
         table.add_column(heading, justify="right" if heading in ("labels", "tasks", "clearly moved") else "left")
@@ -58,8 +58,8 @@ def _spreads(spreads: Sequence[ProbeSpread]) -> Table:
 
     shown = sorted(spreads, key=lambda one: -one.spread)[:_SHOWN]
     table = Table(title="Spread by task (highest score less lowest), the widest first", title_justify="left")
-    for heading in ("task", "arm", "labels", "as told", "spread", "each probe's difference"):
-        table.add_column(heading, justify="right" if heading in ("labels", "as told", "spread") else "left")
+    for heading in ("task", "arm", "labels", "unchanged", "spread", "each probe's difference"):
+        table.add_column(heading, justify="right" if heading in ("labels", "unchanged", "spread") else "left")
     for one in shown:
         effects = "\n".join(_effect(effect) for effect in one.effects)
         cells = (shown_name(one.task, 60), shown_name(one.arm, 40), f"{one.labels:,}", f"{one.value:.1f}")

@@ -206,7 +206,7 @@ def _key(
     if not same:
         where = f"task {clip(task, 80)}, arm {clip(arm, 60)}, {labels} labels, seed {seed}"
         raise UserError(
-            f"{folder}: {where}: {_SCORES} has a score that the store has not; run the study again to write it anew"
+            f"{folder}: {where}: {_SCORES} has a score that the store has not; run the study again, which writes it"
         )
     if any(one.key == planned for one in same):
         return str(planned)

@@ -45,7 +45,7 @@ def evaluation_notices(plan: Plan, judged: Evaluated) -> list[str]:
     judged = list(judged)
     notices = list(plan.notes)
     notices += [
-        f"the shape of a batch changes what this model answers: {_invariance(test)}; precision float32 mends most of it"
+        f"the shape of a batch changes what this model answers: {_invariance(test)}; use float32 to remove most of this"
         for test in _self_tests(judged)
         if min(test["batched"], test["padded"]) < 1
     ]

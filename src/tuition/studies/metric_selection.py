@@ -58,13 +58,13 @@ class MetricSelection:
             by_template = any(variant(rows.task, row, encoding, seed).template for row in rows.rows.test)
             return OptionScoring(tuple(told), self._options.rank, "template" if by_template else "task")
         if any(told):
-            self._leave_out("not ranked, since not every test row is told with options to choose from", rows.task.name)
+            self._leave_out("not ranked, since not every test row has options to choose from", rows.task.name)
             return None
         if rows.task.name not in self._found:
             self._found[rows.task.name] = rows.found_options()
         options, origin = self._found[rows.task.name]
         if len(options) < 2:
-            self._leave_out("not ranked, for want of a closed set of options", rows.task.name)
+            self._leave_out("not ranked, since they have no closed set of options", rows.task.name)
             return None
         return OptionScoring((options,) * len(told), self._options.rank, origin)
 

@@ -55,7 +55,7 @@ def stored_study(store: Store) -> StudySpec:
         UserError: none was, or its file is damaged.
     """
     file = store.folder / "study.json"
-    with library_errors(f"{file}: is damaged", "run the study again, which writes it again"):
+    with library_errors(f"{file}: is damaged", "run the study again, which writes it"):
         return parse_study(orjson.loads(store.read_study()), file)
 
 

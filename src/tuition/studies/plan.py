@@ -86,7 +86,7 @@ def make_plan(spec: StudySpec, *, model_identity: str | Callable[[], str], preci
     judged = planner.judged
     judged.require_probes()
     if not any(isinstance(step, EvaluateStep) for step in steps):
-        raise UserError("nothing is left to judge: " + "; ".join(judged.notes or ("there are no tasks",)))
+        raise UserError("nothing is left to evaluate: " + "; ".join(judged.notes or ("there are no tasks",)))
     shared = find_shared(steps, rows, dropped)
     joined = join_identical(steps)
     order = {task.task.name: place for place, task in enumerate(rows.unseen)}

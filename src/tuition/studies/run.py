@@ -122,7 +122,7 @@ def _facts(plan: Plan, store: Store, judged: Iterable[tuple[EvaluateStep, Finish
         facts.append((f"Arm “{arm}”", "; then ".join(stage_words(stage) for stage in stages)))
     limits = sorted({finished.details["new_tokens"] for _, finished in judged if "new_tokens" in finished.details})
     facts += [
-        ("Judged on", f"{spec.evaluate.test} test instances a task, the same for every point of its curves"),
+        ("Evaluated on", f"{spec.evaluate.test} test instances a task, the same for every point of its curves"),
         ("Labels", f"{', '.join(map(str, spec.labels))} a task, nested, drawn in {spec.tasks.order} order"),
         ("Seeds", ", ".join(map(str, spec.seeds))),
         *([("Shared inputs", plan.shared.fact)] if any(step.needs for step in plan.evaluations) else []),
@@ -164,8 +164,8 @@ def _notices(plan: Plan, store: Store, judged: Iterable[tuple[EvaluateStep, Fini
             and step.encoding_mismatch
         ):
             learnt = step.after[-1].encoding.name
-            asked = f"was asked by the encoding {step.encoding.name!r}"
-            notices.append(f"arm “{step.arm}” learnt by the encoding {learnt!r} and {asked}")
+            asked = f"was prompted by the encoding {step.encoding.name!r}"
+            notices.append(f"arm “{step.arm}” was trained with the encoding {learnt!r} and {asked}")
         if told:
             notices.append(f"{step.task.name}, {step.arm}, {step.labels} labels, test: {told}")
     for key in dict.fromkeys(step.trained for step in plan.evaluations if step.trained):

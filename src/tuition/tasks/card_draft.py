@@ -41,7 +41,7 @@ class CardWish:
 
 @dataclass(frozen=True, slots=True)
 class CardDraft:
-    """A card that was made: its place, its text, what it says, and how many rows are left to learn and judge by."""
+    """A card that was made: its place, its text, what it says, and how many rows are left to train and evaluate on."""
 
     path: Path
     text: str

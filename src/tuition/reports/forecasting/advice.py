@@ -96,7 +96,7 @@ def _few(curve: Measured) -> list[str]:
     if count == 2:
         return ["two sizes only: the intervals are those of two-point curves; a third size says far more"]
     if count == 3 and curve.sizes[0] == 0:
-        return ["the score without labels says little on how fast a model learns: this rests on the other two sizes"]
+        return ["the score without labels says little about how fast a model learns: this rests on the other two sizes"]
     return []
 
 

@@ -106,7 +106,7 @@ def _by_metric(curves: list[Points], target: float | None, at: Sequence[int]) ->
 def _sizes(at: Sequence[int]) -> list[int]:
     for size in at:
         if isinstance(size, bool) or size != int(size) or size < 0:
-            raise UserError(f"a size asked for is {size}; sizes are whole numbers of labels from 0 on")
+            raise UserError(f"a requested size is {size}; sizes are whole numbers of labels from 0 on")
     return [int(size) for size in at]
 
 

@@ -137,7 +137,7 @@ def _check_header(path: Path, names: list[str]) -> None:
         raise UserError(f"{path}:1: no column {' and no column '.join(missing)}; the columns are: {found}")
     twice = sorted({name for name in names if name and names.count(name) > 1})
     if twice:
-        raise UserError(f"{path}:1: column {twice[0]} stands there twice; each name may stand once")
+        raise UserError(f"{path}:1: column {twice[0]} is there twice; each name may appear once")
 
 
 def _only(
@@ -205,7 +205,7 @@ def curves_of(rows: Iterable[tuple[Mapping[str, object], Problem]]) -> Gathered:
         key = (str(row.get("task", "")), str(row.get("arm", "")), str(row.get("metric", "")))
         seed = row.get("seed", "")
         if str(seed) and seen.setdefault((*key, labels, str(seed)), run.value) != run.value:
-            text = f"labels {labels}, seed {clip(str(seed), 40)} stands there twice, with different values"
+            text = f"labels {labels}, seed {clip(str(seed), 40)} is there twice, with different values"
             made.problems.append(_wrong(place, "two-values", text, "a curve has one score for a size and seed"))
             continue
         curve = made.curves.setdefault(key, Points(*key))

@@ -61,7 +61,7 @@ class RemoteEngine:
             watcher.fail(failed[-1])
             if isinstance(error, RemoteError) and error.hopeless:
                 if left := len(steps) - at - 1:
-                    watcher.say(f"{left} more steps were not asked; the same command goes on with them")
+                    watcher.say(f"{left} more steps were not run; the same command goes on with them")
                 break
         if asker.ledger.requests or asker.ledger.cached:
             watcher.say(f"{asker.ledger}")

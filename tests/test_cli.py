@@ -110,7 +110,7 @@ def test_show_as_json_prints_one_object_a_line_for_the_split(write_task: Callabl
         (["show", "TASKS", "task001", "--split", "test", "--json"], "it could give"),
         (["show", "TASKS", "task001", "--instance", "40", "--model", "TINY"], "0 to 39"),
         (["demo", "--labels", "0,many"], "counts divided by commas"),
-        (["demo", "--labels", "4,4"], "stands twice"),
+        (["demo", "--labels", "4,4"], "is given twice"),
         (["demo", "--tasks", "TASKS", "--model", "/no/model"], "no such folder"),
         (["demo", "--tasks", "TASKS", "--model", "TINY", "--labels", "500"], "it could give"),
         (["run", "/no/such.yaml"], "cannot be read"),

@@ -38,7 +38,7 @@ def test_the_sentence_counts_tasks_and_gives_the_mean_with_its_interval(tmp_path
     assert "With 64 labels, “told” is better than “plain” on 5 of 6 tasks, worse on 1; mean +" in out
     assert "“told” hurts on task5 (−2" in out
     assert "There is one seed" in out
-    assert "draw tasks anew, and the instances of each with them" in out
+    assert "resample tasks, and the instances of each with them" in out
 
 
 def test_json_holds_every_figure_of_the_table(tmp_path) -> None:

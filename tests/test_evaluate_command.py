@@ -61,7 +61,7 @@ def test_categories_and_all_have_figures_with_intervals_and_a_second_run_does_no
         ({"labels": 3}, "zero-shot shows no labels"),
         ({"encodings": ("definitoin",)}, "did you mean"),
         ({"metrics": ("rogue",)}, "no metric named"),
-        ({"rank_only": True}, "--rank-only writes no answers"),
+        ({"rank_only": True}, "--rank-only generates no answers"),
         ({"probes": ("other-tsk",)}, "did you mean"),
         ({"decoding": {"top_p": 0.5}}, "give a temperature"),
     ],

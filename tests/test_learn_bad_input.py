@@ -213,7 +213,7 @@ def test_more_embeddings_than_tokens_are_as_good(model: Path, study: Callable[..
 @pytest.mark.parametrize("setting", ["single-task", "multi-task"])
 def test_no_labels_where_learning_is_asked_for(setting: str, collection: Callable[..., Path], tmp_path: Path) -> None:
     given = ("learn", collection(), "--labels", "0", "--setting", setting, "--out", tmp_path / "out")
-    assert "--labels 0 learns nothing; add a budget" in refused(*given)
+    assert "--labels 0 trains nothing; add a budget" in refused(*given)
 
 
 @pytest.mark.usefixtures("unloaded")

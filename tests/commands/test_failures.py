@@ -21,5 +21,5 @@ def test_steps_that_fail_for_one_reason_are_one_line() -> None:
 
 def test_the_first_few_reasons_are_listed_and_the_others_counted() -> None:
     lines = failure_lines([failure(n, f"reason {n}") for n in range(14)], "not evaluated", arms=False).splitlines()
-    assert lines[0] == "not judged: judge task0: reason 0"
+    assert lines[0] == "not evaluated: judge task0: reason 0"
     assert lines[10:] == ["… and 4 more reasons why steps failed"]

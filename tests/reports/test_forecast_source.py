@@ -95,7 +95,7 @@ def test_seeds_are_averaged(tmp_path: Path) -> None:
         ("64,50,1,x", "n is 'x'"),
         ("64,101,1,", "value is 101"),
         ("64,-2,1,", "value is -2"),
-        ("16,45,1,", "stands there twice"),
+        ("16,45,1,", "is there twice"),
     ],
 )
 def test_a_bad_row_is_named_with_its_line(tmp_path: Path, row: str, said: str) -> None:
@@ -110,7 +110,7 @@ def test_a_bad_row_is_named_with_its_line(tmp_path: Path, row: str, said: str) -
         ("", "no column labels"),
         ("size,score\n1,2\n", "no column labels and no column value; the columns are: size, score"),
         ("labels,value\n", "no rows"),
-        ("labels,value,value\n1,2,3\n", "stands there twice"),
+        ("labels,value,value\n1,2,3\n", "is there twice"),
     ],
 )
 def test_what_is_no_table_of_scores_is_refused(tmp_path: Path, text: str, said: str) -> None:

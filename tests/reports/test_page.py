@@ -131,7 +131,7 @@ def test_right_and_wrong_answers_are_marked_and_empty_ones_told(results: StudyRe
     text = Page(render_report(replace(results, predictions=answers))).text
     assert text.count("✓ right") == 1
     assert text.count("✗ wrong") == 2
-    for told in ("empty", "white space only", "not judged", "none recorded", "1 of 4 right"):
+    for told in ("empty", "white space only", "not scored", "none recorded", "1 of 4 right"):
         assert told in text
 
 

@@ -29,7 +29,7 @@ from tuition.studies.plan import Plan, make_plan
 from tuition.studies.results import StudyResults
 from tuition.studies.rows import TaskRows
 from tuition.studies.run import gather, plan_study, run_plan
-from tuition.studies.spec import Judge, StudySpec, parse_study
+from tuition.studies.spec import Evaluate, StudySpec, parse_study
 from tuition.studies.store import open_store
 from tuition.tasks import Instance, Task
 
@@ -171,7 +171,7 @@ def test_ranking_alone_writes_nothing_and_judges_only_tasks_with_options(
     assert {(row.task, row.metric) for row in results.scores} == {("task001_colours", "rank_per_token")}
     assert {row.prediction for row in results.predictions} <= {"red", "green", "blue"}
     assert not any(name == "Longest answer" for name, _ in results.facts)
-    with pytest.raises(UserError, match=r"nothing is left to judge.*closed set"):
+    with pytest.raises(UserError, match=r"nothing is left to evaluate.*closed set"):
         planned(
             two_tasks({"rank": "all", "metrics": []}).model_copy(
                 update={"tasks": two_tasks({}).tasks.model_copy(update={"names": ("task002",)})}
@@ -217,7 +217,7 @@ def test_an_encoding_with_rationales_is_not_ranked() -> None:
     rows = tuple(Instance(str(at), "?", ("yes" if at % 2 else "no",), rationale="so") for at in range(8))
     task = Task("t", ("Say.",), lambda: iter(rows), options=("yes", "no"))
     divided = TaskRows(task, TaskLabels("t", rows[:4], (), rows[4:], 0), seeded=False)
-    judged = MetricSelection(Judge(rank="all"))  # type: ignore[arg-type]
+    judged = MetricSelection(Evaluate(rank="all"))  # type: ignore[arg-type]
     plain = ENCODINGS["definition"]
     made = judged.option_scoring(divided, plain, 1)
     assert made is not None
@@ -347,10 +347,10 @@ def test_what_cannot_judge_is_refused_where_it_stands(
 
 @pytest.mark.parametrize("rank", [True, "all", ["all"], list(NORMALISATIONS)])
 def test_all_ways_can_be_asked_for_in_several_ways(rank: object) -> None:
-    judge = Judge.model_validate({"rank": rank})
+    judge = Evaluate.model_validate({"rank": rank})
     assert judge.rank == tuple(NORMALISATIONS)
-    assert Judge.model_validate_json(judge.model_dump_json()) == judge
-    assert Judge.model_validate({"rank": False}) == Judge()
+    assert Evaluate.model_validate_json(judge.model_dump_json()) == judge
+    assert Evaluate.model_validate({"rank": False}) == Evaluate()
 
 
 def test_decodings_are_told_in_words() -> None:

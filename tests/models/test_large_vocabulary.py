@@ -12,7 +12,7 @@ from tuition.models.objective import within_positions
 from tuition.models.tokens import TokenizedPrompt
 
 RUN = """
-import resource, sys, torch
+import sys, torch
 sys.path.insert(0, sys.argv[1])
 from transformers import LlamaConfig, LlamaForCausalLM
 from tests.conftest import byte_tokenizer
@@ -38,7 +38,7 @@ for run in runs:
     loss.backward()
     total += float(loss)
 print(len(runs), sum(map(len, runs)), total / sum(len(p.target) for p in prompts))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000)
+print(next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM")) // 1000)
 """
 
 

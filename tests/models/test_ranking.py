@@ -10,7 +10,7 @@ import torch
 from tests.models.architectures import CONFIGS, VOCABULARY, build
 from tests.training.test_encoder_decoders import CONFIGS as PAIR_CONFIGS
 from tests.training.test_encoder_decoders import build_pairs
-from tuition.models import ranking, tree_pass
+from tuition.models import ranking, tree_attention
 from tuition.models.option_tree import ROOT, divided, option_tree
 from tuition.models.ranking import option_log_probabilities, tree_is_exact
 from tuition.models.seq2seq_ranking import decoder_start
@@ -126,7 +126,7 @@ def test_very_many_options_are_divided_among_passes(monkeypatch: pytest.MonkeyPa
     calls: list[int] = []
     model.register_forward_hook(lambda *given: calls.append(1))
     for nodes in (1, 4):
-        monkeypatch.setattr(tree_pass, "LOGITS_LIMIT", 4 * VOCABULARY * (nodes + 1))
+        monkeypatch.setattr(tree_attention, "LOGITS_LIMIT", 4 * VOCABULARY * (nodes + 1))
         counted: list[int] = []
         parts = option_log_probabilities(model, PROMPTS, [CLOSED] * len(PROMPTS), advance=counted.append)
         assert differs(parts, [[list(option) for option in own] for own in whole]) < 1e-4

@@ -201,7 +201,7 @@ def test_thoughts_that_use_up_an_answer_are_told(server: Server, tmp_path: Path)
     answer = '{"choices": [{"message": {"content": null}, "finish_reason": "length"}]}'
     server.control(always=f"json:{answer}")
     results, _ = run(study(server), tmp_path / "run")
-    assert sum("raise judge.new_tokens" in notice for notice in results.notices) == 3
+    assert sum("raise evaluate.new_tokens" in notice for notice in results.notices) == 3
     assert dict(results.facts)["Remote answers"].endswith("besides 12 that the server did not count")
 
 

@@ -24,7 +24,7 @@ from tests.training.cases_together import several_tasks as rows
 from tuition.base.errors import UserError
 from tuition.evaluation.predict import Prediction
 from tuition.models.tokens import TokenizedPrompt
-from tuition.studies.engines.distributed_study import answer_in_parts
+from tuition.studies.engines.distributed_answers import answer_in_parts
 from tuition.training.batch_sharding import divide
 from tuition.training.distributed import ALONE, Group, join, launched
 from tuition.training.sharding import Sharding, read_sharding

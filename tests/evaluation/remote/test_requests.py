@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.evaluation.remote.conftest import Server
 
 from tuition.evaluation.remote import (
-    ForecastSummary,
+    RequestEstimate,
     Tokens,
     answer_questions,
     answer_remotely,
@@ -29,7 +29,7 @@ def test_an_outlook_counts_equal_questions_once_and_leaves_out_what_is_there(
     questions = answer_questions(endpoint, [*prompts(5), *prompts(5)], new_tokens=9)
     with ResponseCache(own_cache) as store:
         told = estimate_requests(endpoint, questions, store, lambda text: len(text.split()))
-        assert estimate_requests(endpoint, [], store, len) == ForecastSummary(0, 0, Tokens())
+        assert estimate_requests(endpoint, [], store, len) == RequestEstimate(0, 0, Tokens())
     assert (told.questions, told.cached, told.requests) == (5, 3, 2)
     words = len(["Be", "short.Say", "the", "colour.", "Input:", "thing", "3", "Output:"])
     assert told.tokens == Tokens(2 * words, 2 * 9)

@@ -25,7 +25,7 @@ from tuition.tasks.readers import open_collection
 from tuition.tasks.types import Task
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = (ROOT / "docs" / "bring-your-own-task.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "tutorials" / "bring-your-own-task.md").read_text(encoding="utf-8")
 
 
 def run(command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> tuple[int, str]:

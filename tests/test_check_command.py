@@ -134,7 +134,7 @@ def test_a_check_that_is_stopped_leaves_nothing_behind(
     assert sorted(path.name for path in tmp_path.rglob("*")) == before
 
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "checking.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "how-to" / "checking.md"
 
 
 def test_every_command_of_the_page_runs(write_task: WriteTask, tiny_model: Path, tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_the_page_names_every_audit_and_every_kind() -> None:
     from tuition.audit import AUDITS
 
     page = PAGE.read_text()
-    folder = PAGE.parents[1] / "src" / "tuition" / "audit"
+    folder = PAGE.parents[2] / "src" / "tuition" / "audit"
     source = "\n".join(file.read_text() for file in sorted(folder.glob("*.py")))
     kinds = set(re.findall(r"\"([a-z]+(?:-[a-z]+)+)\"", source)) - {"round-trips"}
     assert {"too-small", "seen-definition", "near-duplicate", "lost-by-tokenizer"} <= kinds

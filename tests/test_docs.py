@@ -16,23 +16,23 @@ from tuition.studies.presets import list_presets
 from tuition.tasks.readers import READERS
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def test_the_table_of_encodings_is_that_of_the_package() -> None:
-    text = (ROOT / "docs" / "encodings.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "reference" / "encodings.md").read_text(encoding="utf-8")
     listed = dict(re.findall(r"^\| `([^`]+)` \| (.+) \|$", text, re.MULTILINE))
     assert listed == {name: ENCODINGS[name].description for name in ENCODINGS}
 
 
 def test_the_example_of_an_encoding_can_be_read() -> None:
-    text = (ROOT / "docs" / "encodings.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "reference" / "encodings.md").read_text(encoding="utf-8")
     [block] = re.findall(r"```yaml\n(.+?)```", text, re.DOTALL)
     assert [encoding.name for encoding in read_encodings(block, Path("x"), ENCODINGS)] == ["short"]
 
 
 def test_the_table_of_formats_is_that_of_the_readers() -> None:
-    text = (ROOT / "docs" / "tasks.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "reference" / "tasks.md").read_text(encoding="utf-8")
     table = text.partition("## Super-NaturalInstructions")[0]
     assert set(re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)) == set(READERS)
 
@@ -57,9 +57,9 @@ def test_the_study_of_the_page_can_be_read() -> None:
     from tuition.base.yamltext import load_yaml
     from tuition.studies.spec import parse_study
 
-    text = (ROOT / "docs" / "studies.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "concepts" / "studies.md").read_text(encoding="utf-8")
     block = re.findall(r"```yaml\n(study: quick-learners.+?)```", text, re.DOTALL)[0]
-    spec = parse_study(load_yaml(block, Path("docs/studies.md")), Path("docs/studies.md"))
+    spec = parse_study(load_yaml(block, Path("docs/concepts/studies.md")), Path("docs/concepts/studies.md"))
     assert list(spec.arms) == ["instruction-tuned", "cross-task", "four-shot", "majority"]
     assert spec.labels == (0, 100, 200, "6%", "all")
 
@@ -82,7 +82,7 @@ def recipe_cells(recipe: Recipe) -> list[str]:
 
 def rows_of(heading: str) -> list[list[str]]:
     """The cells of the first table under a heading of the page on learning."""
-    text = (ROOT / "docs" / "learning.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "how-to" / "training.md").read_text(encoding="utf-8")
     section = re.split(r"^## ", text.partition(f"## {heading}\n")[2], flags=re.MULTILINE)[0]
     table = section[section.index("|") :].split("\n\n")[0]
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table.splitlines()[2:]]
@@ -95,7 +95,7 @@ def test_the_table_of_recipes_is_that_of_the_package() -> None:
 
 
 def test_the_table_of_recipe_settings_names_all_of_them() -> None:
-    text = (ROOT / "docs" / "learning.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "how-to" / "training.md").read_text(encoding="utf-8")
     table = text[text.index("| setting | what it says |") :].split("\n\n")[0]
     named = {name for line in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", line.split("|")[1])}
     assert named == {field.name for field in dataclasses.fields(Recipe)} - {"name"}

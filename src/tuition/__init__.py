@@ -1,7 +1,7 @@
 """Tuition: instruction tuning and sample efficiency for language models.
 
-The names below are the public Python API; docs/from-python.md shows each of them at work. They load when they are
-first used, so that `import tuition` answers at once and needs no torch.
+The names below are the public Python API; docs/tutorials/from-python.md shows each of them at work. They load when
+they are first used, so that `import tuition` answers at once and needs no torch.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import pytest
 
 import tuition
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "from-python.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "tutorials" / "from-python.md"
 BLOCKS = re.findall(r"```python\n(.+?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
 
 
@@ -38,7 +38,7 @@ def test_the_page_shows_every_public_name() -> None:
 
 
 def test_the_readme_uses_public_names_alone() -> None:
-    readme = (PAGE.parents[1] / "README.md").read_text(encoding="utf-8")
+    readme = (PAGE.parents[2] / "README.md").read_text(encoding="utf-8")
     [block] = re.findall(r"```python\n(.+?)```", readme, re.DOTALL)
     assert not re.search(r"(from|import) tuition\.", block)
     assert set(re.findall(r"\btuition\.([A-Za-z_]+)", block)) <= set(tuition.__all__)

@@ -17,7 +17,7 @@ from tuition.evaluation.metrics.squad import _words
 from tuition.evaluation.predictions import PREDICTION_READERS
 from tuition.evaluation.score import score_instances, summarise
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "scores.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "concepts" / "scores.md").read_text(encoding="utf-8")
 [PREDICTION] = re.findall(r"^- prediction: (.+)$", PAGE, re.MULTILINE)
 REFERENCES = re.findall(r"^- reference \d: (.+)$", PAGE, re.MULTILINE)
 WORKED = {

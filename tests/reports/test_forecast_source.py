@@ -156,7 +156,8 @@ def test_hostile_names_are_printed_as_text(tmp_path: Path) -> None:
 
 
 def test_the_guides_four_rows_give_the_guides_answer(tmp_path: Path) -> None:
-    guide = (Path(__file__).resolve().parents[2] / "docs" / "how-many-labels.md").read_text(encoding="utf-8")
+    page = Path(__file__).resolve().parents[2] / "docs" / "concepts" / "how-many-labels.md"
+    guide = page.read_text(encoding="utf-8")
     rows = guide.split("```csv\n")[1].split("```")[0]
     printed = guide.split("```text\n")[1].split("```")[0]
     [made] = forecast_source(written(tmp_path, rows, "mine.csv"), target=70, at=[200, 500, 1000])

@@ -103,7 +103,7 @@ def test_lists_that_say_something_else_are_not_overwritten(tmp_path: Path) -> No
     write_lists(split, tmp_path)
     write_lists(split, tmp_path)
     assert (tmp_path / "excluded_tasks.txt").read_text(encoding="utf-8") == "c\n"
-    with pytest.raises(UserError, match=r"test_tasks.txt: stands there already and lists other tasks"):
+    with pytest.raises(UserError, match=r"test_tasks.txt: is there already and lists other tasks"):
         write_lists(TasksDivided("x", ("a",), ("c",)), tmp_path)
     assert (tmp_path / "test_tasks.txt").read_text(encoding="utf-8") == "b\n"
 

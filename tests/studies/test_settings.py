@@ -197,7 +197,7 @@ def test_one_encoding_can_ask_all_arms_and_the_report_says_so(
     assert {step.encoding.name for step in plan.evaluations} == {"input-only"}
     with open_store(tmp_path / "out") as store:
         assert run_plan(plan, store, listener) == []
-        assert any("asked by the encoding 'input-only'" in notice for notice in gather(plan, store).notices)
+        assert any("prompted by the encoding 'input-only'" in notice for notice in gather(plan, store).notices)
 
 
 def test_failed_earlier_stages_take_down_only_what_stands_on_them(

@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 MODEL := $(VENV)/.model
 
-.PHONY: help demo test lint benchmarks clean
+.PHONY: help demo test lint docs benchmarks clean
 
 help:
 	@echo "make demo        learn three tasks from 0, 16 and 64 labels and write tuition-demo/report.html"
 	@echo "make test        check style, types, structure and behaviour"
+	@echo "make docs        build the documentation's site into site/; a warning is an error"
 	@echo "make benchmarks  measure what the project claims (minutes to an hour)"
 	@echo "make clean       remove the environment and what checks left"
 
@@ -24,6 +25,9 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 benchmarks: $(MODEL)
 	$(BIN)/python benchmarks/rouge.py
@@ -49,4 +53,4 @@ $(MODEL): $(STAMP)
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

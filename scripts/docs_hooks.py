@@ -15,6 +15,8 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parents[1]
 
+BESIDE = {"CONTRIBUTING": "contributing.md", "CHANGELOG": "changes.md"}
+
 API_HEAD = """# Python API
 
 `import tuition` gives the names on this page; no other name is public. They load when they are first used, so the
@@ -37,7 +39,9 @@ def on_files(files: Files, config: Any) -> Files:
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Let links to the files beside docs/ lead to their pages on the site."""
-    return markdown.replace("](../CONTRIBUTING.md", "](contributing.md").replace("](../CHANGELOG.md", "](changes.md")
+    return re.sub(
+        r"\]\(((?:\.\./)*)\.\./(CONTRIBUTING|CHANGELOG)\.md", lambda link: f"]({link[1]}{BESIDE[link[2]]}", markdown
+    )
 
 
 def for_the_site(text: str) -> str:

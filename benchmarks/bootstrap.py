@@ -26,8 +26,8 @@ import numpy as np
 import numpy.typing as npt
 
 from _table import Cell, argument_parser, parse, print_table, report
-from tuition.evaluation.hierarchical_bootstrap import hierarchical_interval
-from tuition.evaluation.resampling import LEVELS, Level, resample
+from tuition.evaluation.stats.hierarchical_bootstrap import hierarchical_interval
+from tuition.evaluation.stats.resampling import LEVELS, Level, resample
 
 Floats = npt.NDArray[np.float64]
 THESE: tuple[Level, ...] = ("seeds", "instances")

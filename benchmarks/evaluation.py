@@ -22,7 +22,7 @@ from _table import Cell, argument_parser, parse, report
 from _tiny import TINY, local_model
 from prefix_generation import ours as answer_shared
 from prefix_generation import peer as answer_plain
-from tuition.evaluation.rank import rank
+from tuition.evaluation.options.rank import rank
 from tuition.models.load import LoadedModel, load_model
 from tuition.models.tokens import TokenizedPrompt
 from tuition.prompts import ENCODINGS, Prompt, encode

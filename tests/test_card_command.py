@@ -103,8 +103,8 @@ def test_the_pages_last_command_makes_a_learning_curve(
 
 @pytest.mark.parametrize("text", re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL))
 def test_every_card_on_the_page_is_sound(text: str) -> None:
-    from tuition.tasks.readers.findings import Findings
-    from tuition.tasks.readers.task_card import parse_card
+    from tuition.tasks.readers.common.findings import Findings
+    from tuition.tasks.readers.table.card import parse_card
 
     found = Findings(Path("task.yaml"))
     assert parse_card(text, found) is not None

@@ -56,7 +56,7 @@ def test_commands_on_pages_exist(page: Path) -> None:
 
 def test_the_study_of_the_page_can_be_read() -> None:
     from tuition.base.yamltext import load_yaml
-    from tuition.studies.spec import parse_study
+    from tuition.studies.spec.study import parse_study
 
     text = (ROOT / "docs" / "concepts" / "studies.md").read_text(encoding="utf-8")
     block = re.findall(r"```yaml\n(study: quick-learners.+?)```", text, re.DOTALL)[0]

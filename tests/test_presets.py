@@ -16,7 +16,7 @@ from tuition.base.errors import UserError
 from tuition.base.yamltext import load_yaml
 from tuition.cli import app
 from tuition.studies.presets import PRESETS, find_study, list_presets
-from tuition.studies.spec import StudySpec, read_study
+from tuition.studies.spec.study import StudySpec, read_study
 
 SMALL = [
     "--seeds", "1", "--set", "judge.test=3", "--set", "judge.validation=1", "--set", "judge.new_tokens=2",

@@ -12,10 +12,10 @@ from rich.console import Console
 
 from tuition.commands.progress import RunProgress
 from tuition.studies.engines import Failure
-from tuition.studies.plan import make_plan
+from tuition.studies.planning.plan import make_plan
+from tuition.studies.planning.steps import EvaluateStep, Step
 from tuition.studies.run import Progress
-from tuition.studies.spec import StudySpec
-from tuition.studies.steps import EvaluateStep, Step
+from tuition.studies.spec.study import StudySpec
 
 
 class Clock:
@@ -112,7 +112,7 @@ def test_a_failed_step_leaves_the_work_that_is_left(steps: list[Step]) -> None:
 def test_a_run_reports_to_it_more_often_than_steps_end(tiny_study: Callable[..., StudySpec], tmp_path: Path) -> None:
     from tests.studies.conftest import Listener
     from tuition.studies.run import plan_study, run_plan
-    from tuition.studies.store import open_store
+    from tuition.studies.storage.store import open_store
 
     calls: list[float] = []
 

@@ -7,8 +7,8 @@ import pytest
 import sacrebleu
 
 from tuition.base.errors import UserError
-from tuition.evaluation.aggregate import CROSS_LINGUAL, ENGLISH, Place, aggregate, place_of
 from tuition.evaluation.score import score_instances, summarise
+from tuition.evaluation.stats.aggregate import CROSS_LINGUAL, ENGLISH, Place, aggregate, place_of
 from tuition.tasks import Instance, Task
 
 PLACES = [Place("a", "X", "d1", ENGLISH)] * 4 + [Place("b", "X", "d2", ENGLISH)] * 2 + [Place("c", "Y", "d1", "")] * 2

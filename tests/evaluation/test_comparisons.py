@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from tuition.base.errors import ProblemsError, UserError
-from tuition.evaluation.comparisons import Options, compare_arms, correct_overall, paired_points
-from tuition.evaluation.factorial import factor_effects
-from tuition.evaluation.hierarchical_bootstrap import hierarchical_interval
-from tuition.evaluation.instance_scores import ScoredInstance, align, gather_scores
-from tuition.evaluation.label_savings import first_crossing, labels_needed
-from tuition.evaluation.mean_curves import mean_curves
-from tuition.evaluation.significance import holm, sign_flip_p
+from tuition.evaluation.stats.comparisons import Options, compare_arms, correct_overall, paired_points
+from tuition.evaluation.stats.factorial import factor_effects
+from tuition.evaluation.stats.hierarchical_bootstrap import hierarchical_interval
+from tuition.evaluation.stats.instance_scores import ScoredInstance, align, gather_scores
+from tuition.evaluation.stats.label_savings import first_crossing, labels_needed
+from tuition.evaluation.stats.mean_curves import mean_curves
+from tuition.evaluation.stats.significance import holm, sign_flip_p
 
 stats = pytest.importorskip("scipy.stats", reason="scipy is the independent implementation")
 

@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from tuition.base.errors import UserError
-from tuition.evaluation import resampling
-from tuition.evaluation.hierarchical_bootstrap import hierarchical_interval
-from tuition.evaluation.intervals import bootstrap_interval
-from tuition.evaluation.resampling import LEVELS
+from tuition.evaluation.stats import resampling
+from tuition.evaluation.stats.hierarchical_bootstrap import hierarchical_interval
+from tuition.evaluation.stats.intervals import bootstrap_interval
+from tuition.evaluation.stats.resampling import LEVELS
 
 stats = pytest.importorskip("scipy.stats", reason="scipy is the independent implementation")
 WITHIN = ("seeds", "instances")

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuition.base.errors import UserError
-from tuition.evaluation import intervals
-from tuition.evaluation.intervals import (
+from tuition.evaluation.stats import intervals
+from tuition.evaluation.stats.intervals import (
     Interval,
     bootstrap_interval,
     corpus_of,

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from tuition.base.errors import UserError
-from tuition.evaluation.option_rankings import (
+from tuition.evaluation.options.rankings import (
     NORMALISATIONS,
     RANK_METRICS,
     option_accuracy,

@@ -12,7 +12,7 @@ from tuition.base.errors import ProblemsError, UserError
 from tuition.evaluation.predictions import PREDICTION_READERS, find_prediction_reader, read_predictions
 from tuition.evaluation.predictions.references import found_references, own_references
 from tuition.studies.results import PredictionRow
-from tuition.studies.store import open_store
+from tuition.studies.storage.store import open_store
 
 
 def write_lines(path, rows):

@@ -12,9 +12,9 @@ from tests.training.test_encoder_decoders import build_pairs
 
 from tuition.base.errors import UserError
 from tuition.evaluation.invariance import invariance
-from tuition.evaluation.option_rankings import NORMALISATIONS, Ranking, summarise_rankings
-from tuition.evaluation.options import closed_options
-from tuition.evaluation.rank import neutral_prompt, rank
+from tuition.evaluation.options.closed_set import closed_options
+from tuition.evaluation.options.rank import neutral_prompt, rank
+from tuition.evaluation.options.rankings import NORMALISATIONS, Ranking, summarise_rankings
 from tuition.models.load import LoadedModel, load_model
 from tuition.models.tokens import PromptTokenizer, TokenizedPrompt
 from tuition.prompts import ENCODINGS, Prompt, encode

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuition.evaluation import significance
-from tuition.evaluation.significance import CORRECTIONS, benjamini_hochberg, holm, sign_flip_p
+from tuition.evaluation.stats import significance
+from tuition.evaluation.stats.significance import CORRECTIONS, benjamini_hochberg, holm, sign_flip_p
 
 stats = pytest.importorskip("scipy.stats", reason="scipy is the independent implementation")
 

@@ -17,7 +17,7 @@ from tuition.cli import main
 from tuition.models.load import FOUR_BIT, LoadedModel, load_model
 from tuition.models.model_pool import Link, ModelPool, weights_digest
 from tuition.models.tuners import make_tuner
-from tuition.studies.spec import read_study
+from tuition.studies.spec.study import read_study
 
 bitsandbytes = pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed")
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from tuition.evaluation.intervals import bootstrap_interval
 from tuition.evaluation.score import Score
+from tuition.evaluation.stats.intervals import bootstrap_interval
 from tuition.reports.scores_csv import write_scores_csv
 from tuition.studies.results import PredictionRow, ScoreRow
-from tuition.studies.store import open_store
+from tuition.studies.storage.store import open_store
 
 PLAIN, TOLD = "quick-learners-input-only", "quick-learners"
 TASKS = tuple(f"task{number}" for number in range(6))

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tuition.studies.engines import Failure
-from tuition.studies.spec import StudySpec, parse_study
-from tuition.studies.steps import Step
+from tuition.studies.planning.steps import Step
+from tuition.studies.spec.study import StudySpec, parse_study
 
 
 class Listener:

@@ -10,7 +10,7 @@ import pytest
 from tuition.base.errors import UserError
 from tuition.commands.study import finish_study, write_results
 from tuition.reports.scores_csv import read_scores_csv
-from tuition.studies.spec import StudySpec
+from tuition.studies.spec.study import StudySpec
 
 Make = Callable[..., StudySpec]
 

@@ -20,12 +20,12 @@ from tuition.commands.plan_preview import preview_and_print
 from tuition.commands.study import finish_study
 from tuition.reports.comparison import Question, compare_source
 from tuition.reports.scores_csv import read_scores_csv
-from tuition.studies.exported import read_exported
+from tuition.studies.export.card import read_exported
 from tuition.studies.results import StudyResults
 from tuition.studies.run import gather, plan_study
-from tuition.studies.spec import StudySpec, read_study
-from tuition.studies.store import open_store
-from tuition.studies.stored_steps import with_stored_keys
+from tuition.studies.spec.study import StudySpec, read_study
+from tuition.studies.storage.finished_steps import with_stored_keys
+from tuition.studies.storage.store import open_store
 
 Make = Callable[..., StudySpec]
 OLD = Path(__file__).parents[1] / "fixtures" / "run-before-checksums.zip"

@@ -11,9 +11,9 @@ import torch
 from tests.studies.conftest import study_text
 from tuition.models.load import load_model, model_shape
 from tuition.models.tuners import make_tuner
-from tuition.studies.estimate import estimate, outline
-from tuition.studies.plan import Plan, make_plan
-from tuition.studies.spec import StudySpec, parse_study
+from tuition.studies.planning.estimate import estimate, outline
+from tuition.studies.planning.plan import Plan, make_plan
+from tuition.studies.spec.study import StudySpec, parse_study
 
 Make = Callable[..., StudySpec]
 RECIPE = {"name": "small-data", "epochs": 1, "min_steps": 3, "batch_size": 4}

@@ -15,22 +15,22 @@ from tests.studies.conftest import Listener, study_text
 from tuition.base.errors import ProblemsError, UserError
 from tuition.base.fingerprints import fingerprint
 from tuition.commands.score import ScoreChoice, score_predictions
-from tuition.evaluation.option_rankings import NORMALISATIONS, RANK_METRICS
-from tuition.evaluation.rank import neutral_prompt, rank
+from tuition.evaluation.options.rank import neutral_prompt, rank
+from tuition.evaluation.options.rankings import NORMALISATIONS, RANK_METRICS
 from tuition.models.decoding import GREEDY, Decoding
 from tuition.models.load import load_model
 from tuition.prompts import ENCODINGS
 from tuition.prompts.encode import answers, encode
 from tuition.splits import TaskLabels
 from tuition.studies.engines import option_scoring
-from tuition.studies.evaluation_notes import decoding_words
-from tuition.studies.metric_selection import MetricSelection
-from tuition.studies.plan import Plan, make_plan
+from tuition.studies.planning.evaluation_notes import decoding_words
+from tuition.studies.planning.metric_selection import MetricSelection
+from tuition.studies.planning.plan import Plan, make_plan
+from tuition.studies.planning.rows import TaskRows
 from tuition.studies.results import StudyResults
-from tuition.studies.rows import TaskRows
 from tuition.studies.run import gather, plan_study, run_plan
-from tuition.studies.spec import Evaluate, StudySpec, parse_study
-from tuition.studies.store import open_store
+from tuition.studies.spec.study import Evaluate, StudySpec, parse_study
+from tuition.studies.storage.store import open_store
 from tuition.tasks import Instance, Task
 
 JUDGE = {"test": 6, "validation": 2, "new_tokens": 4}

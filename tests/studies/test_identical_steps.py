@@ -13,15 +13,15 @@ from tuition.commands.study import finish_study
 from tuition.evaluation.score import Score
 from tuition.reports.scores_csv import write_scores_csv
 from tuition.reports.study_instances import read_study_instances
-from tuition.studies.identical_steps import join_identical
-from tuition.studies.models import choose_model, made_models
-from tuition.studies.plan import Plan, make_plan
+from tuition.studies.export.trained_models import choose_model, made_models
+from tuition.studies.planning.identical_steps import join_identical
+from tuition.studies.planning.plan import Plan, make_plan
+from tuition.studies.planning.steps import TrainStep
 from tuition.studies.results import StudyResults
 from tuition.studies.run import gather, plan_study, run_plan
-from tuition.studies.spec import StudySpec
-from tuition.studies.steps import TrainStep
-from tuition.studies.store import open_store
-from tuition.studies.stored_steps import with_stored_keys
+from tuition.studies.spec.study import StudySpec
+from tuition.studies.storage.finished_steps import with_stored_keys
+from tuition.studies.storage.store import open_store
 
 Make = Callable[..., StudySpec]
 RECIPE = {"name": "small-data", "epochs": 1, "min_steps": 2, "batch_size": 4}

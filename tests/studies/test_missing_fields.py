@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.studies.conftest import study_text
-from tuition.studies.plan import make_plan
-from tuition.studies.spec import parse_study
+from tuition.studies.planning.plan import make_plan
+from tuition.studies.spec.study import parse_study
 
 
 def test_each_encoding_gets_a_line_with_the_number_of_tasks_that_lack_what_it_asks_for(

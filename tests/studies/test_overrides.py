@@ -8,8 +8,8 @@ import pytest
 
 from tuition.base.errors import UserError
 from tuition.base.yamltext import load_yaml
-from tuition.studies.overrides import Overrides, overridden, set_value
-from tuition.studies.spec import StudySpec, parse_study
+from tuition.studies.spec.overrides import Overrides, overridden, set_value
+from tuition.studies.spec.study import StudySpec, parse_study
 
 TEXT = """
 study: two

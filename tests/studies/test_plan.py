@@ -8,9 +8,9 @@ import pytest
 from tests.studies.conftest import study_text
 from tuition.base.errors import ProblemsError, UserError
 from tuition.splits.content import content_key
-from tuition.studies.plan import Plan, make_plan
-from tuition.studies.spec import StudySpec, parse_study
-from tuition.studies.steps import EvaluateStep, TrainStep
+from tuition.studies.planning.plan import Plan, make_plan
+from tuition.studies.planning.steps import EvaluateStep, TrainStep
+from tuition.studies.spec.study import StudySpec, parse_study
 
 Make = Callable[..., StudySpec]
 

@@ -12,10 +12,10 @@ from tuition.base.fingerprints import canonical_json
 from tuition.prompts.encode import answers, encode, training_output
 from tuition.prompts.encodings import find_encoding
 from tuition.prompts.types import NO_EXAMPLES, InContextExamples
-from tuition.studies import prompt_rows
-from tuition.studies.plan import make_plan
-from tuition.studies.prompt_rows import PromptRows, answering_lengths, learning_lengths
-from tuition.studies.spec import StudySpec
+from tuition.studies.planning import prompt_rows
+from tuition.studies.planning.plan import make_plan
+from tuition.studies.planning.prompt_rows import PromptRows, answering_lengths, learning_lengths
+from tuition.studies.spec.study import StudySpec
 from tuition.tasks.readers import open_collection
 
 ENCODINGS = ("input-only", "definition+2-positive", "definition+4-shot", "tk-instruct-mixed")

@@ -15,11 +15,11 @@ from tests.studies.conftest import Listener
 from tuition.base.errors import ProblemsError, UserError
 from tuition.evaluation.remote import answer_remotely
 from tuition.prompts.types import Prompt
-from tuition.studies.plan import make_plan
+from tuition.studies.planning.plan import make_plan
 from tuition.studies.results import StudyResults
 from tuition.studies.run import gather, plan_study, run_plan
-from tuition.studies.spec import StudySpec, parse_study
-from tuition.studies.store import open_store
+from tuition.studies.spec.study import StudySpec, parse_study
+from tuition.studies.storage.store import open_store
 
 pytest.importorskip("httpx2", reason="remote models are an optional extra")
 

@@ -11,12 +11,12 @@ from tests.studies.conftest import Listener
 from tuition.base.errors import UserError
 from tuition.studies.engines import worker as worker_module
 from tuition.studies.engines.worker import Worker
-from tuition.studies.plan import Plan
+from tuition.studies.planning.plan import Plan
+from tuition.studies.planning.steps import TrainStep
 from tuition.studies.results import StudyResults
 from tuition.studies.run import gather, measure, plan_study, run_plan
-from tuition.studies.spec import StudySpec
-from tuition.studies.steps import TrainStep
-from tuition.studies.store import open_store
+from tuition.studies.spec.study import StudySpec
+from tuition.studies.storage.store import open_store
 
 Make = Callable[..., StudySpec]
 

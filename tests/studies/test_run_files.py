@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tuition.studies.run_files import mark_results, results_are_current
+from tuition.studies.storage.run_files import mark_results, results_are_current
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ import pytest
 
 from tests.studies.conftest import Listener, study_text
 from tuition.base.errors import UserError
-from tuition.studies.adapter_encoding import read_encoding
-from tuition.studies.plan import Plan, make_plan
+from tuition.studies.export.adapter_encoding import read_encoding
+from tuition.studies.planning.plan import Plan, make_plan
+from tuition.studies.planning.steps import EvaluateStep, TrainStep
 from tuition.studies.run import gather, plan_study, run_plan
-from tuition.studies.spec import StudySpec, parse_study
-from tuition.studies.steps import EvaluateStep, TrainStep
-from tuition.studies.store import open_store
+from tuition.studies.spec.study import StudySpec, parse_study
+from tuition.studies.storage.store import open_store
 
 RECIPE = {"name": "small-data", "epochs": 1, "min_steps": 2, "batch_size": 4}
 BEFORE = {"on": "seen", "labels": 6, "encoding": "quick-learners", "recipe": RECIPE}

@@ -13,12 +13,12 @@ from tests.studies.conftest import Listener, study_text
 from tuition.base.errors import UserError
 from tuition.cli import app
 from tuition.splits.content import content_key
-from tuition.studies.plan import Plan, make_plan
+from tuition.studies.planning.plan import Plan, make_plan
+from tuition.studies.planning.shared_inputs import SharedRows
+from tuition.studies.planning.steps import TrainStep
 from tuition.studies.run import gather, plan_study, run_plan
-from tuition.studies.shared_inputs import SharedRows
-from tuition.studies.spec import StudySpec, parse_study
-from tuition.studies.steps import TrainStep
-from tuition.studies.store import open_store
+from tuition.studies.spec.study import StudySpec, parse_study
+from tuition.studies.storage.store import open_store
 
 RECIPE = {"name": "small-data", "epochs": 1, "min_steps": 1, "batch_size": 4}
 PRE = [

@@ -10,7 +10,7 @@ import pytest
 from tuition.base.errors import ProblemsError, UserError
 from tuition.models.recipes import RECIPES
 from tuition.studies.presets import DEMO
-from tuition.studies.spec import parse_study, read_study
+from tuition.studies.spec.study import parse_study, read_study
 from tuition.tasks.starter import STARTER_PATH
 
 GOOD = """

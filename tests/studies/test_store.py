@@ -7,7 +7,7 @@ import pytest
 from tuition.base.errors import UserError
 from tuition.evaluation.score import Score
 from tuition.studies.results import PredictionRow
-from tuition.studies.store import Store, open_store
+from tuition.studies.storage.store import Store, open_store
 
 UGLY = 'a,"b"\r\n\x00 <b> 🙂 \u202e'
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import ipc
 
-from tuition.tasks.readers.arrow_sizes import DamagedArrowError, decompressed_sizes
+from tuition.tasks.readers.table.arrow_sizes import DamagedArrowError, decompressed_sizes
 
 TABLE = pa.table(
     {"text": ["abc" * 1000] * 1000, "n": range(1000), "d": pa.array(["x" * 10_000] * 1000).dictionary_encode()}

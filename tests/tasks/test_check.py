@@ -14,8 +14,8 @@ import pytest
 from tuition.base.errors import ProblemsError
 from tuition.tasks.check import check_collection
 from tuition.tasks.readers import open_collection
-from tuition.tasks.readers.findings import LISTED_PER_KIND
-from tuition.tasks.readers.rules import FIELD_LIMIT
+from tuition.tasks.readers.common.findings import LISTED_PER_KIND
+from tuition.tasks.readers.common.rules import FIELD_LIMIT
 
 Write = Callable[..., Path]
 Make = Callable[..., dict[str, Any]]
@@ -339,7 +339,7 @@ def test_memory_holds_one_file_at_a_time(task_file: Write, superni_task: Make, t
 
 def test_checking_loads_no_heavy_library() -> None:
     heavy = ("torch", "numpy", "pandas", "pyarrow", "transformers", "nltk", "pydantic")
-    code = "import sys, tuition.tasks.check, tuition.tasks.readers.superni; print(*sys.modules)"
+    code = "import sys, tuition.tasks.check, tuition.tasks.readers.superni.reader; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "tuition.tasks.check" in loaded
     assert not set(heavy) & set(loaded)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from tuition.base.errors import ProblemsError, UserError
 from tuition.tasks.check import check_collection
 from tuition.tasks.readers import find_reader, open_collection
-from tuition.tasks.readers.flan_clusters import default_related
+from tuition.tasks.readers.flan.clusters import default_related
 from tuition.tasks.templating import Rendered, render_template
 
 SHARED = Path(os.environ.get("TUITION_SHARED_DATA", Path(__file__).resolve().parents[2].parent / "shared" / "data"))

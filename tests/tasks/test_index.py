@@ -26,7 +26,8 @@ from tuition.tasks.content import content_hash, content_key
 from tuition.tasks.index import build, many, source
 from tuition.tasks.index.many import index_collection
 from tuition.tasks.index.source import IndexedFiles
-from tuition.tasks.readers import jsontask, open_collection
+from tuition.tasks.readers import open_collection
+from tuition.tasks.readers.common import json_task as jsontask
 from tuition.tasks.readers.instruction_induction import INDUCTION
 from tuition.tasks.starter import STARTER_PATH
 from tuition.tasks.types import Instance, task_fingerprint

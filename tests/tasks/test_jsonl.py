@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tuition.tasks.readers.findings import Findings
-from tuition.tasks.readers.jsonl import LINE_LIMIT, Line, read_json_lines, walk_json_lines
+from tuition.tasks.readers.common.findings import Findings
+from tuition.tasks.readers.common.jsonl import LINE_LIMIT, Line, read_json_lines, walk_json_lines
 
 
 def read(tmp_path: Path, data: bytes) -> tuple[list[tuple[int, object]], Findings]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuition.tasks.readers.jsontext import Cursor
+from tuition.tasks.readers.common.json_text import Cursor
 
 LEAVES = st.one_of(
     st.none(), st.integers(), st.text('a"\\\\{}[],: \n', max_size=8), st.sampled_from(['}], "', '"}]', "]]"])

@@ -14,7 +14,7 @@ from tuition.base.errors import ProblemsError, UserError
 from tuition.tasks.card_draft import CardWish, draft_card
 from tuition.tasks.check import check_collection
 from tuition.tasks.readers import open_collection
-from tuition.tasks.readers.other_files import remedy_for
+from tuition.tasks.readers.table.unsupported import remedy_for
 
 TABLE = b"text,label\na,b\n"
 

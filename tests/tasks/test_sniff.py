@@ -10,7 +10,7 @@ import pytest
 
 from tuition.base.errors import ProblemsError
 from tuition.tasks.readers import READERS, find_reader
-from tuition.tasks.readers.sniff import PEEK, first_keys, keys_at
+from tuition.tasks.readers.common.sniff import PEEK, first_keys, keys_at
 
 Write = Callable[..., Path]
 Make = Callable[..., dict[str, Any]]

@@ -18,7 +18,8 @@ from pyarrow import ipc, parquet
 from tuition.base.errors import Problem, ProblemsError
 from tuition.splits.budgets import split_task
 from tuition.tasks.check import check_collection
-from tuition.tasks.readers import READERS, find_reader, open_collection, table_hub
+from tuition.tasks.readers import READERS, find_reader, open_collection
+from tuition.tasks.readers.table import hub as table_hub
 from tuition.tasks.types import Example, Instance, Task, task_fingerprint
 
 NLI = 'premise,hypothesis,label\nIt rains.,It is wet.,yes\n"A, b.",None,no\n'

@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import feather, ipc, parquet
 
-from tuition.tasks.readers.findings import Findings
-from tuition.tasks.readers.jsonl import LINE_LIMIT
-from tuition.tasks.readers.table_files import Part, columns_of, rows_of, split_names, table_parts
+from tuition.tasks.readers.common.findings import Findings
+from tuition.tasks.readers.common.jsonl import LINE_LIMIT
+from tuition.tasks.readers.table.files import Part, columns_of, rows_of, split_names, table_parts
 
 Rows = list[dict[str, object]]
 
@@ -161,8 +161,8 @@ def test_a_line_of_200_megabytes_costs_no_memory(tmp_path: Path) -> None:
         stream.write(b"\n3,4\n")
     program = (
         "peak = lambda: next(int(s.split()[1]) for s in open('/proc/self/status') if s.startswith('VmHWM'));"
-        "from pathlib import Path; from tuition.tasks.readers.table_csv import csv_rows;"
-        "from tuition.tasks.readers.findings import Findings; p = Path(r'''" + str(path) + "''');"
+        "from pathlib import Path; from tuition.tasks.readers.table.delimited import csv_rows;"
+        "from tuition.tasks.readers.common.findings import Findings; p = Path(r'''" + str(path) + "''');"
         "used = peak(); f = Findings(p);"
         "rows = [c for _, c in csv_rows(p, p, f)]; print([r['a'] for r in rows], [(x.kind, x.line) for x in f.all()]);"
         "assert peak() - used < 60_000"

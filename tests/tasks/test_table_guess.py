@@ -10,7 +10,7 @@ from tuition.base.errors import UserError
 from tuition.tasks.card_draft import CardWish, draft_card
 from tuition.tasks.check import check_collection
 from tuition.tasks.readers import open_collection
-from tuition.tasks.readers.table_guess import is_id, left_out, likely_columns
+from tuition.tasks.readers.table.guess import is_id, left_out, likely_columns
 
 Row = dict[str, Any]
 

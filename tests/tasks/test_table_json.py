@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from tuition.tasks.check import check_collection
-from tuition.tasks.readers import find_reader, open_collection, table_json
-from tuition.tasks.readers.findings import Findings
-from tuition.tasks.readers.table_json import is_json_table, json_list_rows
+from tuition.tasks.readers import find_reader, open_collection
+from tuition.tasks.readers.common.findings import Findings
+from tuition.tasks.readers.table import json_list as table_json
+from tuition.tasks.readers.table.json_list import is_json_table, json_list_rows
 
 ALPACA = [
     {"instruction": "Say hi.", "input": "", "output": "hi"},

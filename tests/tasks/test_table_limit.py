@@ -12,7 +12,7 @@ from pyarrow import ipc, parquet
 
 from tuition.base.errors import UserError
 from tuition.tasks.check import check_collection
-from tuition.tasks.readers.table_limit import VARIABLE, TableLimit, TableLimitError
+from tuition.tasks.readers.table.size_limit import VARIABLE, TableLimit, TableLimitError
 
 LONG = "x" * 900_000
 ROWS = 2200

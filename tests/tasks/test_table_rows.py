@@ -12,8 +12,8 @@ from tuition.base.errors import ProblemsError
 from tuition.tasks.card_draft import CardWish, draft_card
 from tuition.tasks.check import check_collection
 from tuition.tasks.readers import open_collection
-from tuition.tasks.readers.findings import Finding
-from tuition.tasks.readers.nameless_class import NamelessClass
+from tuition.tasks.readers.common.findings import Finding
+from tuition.tasks.readers.table.class_names import NamelessClass
 
 LABELS = ["sport", "money"]
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuition.tasks.readers.card_files import find_card, has_card, is_card
-from tuition.tasks.readers.findings import Findings
-from tuition.tasks.readers.task_card import Splits, TaskCard, parse_card
+from tuition.tasks.readers.common.findings import Findings
+from tuition.tasks.readers.table.card import Splits, TaskCard, parse_card
+from tuition.tasks.readers.table.card_files import find_card, has_card, is_card
 
 CARD = """\
 definition: Say yes or no.

@@ -10,8 +10,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuition.tasks.readers.findings import Findings
-from tuition.tasks.readers.yamltext import YamlText, parse_yaml, read_yaml
+from tuition.tasks.readers.common.findings import Findings
+from tuition.tasks.readers.common.yaml_text import YamlText, parse_yaml, read_yaml
 
 
 def parsed(text: str, *tags: str) -> tuple[YamlText | None, list[tuple[str, int | None]]]:

@@ -25,7 +25,7 @@ from tuition.models.recipes import Recipe
 from tuition.models.tokens import TokenizedPrompt
 from tuition.models.tuners import make_tuner
 from tuition.studies.engines.distributed_study import in_step
-from tuition.studies.steps import TrainStep
+from tuition.studies.planning.steps import TrainStep
 from tuition.training import train
 from tuition.training.checkpoints import Checkpoint
 from tuition.training.distributed import ALONE, Group, PeerFailedError, current, end_process, join, leave

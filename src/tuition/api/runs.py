@@ -12,8 +12,8 @@ from tuition.api.tables import make_table
 from tuition.base.errors import UserError, clip
 from tuition.base.html import html_table
 from tuition.base.names import full_name
-from tuition.evaluation.comparisons import ArmComparison
-from tuition.evaluation.label_savings import LabelsNeeded
+from tuition.evaluation.stats.comparisons import ArmComparison
+from tuition.evaluation.stats.label_savings import LabelsNeeded
 from tuition.reports.comparison import Question, compare_source
 from tuition.reports.comparison_text import comparison_sentence, difference_text
 from tuition.reports.curves import Curve, learning_curves

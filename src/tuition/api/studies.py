@@ -14,9 +14,9 @@ from tuition.api.data import collection_path
 from tuition.api.runs import Run, open_run
 from tuition.commands.evaluate import EvaluateChoice
 from tuition.commands.learn import LearnChoice, learn_study
-from tuition.studies.overrides import Overrides, overridden
 from tuition.studies.presets import find_study
-from tuition.studies.spec import StudySpec, parse_study, read_study
+from tuition.studies.spec.overrides import Overrides, overridden
+from tuition.studies.spec.study import StudySpec, parse_study, read_study
 
 PathLike = str | os.PathLike[str]
 

@@ -11,7 +11,7 @@ from tuition.base.errors import UserError, clip
 from tuition.base.files import write_atomically
 from tuition.commands.console import console
 from tuition.tasks.card_draft import CardDraft, CardWish, card_path, draft_card
-from tuition.tasks.readers.task_card import is_pattern
+from tuition.tasks.readers.table.card import is_pattern
 
 
 def write_card(table: Path, wish: CardWish, *, force: bool = False) -> None:

@@ -8,10 +8,10 @@ from statistics import fmean
 from rich.markup import escape
 from rich.table import Table
 
-from tuition.evaluation.aggregate import GroupScore, Place, aggregate, place_of
 from tuition.evaluation.metrics import METRICS
-from tuition.evaluation.option_rankings import RANK_METRICS, way_of
+from tuition.evaluation.options.rankings import RANK_METRICS, way_of
 from tuition.evaluation.score import score_instances
+from tuition.evaluation.stats.aggregate import GroupScore, Place, aggregate, place_of
 from tuition.reports.wording import count, metric_title
 from tuition.studies.results import PredictionRow
 from tuition.tasks import Task

@@ -12,8 +12,8 @@ from rich.table import Table
 
 from tuition.commands.compare_few import few
 from tuition.commands.console import console, print_json
-from tuition.evaluation.comparisons import ArmComparison, Difference
-from tuition.evaluation.label_savings import LabelsNeeded
+from tuition.evaluation.stats.comparisons import ArmComparison, Difference
+from tuition.evaluation.stats.label_savings import LabelsNeeded
 from tuition.reports.comparison import Answer, Compared, Factorial, Question, compare_source
 from tuition.reports.comparison_text import (
     cannot_tell,

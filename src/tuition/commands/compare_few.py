@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tuition.evaluation.factorial import FactorEffect
+from tuition.evaluation.stats.factorial import FactorEffect
 from tuition.reports.comparison import Answer, Compared, Factorial
 from tuition.reports.many_arms import MANY_ARMS
 

@@ -16,10 +16,10 @@ from tuition.commands.failures import failure_lines
 from tuition.commands.study import finish_study, write_results
 from tuition.evaluation.baselines import BASELINES
 from tuition.reports.probe_tables import probe_tables
-from tuition.studies.overrides import set_value
-from tuition.studies.plan import Plan
+from tuition.studies.planning.plan import Plan
 from tuition.studies.results import StudyResults
-from tuition.studies.spec import STARTER, StudySpec, parse_study
+from tuition.studies.spec.overrides import set_value
+from tuition.studies.spec.study import STARTER, StudySpec, parse_study
 
 _SETTINGS = ("zero-shot", "few-shot")
 

@@ -9,9 +9,9 @@ from rich.markup import escape
 from tuition.base.errors import UserError
 from tuition.commands.console import console, notes
 from tuition.models.load import model_identity, resolve_precision
-from tuition.studies.export import export_model
-from tuition.studies.models import choose_model, made_models, read_plan, stored_study
-from tuition.studies.store import Store, open_store
+from tuition.studies.export.export import export_model
+from tuition.studies.export.trained_models import choose_model, made_models, read_plan, stored_study
+from tuition.studies.storage.store import Store, open_store
 
 _NEW_TOKENS = 128
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from tuition.base.errors import UserError, clip
 from tuition.models.recipes import RECIPES
 from tuition.models.tuners import TUNERS
-from tuition.studies.spec import STARTER, StudySpec, parse_study
+from tuition.studies.spec.study import STARTER, StudySpec, parse_study
 
 _SETTINGS = ("single-task", "multi-task", "cross-task", "in-context")
 

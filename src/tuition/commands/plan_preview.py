@@ -15,16 +15,16 @@ from tuition.commands.console import console, notes, print_json
 from tuition.evaluation.remote import is_remote
 from tuition.models.load import model_identity, model_shape, resolve_precision
 from tuition.reports.wording import count
-from tuition.studies.estimate import outline
-from tuition.studies.plan import Plan, make_plan
-from tuition.studies.remote import PRECISION
+from tuition.studies.planning.estimate import outline
+from tuition.studies.planning.plan import Plan, make_plan
+from tuition.studies.planning.steps import EvaluateStep
 from tuition.studies.results import PROBE_MARK
 from tuition.studies.run import stage_words
-from tuition.studies.spec import StudySpec
-from tuition.studies.stages import Stage
-from tuition.studies.steps import EvaluateStep
-from tuition.studies.store import open_store
-from tuition.studies.stored_steps import with_stored_keys
+from tuition.studies.spec.remote import PRECISION
+from tuition.studies.spec.stages import Stage
+from tuition.studies.spec.study import StudySpec
+from tuition.studies.storage.finished_steps import with_stored_keys
+from tuition.studies.storage.store import open_store
 
 if TYPE_CHECKING:
     from torch import nn

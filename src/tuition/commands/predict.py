@@ -14,7 +14,7 @@ from rich.markup import escape
 from tuition.base.errors import UserError
 from tuition.commands.console import notes
 from tuition.models.decoding import Decoding
-from tuition.studies.inference import ExportedModel
+from tuition.studies.export.inference import ExportedModel
 from tuition.tasks import Instance, Task
 from tuition.tasks.readers import open_collection
 

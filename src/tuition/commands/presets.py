@@ -15,9 +15,9 @@ from tuition.base.files import write_atomically
 from tuition.base.yamltext import load_yaml
 from tuition.commands.console import console, notes, print_json
 from tuition.commands.run import RunChoice
-from tuition.studies.overrides import Overrides, overridden
 from tuition.studies.presets import find_study, list_presets
-from tuition.studies.spec import STARTER, parse_study
+from tuition.studies.spec.overrides import Overrides, overridden
+from tuition.studies.spec.study import STARTER, parse_study
 
 
 def print_presets(*, as_json: bool = False) -> None:

@@ -13,8 +13,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Column
 
 from tuition.studies.engines import Failure
+from tuition.studies.planning.steps import Step, TrainStep
 from tuition.studies.run import Progress as Done
-from tuition.studies.steps import Step, TrainStep
 
 _LINE_EVERY = 60.0
 """Off a terminal, the seconds within one step after which another line says how far it is."""

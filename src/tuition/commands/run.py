@@ -7,9 +7,9 @@ from pathlib import Path
 
 from tuition.base.errors import UserError
 from tuition.commands.numbers import budgets, whole_numbers
-from tuition.studies.overrides import Overrides, overridden
 from tuition.studies.presets import find_study
-from tuition.studies.spec import STARTER, StudySpec, read_study
+from tuition.studies.spec.overrides import Overrides, overridden
+from tuition.studies.spec.study import STARTER, StudySpec, read_study
 
 
 @dataclass(frozen=True, slots=True)

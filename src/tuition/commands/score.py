@@ -13,15 +13,15 @@ from rich.table import Table
 from tuition.base.errors import UserError
 from tuition.commands.console import console, notes, print_json
 from tuition.commands.judge import JUDGE, JudgeChoice, chosen_judge
-from tuition.evaluation.aggregate import LEVELS, GroupScore, Level, aggregate
 from tuition.evaluation.defaults import ALWAYS, XLINGUAL, visible_metrics
 from tuition.evaluation.metrics import EMBEDDER_METRICS, METRICS, Metric
-from tuition.evaluation.option_rankings import RANK_METRICS, way_of
-from tuition.evaluation.options import closed_options
+from tuition.evaluation.options.closed_set import closed_options
+from tuition.evaluation.options.rankings import RANK_METRICS, way_of
 from tuition.evaluation.predictions import find_prediction_reader, read_predictions
 from tuition.evaluation.predictions.references import Answer, Coverage, found_references, own_references
 from tuition.evaluation.predictions.study import study_definitions, study_places
 from tuition.evaluation.score import score_instances
+from tuition.evaluation.stats.aggregate import LEVELS, GroupScore, Level, aggregate
 from tuition.evaluation.verdicts import Verdict, stored_verdicts
 from tuition.evaluation.visibility import unseen_counts, unseen_sentence
 

@@ -19,17 +19,17 @@ from tuition.reports.probe_tables import probe_tables
 from tuition.reports.probes import ProbeSpread, probe_spreads, write_probes_csv
 from tuition.reports.scores_csv import write_scores_csv
 from tuition.reports.tables import results_table
-from tuition.studies.continuing import continued, require_no_other_results
 from tuition.studies.engines import Failure
 from tuition.studies.engines.distributed_study import run_distributed
-from tuition.studies.plan import Plan
+from tuition.studies.planning.plan import Plan
 from tuition.studies.presets import DEMO
 from tuition.studies.results import StudyResults
 from tuition.studies.run import gather, keep_points, measure, plan_study, run_plan
-from tuition.studies.run_files import mark_results
-from tuition.studies.spec import STARTER, StudySpec, read_study
-from tuition.studies.store import open_store
-from tuition.studies.stored_steps import with_stored_keys
+from tuition.studies.spec.study import STARTER, StudySpec, read_study
+from tuition.studies.storage.finished_steps import with_stored_keys
+from tuition.studies.storage.resuming import continued, require_no_other_results
+from tuition.studies.storage.run_files import mark_results
+from tuition.studies.storage.store import open_store
 from tuition.tasks.readers import open_collection
 
 _DEMO_TASKS = 3

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from tuition.base.errors import UserError, clip
 from tuition.evaluation.metrics import METRICS
-from tuition.evaluation.options import closed_options
+from tuition.evaluation.options.closed_set import closed_options
 from tuition.evaluation.visibility import cannot_be_seen
 from tuition.tasks.types import Instance, Task
 

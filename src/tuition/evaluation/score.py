@@ -9,9 +9,9 @@ from typing import Any
 import numpy.typing as npt
 
 from tuition.base.seeds import derive_seed
-from tuition.evaluation.intervals import Statistic, corpus_of, interval_of, mean_of
 from tuition.evaluation.metrics import METRICS, Corpus, Metric
 from tuition.evaluation.metrics.metric import Options, Question
+from tuition.evaluation.stats.intervals import Statistic, corpus_of, interval_of, mean_of
 
 
 @dataclass(frozen=True, slots=True)

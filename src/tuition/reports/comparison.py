@@ -9,13 +9,13 @@ from pathlib import Path
 
 from tuition.base.errors import UserError, clip
 from tuition.base.names import full_name
-from tuition.evaluation.comparisons import ArmComparison, Options, compare_arms, correct_overall
-from tuition.evaluation.factorial import FactorEffect, factor_effects
-from tuition.evaluation.instance_scores import InstanceScores
-from tuition.evaluation.label_savings import LabelsNeeded, labels_needed
-from tuition.evaluation.mean_curves import MeanPoint, mean_curves
 from tuition.evaluation.metrics import METRICS
-from tuition.evaluation.significance import CORRECTIONS
+from tuition.evaluation.stats.comparisons import ArmComparison, Options, compare_arms, correct_overall
+from tuition.evaluation.stats.factorial import FactorEffect, factor_effects
+from tuition.evaluation.stats.instance_scores import InstanceScores
+from tuition.evaluation.stats.label_savings import LabelsNeeded, labels_needed
+from tuition.evaluation.stats.mean_curves import MeanPoint, mean_curves
+from tuition.evaluation.stats.significance import CORRECTIONS
 from tuition.reports.arm_factors import PRE_FINETUNING, Design, study_design
 from tuition.reports.instance_source import InstanceSource, read_instance_scores
 

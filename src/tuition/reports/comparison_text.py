@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from tuition.evaluation.comparisons import ArmComparison, Difference, TaskComparison
-from tuition.evaluation.factorial import FactorEffect
-from tuition.evaluation.label_savings import LabelsNeeded
+from tuition.evaluation.stats.comparisons import ArmComparison, Difference, TaskComparison
+from tuition.evaluation.stats.factorial import FactorEffect
+from tuition.evaluation.stats.label_savings import LabelsNeeded
 from tuition.reports.wording import count, listed, shown_name
 
 _LISTED = 10

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from tuition.base.csv_cells import unguarded
 from tuition.base.errors import Problem, ProblemsError, UserError, clip
-from tuition.evaluation.instance_scores import InstanceScores, ScoredInstance, gather_scores
 from tuition.evaluation.metrics import METRICS
+from tuition.evaluation.stats.instance_scores import InstanceScores, ScoredInstance, gather_scores
 from tuition.evaluation.visibility import unseen_rows, unseen_sentence
 from tuition.reports.arm_factors import Stages
 from tuition.reports.study_instances import Place, StudyInstances, read_study_instances
-from tuition.tasks.readers.findings import Findings
-from tuition.tasks.readers.table_csv import csv_columns, csv_rows
+from tuition.tasks.readers.common.findings import Findings
+from tuition.tasks.readers.table.delimited import csv_columns, csv_rows
 
 _NEEDED = ("task", "arm", "instance", "value")
 _MOST_LABELS = 10**12

@@ -9,8 +9,8 @@ from statistics import fmean
 
 from tuition.base.files import write_atomically
 from tuition.base.seeds import derive_seed
-from tuition.evaluation.intervals import Statistic, interval_of, macro_of, mean_of
 from tuition.evaluation.metrics import METRICS
+from tuition.evaluation.stats.intervals import Statistic, interval_of, macro_of, mean_of
 from tuition.prompts.probes import PROBES
 from tuition.reports.scores_csv import csv_line
 from tuition.studies.results import PredictionRow, probes_of

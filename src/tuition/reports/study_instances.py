@@ -12,11 +12,11 @@ from typing import Any, TypeAlias
 import orjson
 
 from tuition.base.errors import UserError, clip
-from tuition.evaluation.instance_scores import ScoredInstance
+from tuition.evaluation.stats.instance_scores import ScoredInstance
 from tuition.reports.arm_factors import Stages
 from tuition.reports.scores_csv import read_scores_csv
-from tuition.studies.run_files import results_are_current
-from tuition.studies.store_check import RUN_AGAIN, require_version
+from tuition.studies.storage.run_files import results_are_current
+from tuition.studies.storage.store_check import RUN_AGAIN, require_version
 
 _DATABASE, _STUDY, _SCORES, _PREFIX = "store.sqlite", "study.json", "scores.csv", "score:"
 Place: TypeAlias = tuple[str, str, int, int]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tuition.evaluation.option_rankings import Ranking
+    from tuition.evaluation.options.rankings import Ranking
 
 PROBE_MARK = " · "
 """What stands between the names of an arm and of the probe by which its tasks are told otherwise."""

@@ -14,14 +14,14 @@ from tuition.evaluation.remote import is_remote
 from tuition.models.load import model_identity, require_local_model, resolve_precision
 from tuition.prompts.fit import FitLedger
 from tuition.studies.engines import ENGINES, Failure, Watcher
-from tuition.studies.evaluation_notes import evaluation_facts, evaluation_notices
-from tuition.studies.plan import Plan, make_plan
-from tuition.studies.remote import PRECISION, remote_facts, remote_notices
+from tuition.studies.planning.evaluation_notes import evaluation_facts, evaluation_notices
+from tuition.studies.planning.plan import Plan, make_plan
+from tuition.studies.planning.steps import EvaluateStep, Step
 from tuition.studies.results import PredictionRow, ScoreRow, StudyResults
-from tuition.studies.spec import StudySpec
-from tuition.studies.stages import Stage
-from tuition.studies.steps import EvaluateStep, Step
-from tuition.studies.store import Finished, Store
+from tuition.studies.spec.remote import PRECISION, remote_facts, remote_notices
+from tuition.studies.spec.stages import Stage
+from tuition.studies.spec.study import StudySpec
+from tuition.studies.storage.store import Finished, Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,15 +14,15 @@ import yaml
 
 from tuition.base.errors import ProblemsError, UserError, clip
 from tuition.tasks.content import content_hash
-from tuition.tasks.readers.card_files import CARD, ENDING, SUFFIXES
-from tuition.tasks.readers.findings import Findings
-from tuition.tasks.readers.other_files import remedy_for
-from tuition.tasks.readers.table import walk
-from tuition.tasks.readers.table_files import is_saved_dataset, is_table, split_names, table_names
-from tuition.tasks.readers.table_guess import Sample, guessed, left_out, likely_columns
-from tuition.tasks.readers.table_places import TablePlace, set_folders
-from tuition.tasks.readers.table_plan import Plan, columns_of_first, make_plan, parts_of, sample_of, used_columns
-from tuition.tasks.readers.task_card import TaskCard, parse_card
+from tuition.tasks.readers.common.findings import Findings
+from tuition.tasks.readers.table.card import TaskCard, parse_card
+from tuition.tasks.readers.table.card_files import CARD, ENDING, SUFFIXES
+from tuition.tasks.readers.table.discovery import TablePlace, set_folders
+from tuition.tasks.readers.table.files import is_saved_dataset, is_table, split_names, table_names
+from tuition.tasks.readers.table.guess import Sample, guessed, left_out, likely_columns
+from tuition.tasks.readers.table.plan import Plan, columns_of_first, make_plan, parts_of, sample_of, used_columns
+from tuition.tasks.readers.table.reader import walk
+from tuition.tasks.readers.table.unsupported import remedy_for
 
 # Outputs are options where there are at most so many different ones, each short, and each on so many rows on average.
 _MOST_OPTIONS, _LONGEST_OPTION, _ROWS_AN_OPTION = 20, 60, 3

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tuition.base.errors import ProblemsError
 from tuition.tasks.readers import find_reader
-from tuition.tasks.readers.findings import Finding
+from tuition.tasks.readers.common.findings import Finding
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ import torch
 from tests.evaluation.remote.conftest import Server, start
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from tuition.evaluation.options.rank import rank
 from tuition.evaluation.predict import predict
-from tuition.evaluation.rank import rank
 from tuition.evaluation.remote import RankQuestion, answer_remotely, rank_remotely
 from tuition.models.decoding import Decoding
 from tuition.models.load import LoadedModel, load_model

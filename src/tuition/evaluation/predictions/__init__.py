@@ -7,8 +7,8 @@ from pathlib import Path
 from tuition.base.errors import Problem, ProblemsError
 from tuition.base.registry import Registry
 from tuition.evaluation.predictions.record import PredictionReader, StoredPrediction
-from tuition.tasks.readers.findings import Finding, Findings
-from tuition.tasks.readers.sniff import description
+from tuition.tasks.readers.common.findings import Finding, Findings
+from tuition.tasks.readers.common.sniff import description
 
 PREDICTION_READERS: Registry[PredictionReader] = Registry("format of predictions", plugins="tuition.prediction_readers")
 PREDICTION_READERS.add("study", "tuition.evaluation.predictions.study:READER")

@@ -9,8 +9,8 @@ import orjson
 from tuition.base.errors import clip
 from tuition.evaluation.predictions.fields import reference_texts
 from tuition.evaluation.predictions.record import PredictionReader, StoredPrediction
-from tuition.tasks.readers.findings import Findings
-from tuition.tasks.readers.table_csv import csv_columns, csv_rows
+from tuition.tasks.readers.common.findings import Findings
+from tuition.tasks.readers.table.delimited import csv_columns, csv_rows
 
 _COLUMNS = {
     "prediction",

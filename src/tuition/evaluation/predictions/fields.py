@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tuition.base.errors import clip
-from tuition.tasks.readers.findings import Findings
+from tuition.tasks.readers.common.findings import Findings
 
 _KINDS = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
 

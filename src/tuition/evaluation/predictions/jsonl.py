@@ -14,9 +14,9 @@ from tuition.evaluation.predictions.fields import (
     require,
 )
 from tuition.evaluation.predictions.record import PredictionReader, StoredPrediction
-from tuition.tasks.readers.findings import Findings
-from tuition.tasks.readers.jsonl import read_json_lines
-from tuition.tasks.readers.sniff import beginning, first_keys
+from tuition.tasks.readers.common.findings import Findings
+from tuition.tasks.readers.common.jsonl import read_json_lines
+from tuition.tasks.readers.common.sniff import beginning, first_keys
 
 _REFERENCES = ("references", "reference", "output", "outputs", "target")
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from tuition.evaluation.predictions.fields import given_text, name_text, require
 from tuition.evaluation.predictions.record import PredictionReader, StoredPrediction
-from tuition.tasks.readers.findings import Findings
-from tuition.tasks.readers.jsonl import read_json_lines
-from tuition.tasks.readers.sniff import beginning, first_keys
+from tuition.tasks.readers.common.findings import Findings
+from tuition.tasks.readers.common.jsonl import read_json_lines
+from tuition.tasks.readers.common.sniff import beginning, first_keys
 
 _METRICS = (
     "exact_match",

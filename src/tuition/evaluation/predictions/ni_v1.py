@@ -6,10 +6,10 @@ from pathlib import Path
 
 from tuition.evaluation.predictions.fields import first, kind_of, prediction_text, require
 from tuition.evaluation.predictions.record import PredictionReader, StoredPrediction
-from tuition.tasks.readers.findings import Findings
-from tuition.tasks.readers.jsontext import Cursor, note_fault, note_oddities
-from tuition.tasks.readers.sniff import beginning, first_keys
-from tuition.tasks.readers.textfile import read_text
+from tuition.tasks.readers.common.findings import Findings
+from tuition.tasks.readers.common.json_text import Cursor, note_fault, note_oddities
+from tuition.tasks.readers.common.sniff import beginning, first_keys
+from tuition.tasks.readers.common.text_file import read_text
 
 
 def _recognises(path: Path) -> bool:

@@ -6,10 +6,10 @@ import math
 from pathlib import Path
 from typing import Any
 
-from tuition.evaluation.option_rankings import Ranking, ranking_of
+from tuition.evaluation.options.rankings import Ranking, ranking_of
 from tuition.evaluation.predictions.fields import given_text, name_text, prediction_text, reference_texts
 from tuition.evaluation.predictions.record import PredictionReader, StoredPrediction
-from tuition.tasks.readers.findings import Findings
+from tuition.tasks.readers.common.findings import Findings
 
 _RANKED = ("options", "option_log_probabilities", "option_tokens", "option_pmi")
 _READ = (

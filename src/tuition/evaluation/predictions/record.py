@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tuition.evaluation.option_rankings import Ranking
-from tuition.tasks.readers.findings import Findings
+from tuition.evaluation.options.rankings import Ranking
+from tuition.tasks.readers.common.findings import Findings
 
 
 @dataclass(frozen=True, slots=True)

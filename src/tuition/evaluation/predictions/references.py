@@ -8,16 +8,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tuition.base.errors import Problem, ProblemsError, clip
-from tuition.evaluation.aggregate import CROSS_LINGUAL, ENGLISH, Place, place_of
 from tuition.evaluation.metrics.metric import UNKNOWN, Question
-from tuition.evaluation.option_rankings import Ranking
+from tuition.evaluation.options.rankings import Ranking
 from tuition.evaluation.predictions.fields import listed_text, name_text, reference_texts, require
 from tuition.evaluation.predictions.record import StoredPrediction
+from tuition.evaluation.stats.aggregate import CROSS_LINGUAL, ENGLISH, Place, place_of
 from tuition.tasks import Collection, Task
 from tuition.tasks.readers import open_collection
-from tuition.tasks.readers.findings import Findings
-from tuition.tasks.readers.jsonl import read_json_lines
-from tuition.tasks.readers.sniff import beginning, first_keys
+from tuition.tasks.readers.common.findings import Findings
+from tuition.tasks.readers.common.jsonl import read_json_lines
+from tuition.tasks.readers.common.sniff import beginning, first_keys
 
 _NAMED = 10
 _TRACKS = {"default": ENGLISH, "xlingual": CROSS_LINGUAL}

@@ -9,12 +9,12 @@ from contextlib import closing
 from pathlib import Path
 
 from tuition.base.errors import UserError
-from tuition.evaluation.aggregate import Place, place_of
 from tuition.evaluation.predictions.parquet import read_parquet
 from tuition.evaluation.predictions.record import PredictionReader, StoredPrediction
+from tuition.evaluation.stats.aggregate import Place, place_of
 from tuition.tasks import Task
 from tuition.tasks.readers import open_collection
-from tuition.tasks.readers.findings import Findings
+from tuition.tasks.readers.common.findings import Findings
 from tuition.tasks.starter import STARTER_PATH
 
 _DATABASE, _STUDY = "store.sqlite", "study.json"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tuition.evaluation.aggregate import CROSS_LINGUAL, ENGLISH
 from tuition.evaluation.predictions.fields import (
     first,
     given_text,
@@ -15,9 +14,10 @@ from tuition.evaluation.predictions.fields import (
     require,
 )
 from tuition.evaluation.predictions.record import PredictionReader, StoredPrediction
-from tuition.tasks.readers.findings import Findings
-from tuition.tasks.readers.jsonl import read_json_lines
-from tuition.tasks.readers.sniff import beginning, first_keys
+from tuition.evaluation.stats.aggregate import CROSS_LINGUAL, ENGLISH
+from tuition.tasks.readers.common.findings import Findings
+from tuition.tasks.readers.common.jsonl import read_json_lines
+from tuition.tasks.readers.common.sniff import beginning, first_keys
 
 
 def _recognises(path: Path) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from tuition.base.errors import UserError, clip
-from tuition.evaluation.option_rankings import Ranking
+from tuition.evaluation.options.rankings import Ranking
 from tuition.evaluation.remote.requests import Question
 from tuition.evaluation.remote.response_parsing import NotOfferedError, ShapeError, first_choice, log_probability
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tuition.base.errors import UserError, clip
-from tuition.evaluation.option_rankings import Ranking, ranking_of
+from tuition.evaluation.options.rankings import Ranking, ranking_of
 from tuition.evaluation.remote.client import Read, RemoteError, Reply, ask
 from tuition.evaluation.remote.cost import Ledger, Tokens
 from tuition.evaluation.remote.echo import (

@@ -13,9 +13,9 @@ from pathlib import Path
 from tuition.base.errors import Problem, ProblemsError, UserError, clip
 from tuition.splits.seen.record import Request, SplitKind, TasksDivided, divided
 from tuition.tasks.collection import Collection
-from tuition.tasks.readers.findings import Findings
-from tuition.tasks.readers.textfile import read_text
-from tuition.tasks.readers.yamltext import read_yaml
+from tuition.tasks.readers.common.findings import Findings
+from tuition.tasks.readers.common.text_file import read_text
+from tuition.tasks.readers.common.yaml_text import read_yaml
 
 LIST_FILES: Mapping[str, str] = {
     "seen": "train_tasks.txt",

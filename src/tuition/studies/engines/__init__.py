@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tuition.base.registry import Registry
-from tuition.studies.plan import Plan
-from tuition.studies.steps import Step
-from tuition.studies.store import Store
+from tuition.studies.planning.plan import Plan
+from tuition.studies.planning.steps import Step
+from tuition.studies.storage.store import Store
 
 
 @dataclass(frozen=True, slots=True)

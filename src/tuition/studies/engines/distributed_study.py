@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import orjson
 
 from tuition.base.errors import UserError
-from tuition.studies.plan import Plan, make_plan
-from tuition.studies.spec import parse_study
-from tuition.studies.steps import EvaluateStep, Step, TrainStep
-from tuition.studies.store import Store
-from tuition.studies.stored_steps import with_stored
+from tuition.studies.planning.plan import Plan, make_plan
+from tuition.studies.planning.steps import EvaluateStep, Step, TrainStep
+from tuition.studies.spec.study import parse_study
+from tuition.studies.storage.finished_steps import with_stored
+from tuition.studies.storage.store import Store
 
 if TYPE_CHECKING:
     from tuition.studies.engines.worker import Worker

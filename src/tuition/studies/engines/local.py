@@ -10,10 +10,10 @@ from tuition.base.errors import UserError
 from tuition.studies.engines import Failure, Watcher
 from tuition.studies.engines.distributed_study import begin_plan, begin_step, in_step
 from tuition.studies.engines.worker import Worker
-from tuition.studies.estimate import estimate
-from tuition.studies.plan import Plan
-from tuition.studies.steps import Step, TrainStep
-from tuition.studies.store import Store
+from tuition.studies.planning.estimate import estimate
+from tuition.studies.planning.plan import Plan
+from tuition.studies.planning.steps import Step, TrainStep
+from tuition.studies.storage.store import Store
 from tuition.training.distributed import Group, ProcessLostError, current
 
 _log = logging.getLogger(__name__)

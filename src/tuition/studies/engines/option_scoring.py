@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from tuition.base.errors import UserError
 from tuition.evaluation.invariance import invariance
-from tuition.evaluation.option_rankings import Ranking, ranking_of
-from tuition.evaluation.rank import neutral_instance, rank
+from tuition.evaluation.options.rank import neutral_instance, rank
+from tuition.evaluation.options.rankings import Ranking, ranking_of
 from tuition.models.tokens import PromptTokenizer, TokenizedPrompt
 from tuition.prompts.encode import variant
 from tuition.prompts.fit import Fitted, LengthPolicy, fit, ledger
 from tuition.prompts.types import Prompt
-from tuition.studies.steps import EvaluateStep, OptionScoring
+from tuition.studies.planning.steps import EvaluateStep, OptionScoring
 from tuition.tasks import Instance
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Any
 
 from tuition.base.errors import UserError
 from tuition.evaluation.baselines import BASELINES
-from tuition.evaluation.option_rankings import Ranking
+from tuition.evaluation.options.rankings import Ranking
 from tuition.evaluation.remote import (
     Question,
     RankQuestion,
@@ -30,10 +30,10 @@ from tuition.prompts.types import Prompt
 from tuition.studies.engines import Failure, Watcher
 from tuition.studies.engines.remote_account import Account, Counts
 from tuition.studies.engines.scoring import keep_scored
-from tuition.studies.plan import Plan
-from tuition.studies.spec import StudySpec
-from tuition.studies.steps import EvaluateStep, OptionScoring, Step
-from tuition.studies.store import Store
+from tuition.studies.planning.plan import Plan
+from tuition.studies.planning.steps import EvaluateStep, OptionScoring, Step
+from tuition.studies.spec.study import StudySpec
+from tuition.studies.storage.store import Store
 from tuition.tasks import Instance
 
 _log = logging.getLogger(__name__)
@@ -255,7 +255,7 @@ class _Asker:
 
     def _neutral(self, step: EvaluateStep, room: int) -> Sequence[Prompt | None]:
         """Return each row's prompt without its input; None for all where a template then says nothing for some row."""
-        from tuition.evaluation.rank import neutral_instance
+        from tuition.evaluation.options.rank import neutral_instance
 
         made: list[Prompt | None] = []
         for row in step.instances:

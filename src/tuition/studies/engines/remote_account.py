@@ -8,7 +8,7 @@ from typing import Any
 
 from tuition.evaluation.remote import guessed_tokens
 from tuition.evaluation.remote.cost import Tokens
-from tuition.studies.steps import EvaluateStep
+from tuition.studies.planning.steps import EvaluateStep
 
 _MOST_NEW_TOKENS = 128
 # What a server's chat template puts around a prompt, about.

@@ -6,13 +6,13 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tuition.evaluation.option_rankings import RANK_METRICS, Ranking, option_accuracy, summarise_rankings, way_of
+from tuition.evaluation.options.rankings import RANK_METRICS, Ranking, option_accuracy, summarise_rankings, way_of
 from tuition.evaluation.score import score_instances, summarise
 from tuition.evaluation.visibility import unseen_counts
 from tuition.prompts.encode import answers
+from tuition.studies.planning.steps import EvaluateStep, TrainStep
 from tuition.studies.results import PredictionRow
-from tuition.studies.steps import EvaluateStep, TrainStep
-from tuition.studies.store import Store
+from tuition.studies.storage.store import Store
 
 
 def keep_scored(

@@ -12,7 +12,7 @@ from typing import Any
 from tuition.base.errors import UserError
 from tuition.base.files import atomic_path
 from tuition.evaluation.baselines import BASELINES
-from tuition.evaluation.option_rankings import Ranking
+from tuition.evaluation.options.rankings import Ranking
 from tuition.evaluation.predict import predict
 from tuition.models.load import LoadedModel, load_model
 from tuition.models.model_pool import Link, ModelPool
@@ -22,12 +22,12 @@ from tuition.prompts.encode import read_answer
 from tuition.prompts.fit import Fitted, LengthPolicy, TooLong, fit, ledger
 from tuition.prompts.types import InContextExamples
 from tuition.splits import epoch
-from tuition.studies.adapter_encoding import require_encoding, write_encoding
 from tuition.studies.engines.distributed_answers import answer_in_parts
 from tuition.studies.engines.option_scoring import Asked, score_options, self_test
 from tuition.studies.engines.scoring import keep_scored, labelled
-from tuition.studies.steps import EvaluateStep, ParentStep, TrainStep
-from tuition.studies.store import Store
+from tuition.studies.export.adapter_encoding import require_encoding, write_encoding
+from tuition.studies.planning.steps import EvaluateStep, ParentStep, TrainStep
+from tuition.studies.storage.store import Store
 from tuition.tasks import Instance, Task
 from tuition.training import train
 from tuition.training.checkpoints import Checkpoint

@@ -13,9 +13,9 @@ from pathlib import Path
 from tuition.base.errors import ProblemsError
 from tuition.tasks.content import content_hash
 from tuition.tasks.index.entry import Columns, Header, Stamp, stamp_of
-from tuition.tasks.readers.jsontask import TaskFile, walk
-from tuition.tasks.readers.jsontext import Cursor
-from tuition.tasks.readers.textfile import is_inside, read_text
+from tuition.tasks.readers.common.json_task import TaskFile, walk
+from tuition.tasks.readers.common.json_text import Cursor
+from tuition.tasks.readers.common.text_file import is_inside, read_text
 from tuition.tasks.types import Instance, RowSplit
 
 # Clocks of file systems tick as slowly as this: a file could change twice at what they call one time.

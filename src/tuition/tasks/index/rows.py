@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from tuition.tasks.index.build import build, current_stamp
 from tuition.tasks.index.cache import IndexCache
 from tuition.tasks.index.entry import Columns, Header, stamp_of
-from tuition.tasks.readers.jsontask import TaskFile
-from tuition.tasks.readers.jsontext import decoder
+from tuition.tasks.readers.common.json_task import TaskFile
+from tuition.tasks.readers.common.json_text import decoder
 from tuition.tasks.rows import Rows, require_places
 from tuition.tasks.types import Instance, RowSplit
 

@@ -14,8 +14,8 @@ from tuition.tasks.index.build import current_stamp, is_settled
 from tuition.tasks.index.cache import IndexCache
 from tuition.tasks.index.entry import Columns, Header
 from tuition.tasks.index.rows import IndexedRows
-from tuition.tasks.readers.jsontask import ElementKind, TaskFile, make_task, read_task, walk
-from tuition.tasks.readers.jsontext import Cursor
+from tuition.tasks.readers.common.json_task import ElementKind, TaskFile, make_task, read_task, walk
+from tuition.tasks.readers.common.json_text import Cursor
 from tuition.tasks.rows import PlainRows
 from tuition.tasks.types import Task
 

@@ -8,22 +8,22 @@ from pathlib import Path
 from tuition.base.errors import ProblemsError
 from tuition.base.registry import Registry
 from tuition.tasks.collection import Collection
-from tuition.tasks.readers.card_files import has_card
-from tuition.tasks.readers.findings import Finding
-from tuition.tasks.readers.other_files import Remedy, remedy_for
+from tuition.tasks.readers.common.findings import Finding
+from tuition.tasks.readers.common.sniff import description
 from tuition.tasks.readers.reader import Reader
-from tuition.tasks.readers.sniff import description
+from tuition.tasks.readers.table.card_files import has_card
+from tuition.tasks.readers.table.unsupported import Remedy, remedy_for
 
 READERS: Registry[Reader] = Registry("format", plugins="tuition.readers")
-READERS.add("superni", "tuition.tasks.readers.superni:READER")
+READERS.add("superni", "tuition.tasks.readers.superni.reader:READER")
 READERS.add("ni_v1", "tuition.tasks.readers.ni_v1:READER")
 READERS.add("instruction_induction", "tuition.tasks.readers.instruction_induction:READER")
 READERS.add("seed_tasks", "tuition.tasks.readers.seed_tasks:READER")
 READERS.add("prompted", "tuition.tasks.readers.prompted:READER")
 READERS.add("jsonl", "tuition.tasks.readers.tuition_jsonl:READER")
-READERS.add("flan", "tuition.tasks.readers.flan:READER")
-READERS.add("promptsource", "tuition.tasks.readers.promptsource:READER")
-READERS.add("table", "tuition.tasks.readers.table:READER")
+READERS.add("flan", "tuition.tasks.readers.flan.reader:READER")
+READERS.add("promptsource", "tuition.tasks.readers.promptsource.reader:READER")
+READERS.add("table", "tuition.tasks.readers.table.reader:READER")
 
 _GENERAL = "table"
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from tuition.tasks.readers import filetasks, rules
-from tuition.tasks.readers.findings import Findings
-from tuition.tasks.readers.jsontask import Schema, TaskFile, audit_task, element, read_task
-from tuition.tasks.readers.sniff import keys_at
+from tuition.tasks.readers.common import file_tasks, rules
+from tuition.tasks.readers.common.findings import Findings
+from tuition.tasks.readers.common.json_task import Schema, TaskFile, audit_task, element, read_task
+from tuition.tasks.readers.common.sniff import keys_at
 from tuition.tasks.types import Instance, RowSplit
 
 _EXPECTED = "a folder of .json files, or one, with instructions and rows [input, [outputs]] in train and test"
@@ -50,11 +50,11 @@ def _lay_out(path: Path, found: Findings) -> dict[str, TaskFile]:
     if path.is_file():
         files = {path.stem: TaskFile(path, path.stem, path, INDUCTION)}
     else:
-        names = filetasks.list_files(path, ".json", _EXPECTED, found)
+        names = file_tasks.list_files(path, ".json", _EXPECTED, found)
         stems = [(name, name[: -len(".json")]) for name in names]
         files = {stem: TaskFile(path / name, stem, path, INDUCTION) for name, stem in stems}
-    filetasks.drop_unsafe(files, found)
+    file_tasks.drop_unsafe(files, found)
     return files
 
 
-READER = filetasks.reader("instruction_induction", _EXPECTED, _recognises, _lay_out, read_task, audit_task)
+READER = file_tasks.reader("instruction_induction", _EXPECTED, _recognises, _lay_out, read_task, audit_task)

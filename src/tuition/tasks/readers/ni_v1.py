@@ -13,10 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from tuition.base.errors import clip
-from tuition.tasks.readers import filetasks, rules
-from tuition.tasks.readers.findings import Findings
-from tuition.tasks.readers.jsontask import Element, ElementKind, Schema, TaskFile, audit_task, element, read_task
-from tuition.tasks.readers.sniff import holds_table, keys_at
+from tuition.tasks.readers.common import file_tasks, rules
+from tuition.tasks.readers.common.findings import Findings
+from tuition.tasks.readers.common.json_task import (
+    Element,
+    ElementKind,
+    Schema,
+    TaskFile,
+    audit_task,
+    element,
+    read_task,
+)
+from tuition.tasks.readers.common.sniff import holds_table, keys_at
 from tuition.tasks.types import Example, Instance, RowSplit
 
 _SUBTASK_FILE = re.compile(r"subtask([0-9]+)(_.*)?\.json", re.DOTALL)
@@ -110,7 +118,7 @@ def _lay_out(path: Path, found: Findings) -> dict[str, TaskFile]:
     if path.is_file():
         files = {path.stem: TaskFile(path, path.stem, path, NI_V1)}
     else:
-        names = filetasks.list_files(path, ".json", _EXPECTED, found)
+        names = file_tasks.list_files(path, ".json", _EXPECTED, found)
         numbered = sorted((int(match[1]), name) for name in names if (match := _SUBTASK_FILE.fullmatch(name)))
         if numbered:
             for name in names:
@@ -121,8 +129,8 @@ def _lay_out(path: Path, found: Findings) -> dict[str, TaskFile]:
             names = [name for _, name in numbered]
         stems = [(name, name[: -len(".json")]) for name in names]
         files = {stem: TaskFile(path / name, stem, path, NI_V1) for name, stem in stems}
-    filetasks.drop_unsafe(files, found)
+    file_tasks.drop_unsafe(files, found)
     return files
 
 
-READER = filetasks.reader("ni_v1", _EXPECTED, _recognises, _lay_out, read_task, audit_task)
+READER = file_tasks.reader("ni_v1", _EXPECTED, _recognises, _lay_out, read_task, audit_task)

@@ -15,14 +15,14 @@ from pathlib import Path
 
 from tuition.base.errors import ProblemsError, clip
 from tuition.tasks.collection import Collection
-from tuition.tasks.readers import filetasks, rules
-from tuition.tasks.readers.findings import Findings
-from tuition.tasks.readers.jsonl import read_json_lines
-from tuition.tasks.readers.jsontask import sound_rows
+from tuition.tasks.readers.common import file_tasks, rules
+from tuition.tasks.readers.common.findings import Findings
+from tuition.tasks.readers.common.json_task import sound_rows
+from tuition.tasks.readers.common.jsonl import read_json_lines
+from tuition.tasks.readers.common.sniff import keys_at
+from tuition.tasks.readers.common.text_file import is_inside, note_unreadable, read_text
 from tuition.tasks.readers.reader import Audit, Reader
-from tuition.tasks.readers.sniff import keys_at
-from tuition.tasks.readers.table_guess import left_out
-from tuition.tasks.readers.textfile import is_inside, note_unreadable, read_text
+from tuition.tasks.readers.table.guess import left_out
 from tuition.tasks.types import Instance, Task
 
 _EXPECTED = 'a folder of .jsonl files, or one, with rows {"prompt": …, "completion": …}'
@@ -62,7 +62,7 @@ def _open(path: Path) -> Collection:
     files = _lay_out(path, found)
     folder = path.parent if path.is_file() else path
     beside = [folder / _LIST] if os.path.lexists(folder / _LIST) else []
-    return filetasks.collection(path, files, _read_task, found, beside=beside)
+    return file_tasks.collection(path, files, _read_task, found, beside=beside)
 
 
 def _audit(path: Path) -> Iterator[Audit]:
@@ -81,11 +81,11 @@ def _lay_out(path: Path, found: Findings) -> dict[str, _File]:
         files = {path.stem: _File(path, path.stem, path, *listed.get(path.stem, ()))}
     else:
         listed = _read_list(path, found)
-        names = filetasks.list_files(path, ".jsonl", _EXPECTED, found)
+        names = file_tasks.list_files(path, ".jsonl", _EXPECTED, found)
         stems = [(name, name[: -len(".jsonl")]) for name in names]
         files = {stem: _File(path / name, stem, path, *listed.get(stem, ())) for name, stem in stems}
         _compare(listed, files, path, found)
-    filetasks.drop_unsafe(files, found)
+    file_tasks.drop_unsafe(files, found)
     return files
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tuition.tasks.collection import Collection
-from tuition.tasks.readers.findings import Finding
+from tuition.tasks.readers.common.findings import Finding
 
 
 @dataclass(frozen=True, slots=True)

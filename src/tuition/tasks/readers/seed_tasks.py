@@ -15,12 +15,12 @@ from typing import Any
 
 from tuition.base.errors import ProblemsError, clip
 from tuition.tasks.collection import Collection, name_fault
-from tuition.tasks.readers import rules
-from tuition.tasks.readers.filetasks import SAFE_NAME, content_sha256
-from tuition.tasks.readers.findings import Findings
-from tuition.tasks.readers.jsonl import Line, walk_json_lines
+from tuition.tasks.readers.common import rules
+from tuition.tasks.readers.common.file_tasks import SAFE_NAME, content_sha256
+from tuition.tasks.readers.common.findings import Findings
+from tuition.tasks.readers.common.jsonl import Line, walk_json_lines
+from tuition.tasks.readers.common.sniff import keys_at
 from tuition.tasks.readers.reader import Audit, Reader
-from tuition.tasks.readers.sniff import keys_at
 from tuition.tasks.types import Instance, Task
 
 _EXPECTED = 'one .jsonl file with a task a line, {"instruction": …, "instances": [{"input": …, "output": …}]}'

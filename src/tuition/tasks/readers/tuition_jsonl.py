@@ -15,13 +15,13 @@ from typing import Any
 
 from tuition.base.errors import clip
 from tuition.tasks.collection import Collection, TaskSplit, name_fault
-from tuition.tasks.readers import filetasks, rules
-from tuition.tasks.readers.findings import Findings
-from tuition.tasks.readers.jsonl import read_json_lines
-from tuition.tasks.readers.jsontask import sound_rows
-from tuition.tasks.readers.jsontext import Cursor, note_fault, note_oddities
+from tuition.tasks.readers.common import file_tasks, rules
+from tuition.tasks.readers.common.findings import Findings
+from tuition.tasks.readers.common.json_task import sound_rows
+from tuition.tasks.readers.common.json_text import Cursor, note_fault, note_oddities
+from tuition.tasks.readers.common.jsonl import read_json_lines
+from tuition.tasks.readers.common.text_file import read_text
 from tuition.tasks.readers.reader import Audit, Reader
-from tuition.tasks.readers.textfile import read_text
 from tuition.tasks.types import Instance, Task, Template
 
 _EXPECTED = "a folder with collection.json, tasks.jsonl and instances/, as `tuition convert --to jsonl` writes it"
@@ -54,7 +54,7 @@ def _open(path: Path) -> Collection:
     files = _lay_out(path, found)
     splits, related = _read_about(path, files, found)
     beside = (path / _ABOUT, path / _TASKS)
-    return replace(filetasks.collection(path, files, _read_task, found, splits, beside), related=related)
+    return replace(file_tasks.collection(path, files, _read_task, found, splits, beside), related=related)
 
 
 def _audit(path: Path) -> Iterator[Audit]:
@@ -148,7 +148,7 @@ def _lay_out(path: Path, found: Findings) -> dict[str, _File]:
             continue
         name = row["task"]
         if fault := name_fault(name):
-            place.error("unsafe-name", f"the task name {clip(name)!r} {fault}", filetasks.SAFE_NAME)
+            place.error("unsafe-name", f"the task name {clip(name)!r} {fault}", file_tasks.SAFE_NAME)
         elif name in files:
             place.error("duplicate-name", f"the task {clip(name)!r} stands twice", "keep one of the lines")
         else:
@@ -156,7 +156,7 @@ def _lay_out(path: Path, found: Findings) -> dict[str, _File]:
             if not file.is_file():
                 place.error("missing-file", f"there is no {_ROWS}/{clip(name)}.jsonl", "add its file, or drop the line")
             files[name] = _File(file, name, path, _told(row, place))
-    filetasks.note_same_names(files, place)
+    file_tasks.note_same_names(files, place)
     found.include(place)
     return files
 

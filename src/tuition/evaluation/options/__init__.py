@@ -1,0 +1,1 @@
+"""Closed answers: the options of a task, and ranking them by their likelihood (rank classification)."""

@@ -1,0 +1,100 @@
+"""Using an exported model again, asked just as it was when it learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tuition.base.boundary import library_errors
+from tuition.base.errors import UserError, clip
+from tuition.base.names import full_name
+from tuition.evaluation.predict import predict
+from tuition.models.decoding import GREEDY, Decoding
+from tuition.models.load import LoadedModel, load_model
+from tuition.models.tuners import make_tuner
+from tuition.prompts.encode import read_answer
+from tuition.prompts.fit import LengthPolicy, fit, ledger
+from tuition.prompts.types import NO_EXAMPLES
+from tuition.studies.export.card import Exported, read_exported
+from tuition.tasks import Instance, Task
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Answers to instances in their order, and what their prompts gave up to fit (empty where nothing)."""
+
+    answers: tuple[str, ...]
+    notice: str
+
+
+class ExportedModel:
+    """An exported model, ready to answer."""
+
+    def __init__(self, folder: Path, *, precision: str = "", say: Callable[[str], None] = lambda text: None) -> None:
+        """Load the model in `folder`, or its base with the adapter in it, in the precision that it was exported with.
+
+        Raises:
+            UserError: it is no exported model, or cannot be loaded.
+        """
+        self.folder = folder
+        self.exported: Exported = read_exported(folder)
+        precision = precision or self.exported.precision
+        self._loaded: LoadedModel = load_model(self.exported.base or str(folder), precision=precision, say=say)
+        self._module: nn.Module = self._loaded.model
+        if self.exported.tuner:
+            tuner = make_tuner(self.exported.tuner, self.exported.tuner_options)
+            with library_errors(f"{folder}: its adapter cannot be loaded", "export the model again"):
+                self._module = tuner.load(self._loaded.model, folder)
+
+    def task(self, name: str | None) -> Task:
+        """Return the task it learnt of that name, or the only one.
+
+        Raises:
+            UserError: none is named so, or it learnt several and none is named.
+        """
+        tasks = list(self.exported.tasks)
+        if name is not None:
+            full = full_name(name, [task.name for task in tasks], "task", str(self.folder))
+            tasks = [task for task in tasks if task.name == full]
+        if len(tasks) == 1:
+            return tasks[0]
+        known = ", ".join(task.name for task in self.exported.tasks[:10])
+        raise UserError(
+            f"{self.folder}: it learnt {len(self.exported.tasks)} tasks ({known}); "
+            f"{'name one with --task' if name is None else f'{clip(name)!r} names {len(tasks)} of them'}"
+        )
+
+    def answer(
+        self,
+        task: Task,
+        instances: Sequence[Instance],
+        *,
+        decoding: Decoding = GREEDY,
+        advance: Callable[[float], None] = lambda done: None,
+    ) -> Answered:
+        """Answer a task's instances, asked by the encoding that the model learnt by.
+
+        A task that the model did not learn is told in the same encoding: that is what generalising to it means.
+        """
+        exported, encoding = self.exported, self.exported.encoding
+        tokens = self._loaded.tokens.in_chat() if encoding.chat else self._loaded.tokens
+        limit = min(exported.max_length, self._loaded.context or exported.max_length)
+        policy = LengthPolicy(limit, room=exported.new_tokens + tokens.overhead - 1)
+        shown = exported.shown.get(task.name, NO_EXAMPLES)
+        fitted = [fit(task, row, encoding, policy, tokens.count, shown=shown) for row in instances]
+        prompts = tokens([row.prompt for row in fitted if row.prompt is not None])
+        answers = predict(
+            self._loaded,
+            self._module,
+            prompts,
+            new_tokens=exported.new_tokens,
+            decoding=decoding,
+            tokens=tokens,
+            advance=advance,
+        )
+        return Answered(tuple(read_answer(answer.text, encoding) for answer in answers), str(ledger(fitted)))

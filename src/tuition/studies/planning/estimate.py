@@ -1,0 +1,184 @@
+"""What a plan will take, told before its first step: optimiser steps, tokens, trained parameters, disk and time."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tuition.models.tokens import TokenizedPrompt
+from tuition.models.tuners import make_tuner
+from tuition.studies.planning.steps import EvaluateStep, Step, TrainStep
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from tuition.models.load import LoadedModel
+
+_BYTES = {"float32": 4, "bfloat16": 2, "nf4": 4}
+_ROWS, _ROW, _ANSWER = 8, 24, 6
+"""The probe of a machine's pace: rows, the tokens of each, and those of its answer."""
+_LEARN_COST, _DECODE_COST = 3.0, 2.0
+"""What `Step.cost` counts a token as that is learnt from, or answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The work that is left in a plan.
+
+    `parameters` are those that the largest training trains and `disk` is in bytes, None where the model's shape is not
+    known; `seconds` is None where no pace was taken.
+    """
+
+    training: int
+    judging: int
+    optimiser_steps: int
+    tokens: float
+    parameters: int | None = None
+    disk: int | None = None
+    seconds: float | None = None
+
+    def __str__(self) -> str:
+        """One line for people."""
+        parts = [f"{self.judging} to judge"]
+        if self.training:
+            parts.insert(0, f"{self.training} models to train in {self.optimiser_steps:,} optimiser steps")
+            if self.parameters is not None and self.disk is not None:
+                parts.append(f"up to {self.parameters / 1e6:.2f} M parameters trained each")
+                parts.append(f"{self.disk / 1e6:,.0f} MB of disk")
+        told = f"about {self.tokens / 1e3:,.0f} k tokens"
+        if self.seconds is not None:
+            told += f", roughly {_duration(self.seconds)} at this machine's present pace (told anew after each step)"
+        return "; ".join([*parts, told])
+
+
+def outline(pending: Sequence[Step], precision: str, empty: Callable[[], nn.Module] | None = None) -> Estimate:
+    """Say what the pending steps will take but for time, which only a model at work can tell.
+
+    Args:
+        pending: the steps that are left.
+        precision: the number format that weights are kept in.
+        empty: makes the base model without weights; None where its shape is not known.
+    """
+    training = [step for step in pending if isinstance(step, TrainStep)]
+    sizes = _sizes(training, empty) if empty else None
+    return Estimate(
+        training=len(training),
+        judging=len(pending) - len(training),
+        optimiser_steps=sum(step.recipe.steps(step.rows) for step in training),
+        tokens=sum(step.cost for step in pending),
+        parameters=None if sizes is None else max(sizes, default=0),
+        disk=None if sizes is None else sum(sizes) * _BYTES[precision],
+    )
+
+
+def estimate(pending: Sequence[Step], loaded: LoadedModel, precision: str) -> Estimate:
+    """Estimate what the pending steps will take, their time by a small step of each kind.
+
+    Args:
+        pending: the steps that are left.
+        loaded: the base model, on the machine that will run them.
+        precision: the number format that weights are kept in.
+    """
+    import torch
+
+    def empty() -> nn.Module:
+        with torch.device("meta"):
+            made: nn.Module = type(loaded.model)(loaded.model.config)
+            return made
+
+    told = outline(pending, precision, empty)
+    return dataclasses.replace(told, seconds=_seconds(pending, loaded))
+
+
+def _sizes(training: Sequence[TrainStep], empty: Callable[[], nn.Module]) -> list[int]:
+    """Return how many parameters each step trains, counted on models without weights."""
+    by_tuner: dict[str, int] = {}
+    sizes = []
+    for step in training:
+        recipe = step.recipe
+        told = repr((recipe.tuner, sorted(recipe.tuner_options.items())))
+        if told not in by_tuner:
+            tuned = make_tuner(recipe.tuner, recipe.tuner_options).attach(empty(), 0)
+            by_tuner[told] = sum(p.numel() for p in tuned.parameters() if p.requires_grad)
+        sizes.append(by_tuner[told])
+    return sizes
+
+
+def _seconds(pending: Sequence[Step], loaded: LoadedModel) -> float:
+    """Return the time that steps will take: their costs, each kind's times the pace of a small step of that kind.
+
+    On a machine that others use too, the pace is that of the moment.
+    """
+    adapters = sum(step.cost for step in pending if isinstance(step, TrainStep) and step.recipe.tuner != "full")
+    full = sum(step.cost for step in pending if isinstance(step, TrainStep) and step.recipe.tuner == "full")
+    judged = sum(step.cost for step in pending if isinstance(step, EvaluateStep) and not step.heuristic)
+    seconds = 0.0
+    if adapters:
+        seconds += adapters * _learning_pace(loaded, full=False)
+    if full:
+        seconds += full * _learning_pace(loaded, full=True)
+    return seconds + (judged * _judging_pace(loaded) if judged else 0.0)
+
+
+def _learning_pace(loaded: LoadedModel, *, full: bool) -> float:
+    """Return the seconds a unit of cost that a pass forward and backward takes.
+
+    An adapter's backward pass goes through all layers but needs no gradient of their weights, so that of the embedding
+    stands for it; full tuning needs all of them.
+    """
+    import torch
+
+    from tuition.models.objective import Objective
+
+    objective = Objective(loaded.model, share_prefix=False)
+    weights = list(loaded.model.parameters()) if full else [loaded.model.get_input_embeddings().weight]
+    wanted = [weight.requires_grad for weight in weights]
+
+    def step(rows: int) -> float:
+        loss = objective(_rows(loaded, rows))
+        made = torch.autograd.grad(loss, weights, allow_unused=True)
+        return float(loss.detach()) + sum(float(part.flatten()[0]) for part in made if part is not None)
+
+    try:
+        for weight in weights:
+            weight.requires_grad_(True)
+        return _timed(step) / (_LEARN_COST * _ROWS * (_ROW + _ANSWER))
+    finally:
+        for weight, before in zip(weights, wanted, strict=True):
+            weight.requires_grad_(before)
+
+
+def _judging_pace(loaded: LoadedModel) -> float:
+    """Return the seconds a unit of cost that a few answers take."""
+    from tuition.models.generation import generate_greedily
+    from tuition.models.seq2seq import answer_pairs
+
+    never: frozenset[int] = frozenset()
+    answer = answer_pairs if loaded.encoder_decoder else generate_greedily
+
+    def step(rows: int) -> float:
+        return float(len(answer(loaded.model, _rows(loaded, rows), end=never, new_tokens=_ANSWER)))
+
+    return _timed(step) / (_ROWS * (_ROW + _DECODE_COST * _ANSWER))
+
+
+def _timed(step: Callable[[int], float]) -> float:
+    """Return the seconds of a step of all rows; one of a single row before it warms the machine up."""
+    step(1)
+    started = time.perf_counter()
+    step(_ROWS)
+    return time.perf_counter() - started
+
+
+def _rows(loaded: LoadedModel, count: int) -> list[TokenizedPrompt]:
+    end = loaded.tokens.end
+    return [TokenizedPrompt((), (end,) * _ROW, (end,) * _ANSWER)] * count
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,307 @@
+"""A study expanded into its steps, in an order that respects what each needs, each with a key of what decides it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tuition.base.errors import UserError, clip
+from tuition.models.decoding import GREEDY
+from tuition.prompts.encode import training_output
+from tuition.prompts.types import Encoding, InContextExamples
+from tuition.studies.planning.identical_steps import join_identical
+from tuition.studies.planning.metric_selection import MetricSelection
+from tuition.studies.planning.missing_fields import missing_field_notes
+from tuition.studies.planning.prompt_rows import PromptRows, PromptSet, answering_lengths, learning_lengths
+from tuition.studies.planning.rows import StudyRows, TaskRows, read_rows
+from tuition.studies.planning.shared_inputs import SharedInputs, SharedRows, find_shared, without_shared
+from tuition.studies.planning.step_keys import evaluate_keys, train_keys
+from tuition.studies.planning.steps import EvaluateStep, ParentStep, Step, TaskBatch, TrainStep
+from tuition.studies.results import probe_arm
+from tuition.studies.spec.stages import Stage
+from tuition.studies.spec.study import StudySpec
+from tuition.tasks import Instance, Task
+
+_RANK_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All steps of a study in an order in which each comes after those that it needs.
+
+    `notes` say what a reader of the scores must know: what was left out and why, what tasks lack, and which arms cannot
+    differ. `alike` are the other keys of steps that stand for several that cannot differ, by the key they have;
+    `stored` are the keys under which a store holds such a step, by the key that was planned (see
+    `stored_steps`).
+    `shared` are the test inputs among the rows that models learn from other tasks.
+    """
+
+    spec: StudySpec
+    model_identity: str
+    precision: str
+    steps: tuple[Step, ...]
+    tasks: tuple[Task, ...]
+    notes: tuple[str, ...] = ()
+    alike: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    stored: Mapping[str, str] = field(default_factory=dict)
+    shared: SharedInputs = field(default_factory=SharedInputs)
+
+    @property
+    def work(self) -> tuple[Step, ...]:
+        """Each step once: points that are the same by their keys (a stage that arms share) are one."""
+        first: dict[str, Step] = {}
+        for step in self.steps:
+            first.setdefault(step.key, step)
+        return tuple(first.values())
+
+    @property
+    def evaluations(self) -> tuple[EvaluateStep, ...]:
+        """The judging steps, in order; one for each point of each curve."""
+        return tuple(step for step in self.steps if isinstance(step, EvaluateStep))
+
+
+def make_plan(spec: StudySpec, *, model_identity: str | Callable[[], str], precision: str) -> Plan:
+    """Expand a study: read its tasks, divide their rows, and list every step with its key.
+
+    Args:
+        spec: the study.
+        model_identity: the fingerprint of the base model, or what returns it: then it is called when all tasks have
+            been read and checked, since it may have to reach the hub.
+        precision: the number format that weights compute in, which decides results too.
+
+    Raises:
+        UserError: the collection or a task cannot be read, or tasks are too small; all of these together.
+    """
+    rows = read_rows(spec)
+    dropped: tuple[SharedRows, ...] = ()
+    if spec.tasks.shared_inputs == "drop":
+        rows, dropped = without_shared(spec, rows)
+    identity = model_identity if isinstance(model_identity, str) else model_identity()
+    planner = _Planner(spec, rows, (identity, precision))
+    steps: list[Step] = []
+    for arm in spec.arms:
+        for seed in spec.seeds:
+            steps += planner.arm(arm, seed)
+    judged = planner.judged
+    judged.require_probes()
+    if not any(isinstance(step, EvaluateStep) for step in steps):
+        raise UserError("nothing is left to evaluate: " + "; ".join(judged.notes or ("there are no tasks",)))
+    shared = find_shared(steps, rows, dropped)
+    joined = join_identical(steps)
+    order = {task.task.name: place for place, task in enumerate(rows.unseen)}
+    # Task by task, so that the first curves are whole as early as can be; what many need comes before them all.
+    ordered = sorted(_once(joined.steps), key=lambda step: order.get(step.title, -1))
+    return Plan(
+        spec,
+        identity,
+        precision,
+        steps=tuple(_needed_first(ordered)),
+        tasks=tuple(task.task for task in rows.unseen),
+        notes=(*shared.notes, *judged.notes, *missing_field_notes(steps), *joined.notes),
+        shared=shared,
+        alike=joined.alike,
+    )
+
+
+def _once(steps: Sequence[Step]) -> list[Step]:
+    """Return the steps without points that stand twice: where a task has 94 labels, 94 and `all` are one point."""
+    points: dict[tuple[object, ...], Step] = {}
+    for step in steps:
+        points.setdefault((step.key, step.arm, step.seed, step.labels), step)
+    return list(points.values())
+
+
+def _needed_first(steps: Sequence[Step]) -> list[Step]:
+    """Return the steps in their order, except that what a step needs stands before it."""
+    by_key = {step.key: step for step in reversed(steps)}
+    placed: set[str] = set()
+    made: list[Step] = []
+    for step in steps:
+        for key in step.needs:
+            if key not in placed:
+                made.append(by_key[key])
+                placed.add(key)
+        if isinstance(step, EvaluateStep) or step.key not in placed:
+            made.append(step)
+            placed.add(step.key)
+    return made
+
+
+class _Planner:
+    """Makes the steps of one arm after another."""
+
+    def __init__(self, spec: StudySpec, rows: StudyRows, base: tuple[str, str]) -> None:
+        self.spec, self.rows, self.base = spec, rows, base
+        self.judged = MetricSelection(spec.evaluate)
+        self.prompts = PromptRows()
+
+    def arm(self, arm: str, seed: int) -> Iterator[Step]:
+        """Yield the steps of an arm under one seed."""
+        *before, last = self.spec.arms[arm]
+        after: tuple[ParentStep, ...] = ()
+        for stage in [*before, last] if last.on == "seen" else before:
+            # The spec lets no such stage be without its own number of labels.
+            step = self._train(stage, self._pool(stage), stage.labels or 0, arm, seed, after)
+            if not step.task_batches:
+                raise UserError(
+                    f"arm {clip(arm)!r}: a stage has {stage.labels} labels a task, and the encoding {stage.encoding!r} "
+                    f"shows up to {stage.told().exemplars} in each prompt, which leaves none to learn; give more labels"
+                )
+            yield step
+            after = (*after, step.earlier)
+        if last.on == "seen":  # cross-task: judged on tasks of which it has seen no label
+            for task in self.rows.unseen:
+                yield from self._judged(task, last, arm, 0, seed, after)
+            return
+        for budget in self.spec.labels:
+            yield from self._point(last, arm, budget, seed, after)
+
+    def _point(
+        self, stage: Stage, arm: str, budget: int | str, seed: int, after: tuple[ParentStep, ...]
+    ) -> Iterator[Step]:
+        """Yield the steps of one budget: a model for all tasks or one for each, and its judging on each."""
+        groups = [self.rows.unseen] if stage.setting == "multi-task" else [(task,) for task in self.rows.unseen]
+        for group in groups:
+            chain, learnt = after, list[Step]()
+            if budget and stage.setting not in ("in-context", "heuristic"):
+                step = self._train(stage, group, budget, arm, seed, after)
+                if step.task_batches:
+                    learnt = [step]
+                    chain = (*after, step.earlier)
+            judged = [step for task in group for step in self._judged(task, stage, arm, budget, seed, chain)]
+            if judged:
+                yield from learnt
+                yield from judged
+
+    def _judged(
+        self, rows: TaskRows, stage: Stage, arm: str, budget: int | str, seed: int, after: tuple[ParentStep, ...]
+    ) -> Iterator[EvaluateStep]:
+        """Yield the judging of a model on a task as it is told, and as each probe tells it otherwise."""
+        plain = self._evaluate(rows, stage, arm, budget, seed, after)
+        if plain is None:
+            return
+        yield plain
+        if stage.setting == "heuristic" or not self.judged.probes:
+            return
+        others, usual = self.rows.others(rows.task), self._prompts(rows, plain)
+        for name in self.judged.probes:
+            told = self.judged.probed(name, rows, others, seed)
+            if told is None:
+                continue
+            as_told = dataclasses.replace(rows, task=told)
+            probed = self._evaluate(as_told, stage, probe_arm(arm, name), budget, seed, after)
+            if probed is None or self._prompts(as_told, probed) == usual:
+                self.judged.changes_nothing(name, rows.task.name, plain.encoding.name)
+                continue
+            self.judged.made(name)
+            yield probed
+
+    def _prompts(self, rows: TaskRows, step: EvaluateStep) -> str:
+        return self._asked(rows, step.encoding, step.shown, step.seed).digest
+
+    def _asked(self, rows: TaskRows, encoding: Encoding, shown: InContextExamples, seed: int) -> PromptSet:
+        return self.prompts.to_answer(rows.task, rows.rows.test, encoding, shown, seed)
+
+    def _pool(self, stage: Stage) -> tuple[TaskRows, ...]:
+        return self.rows.seen if stage.on == "seen" else self.rows.unseen
+
+    def _train(
+        self,
+        stage: Stage,
+        tasks: Sequence[TaskRows],
+        budget: int | str,
+        arm: str,
+        seed: int,
+        after: tuple[ParentStep, ...],
+    ) -> TrainStep:
+        encoding = stage.told()
+        task_batches = tuple(
+            task_batch for task in tasks if (task_batch := self._task_batch(task, encoding, budget, seed)).instances
+        )
+        prompts = [
+            self.prompts.to_learn(task_batch.task, task_batch.rows(), encoding, task_batch.shown, seed)
+            for task_batch in task_batches
+        ]
+        keys = train_keys(
+            self.base,
+            after,
+            [(task_batch.task.name, told) for task_batch, told in zip(task_batches, prompts, strict=True)],
+            encoding,
+            recipe=stage.recipe,
+            start=stage.start,
+            mixture=stage.mixture,
+            seed=seed,
+        )
+        return TrainStep(
+            key=keys.key,
+            same=keys.same,
+            task_batches=task_batches,
+            encoding=encoding,
+            recipe=stage.recipe,
+            arm=arm,
+            labels=max((len(task.labels(seed, budget)) for task in tasks), default=0),
+            seed=seed,
+            lengths=learning_lengths(prompts),
+            start=stage.start,
+            after=after,
+            mixture=stage.mixture,
+        )
+
+    def _task_batch(self, task: TaskRows, encoding: Encoding, budget: int | str, seed: int) -> TaskBatch:
+        """Return the first labels of a task's pool; those that prompts show as exemplars are not learnt besides."""
+        labels = task.labels(seed, budget)
+        shown = self._shown(encoding, labels)
+        rows = labels[len(shown.exemplars) :]
+        return TaskBatch(task.task, rows, tuple(training_output(task.task, row, seed) for row in rows), shown)
+
+    def _shown(self, encoding: Encoding, labels: Sequence[Instance]) -> InContextExamples:
+        """Return what prompts show beyond the instruction. Exemplars are labels like any other: they are paid for."""
+        demonstrations = self.rows.demonstrations(encoding.demonstrations) if encoding.demonstrations else ()
+        return InContextExamples(tuple(labels[: encoding.exemplars]), demonstrations)
+
+    def _evaluate(
+        self, rows: TaskRows, stage: Stage, arm: str, budget: int | str, seed: int, after: tuple[ParentStep, ...]
+    ) -> EvaluateStep | None:
+        """Return the judging of a model on a task, None where there is nothing to judge it by."""
+        options, task = self.spec.evaluate, rows.task
+        encoding = options.told() or stage.told()
+        metrics, option_scoring = self.judged.metrics(rows), self.judged.option_scoring(rows, encoding, seed)
+        if not metrics and option_scoring is None:
+            return None
+        labels = rows.labels(seed, budget)
+        shown = self._shown(encoding, labels)
+        new_tokens = None if options.new_tokens == "auto" else options.new_tokens
+        prompts = self._asked(rows, encoding, shown, seed)
+        recipe, typical = stage.recipe, rows.typical_outputs
+        more: tuple[object, ...] = (
+            (stage.heuristic, [row.outputs[0] for row in labels] if stage.heuristic else []),
+            (recipe.max_length, recipe.too_long, recipe.cut, recipe.share_prefix, metrics, new_tokens, typical),
+        )
+        # What is left at its default stands in no key, so that keys from before it existed stay.
+        if option_scoring is not None:
+            more = (*more, ("rank", _RANK_VERSION, option_scoring.options, option_scoring.ways))
+        if options.decoding != GREEDY and not stage.heuristic:
+            more = (*more, ("decoding", options.decoding, seed if options.decoding.samples else 0))
+        keys = evaluate_keys(self.base, after, task.name, prompts, encoding, more)
+        return EvaluateStep(
+            key=keys.key,
+            same=keys.same,
+            task=task,
+            instances=rows.rows.test,
+            encoding=encoding,
+            recipe=recipe,
+            metrics=metrics,
+            new_tokens=new_tokens,
+            typical_outputs=typical,
+            arm=arm,
+            labels=len(labels),
+            seed=seed,
+            lengths=answering_lengths(prompts),
+            after=after,
+            shown=shown,
+            heuristic=stage.heuristic,
+            known=labels if stage.heuristic else (),
+            option_scoring=option_scoring,
+            decoding=options.decoding,
+        )

@@ -1,0 +1,101 @@
+"""The keys of steps: hashes of all that decides a result, by which results are found again.
+
+Each step has two. Its `key` holds the whole description of its encoding, so two encodings that say the same of a task
+give two keys. Its `same` holds the prompts alone, and equal ones say that two steps cannot differ.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tuition.base.fingerprints import HOLE, fingerprint, fingerprint_around
+from tuition.models.recipes import Recipe, Start
+from tuition.prompts.types import Encoding
+from tuition.splits.mixtures import Mixture
+from tuition.studies.planning.prompt_rows import PromptSet
+from tuition.studies.planning.steps import ParentStep
+
+_TRAIN_VERSION = 2
+"""Raised whenever training the same inputs would give other weights than before."""
+_EVALUATE_VERSION = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What a step is found by, and what it has in common with steps that cannot differ from it."""
+
+    key: str
+    same: str
+
+
+def train_keys(
+    base: tuple[str, str],
+    after: Sequence[ParentStep],
+    task_batches: Sequence[tuple[str, PromptSet]],
+    encoding: Encoding,
+    *,
+    recipe: Recipe,
+    start: Start,
+    mixture: Mixture | None,
+    seed: int,
+) -> Keys:
+    """Return the keys of a training step.
+
+    Args:
+        base: the base model's fingerprint, and the number format that it computes in.
+        after: the stages before.
+        task_batches: the prompts to learn of each task, by its name.
+        encoding: what they are encoded by.
+        recipe: how weights are tuned.
+        start: how they stand on the stage before.
+        mixture: how often each task is drawn.
+        seed: decides draws.
+    """
+    settings = dataclasses.asdict(recipe)
+    decides = (
+        ("train", _TRAIN_VERSION, base, [(e.key, e.start) for e in after], start),
+        (HOLE, encoding, settings, mixture, seed),
+    )
+    told = [(name, prompts.digest) for name, prompts in task_batches]
+    same = (
+        ("train", _TRAIN_VERSION, base, [(e.same, e.start) for e in after], start),
+        (told, settings | {"name": ""}, mixture, seed),
+    )
+    return Keys(fingerprint_around(decides, _listed(prompts for _, prompts in task_batches)), fingerprint(same))
+
+
+def evaluate_keys(
+    base: tuple[str, str],
+    after: Sequence[ParentStep],
+    task: str,
+    prompts: PromptSet,
+    encoding: Encoding,
+    more: Sequence[Any],
+) -> Keys:
+    """Return the keys of an evaluation step.
+
+    Args:
+        base: the base model's fingerprint, and the number format that it computes in.
+        after: the stages whose model answers.
+        task: the task's name.
+        prompts: what is asked, with the right answers.
+        encoding: what it is encoded by.
+        more: all else that decides answers and scores.
+    """
+    decides = (("evaluate", _EVALUATE_VERSION, base, [(e.key, e.start) for e in after], HOLE, encoding), *more)
+    same = (("evaluate", _EVALUATE_VERSION, base, [(e.same, e.start) for e in after], task, prompts.digest), *more)
+    return Keys(fingerprint_around(decides, _listed([prompts])), fingerprint(same))
+
+
+def _listed(sets: Iterable[PromptSet]) -> Iterator[bytes]:
+    """Yield the JSON of a list of all prompts."""
+    yield b"["
+    first = True
+    for prompts in sets:
+        if prompts.rows:
+            yield prompts.json if first else b"," + prompts.json
+            first = False
+    yield b"]"

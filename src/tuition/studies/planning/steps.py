@@ -1,0 +1,220 @@
+"""The steps of a plan: training on labels, and judging on test rows; each with the key that its result is kept by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from tuition.base.seeds import derive_seed
+from tuition.evaluation.options.rankings import rank_metric
+from tuition.models.decoding import GREEDY, Decoding
+from tuition.models.recipes import Recipe, Start
+from tuition.prompts.types import NO_EXAMPLES, Encoding, InContextExamples
+from tuition.splits.mixtures import Mixture
+from tuition.tasks import Instance, Task
+
+_DECODE_COST, _LEARN_COST, _CHARACTERS_A_TOKEN = 2.0, 3.0, 4.0
+ROWS_LOOKED_AT = 20
+"""How many rows of each task tell the lengths of its prompts."""
+
+OptionsFrom = Literal["task", "template", "training rows", "all rows"]
+"""Where ranked options are from: a task or its template says them, or they are a closed set found in its rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskBatch:
+    """What one task gives to a training step: its labelled rows, each with the output to learn."""
+
+    task: Task
+    instances: tuple[Instance, ...]
+    outputs: tuple[str, ...]
+    shown: InContextExamples = NO_EXAMPLES
+
+    def rows(self) -> list[tuple[Instance, str]]:
+        """The instances, each with the output to learn."""
+        return list(zip(self.instances, self.outputs, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """How long prompts are, in characters: what they begin with, and what each row adds."""
+
+    prefix: float
+    row: float
+
+
+@dataclass(frozen=True, slots=True)
+class ParentStep:
+    """A training step on which another step builds: its key, and how its weights are put to use.
+
+    `same` is what it has in common with steps that cannot differ from it. Where the weights of one of those are used
+    in place of its own, `trained_by` is the encoding that these are kept with.
+    """
+
+    key: str
+    tuner: str
+    tuner_options: Mapping[str, Any]
+    start: Start
+    encoding: Encoding
+    same: str = ""
+    trained_by: Encoding | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainStep:
+    """Tune a model on labels of one task or of several; `after` are the stages before, the first of them first.
+
+    `labels` is the budget a task; `mixture` says how often each of several tasks is drawn, None for every row alike.
+    Steps of equal `same` cannot differ: they learn equal prompts alike, whatever their encodings are called.
+    """
+
+    key: str
+    same: str
+    task_batches: tuple[TaskBatch, ...]
+    encoding: Encoding
+    recipe: Recipe
+    arm: str
+    labels: int
+    seed: int
+    lengths: Lengths
+    start: Start = "auto"
+    after: tuple[ParentStep, ...] = ()
+    mixture: Mixture | None = None
+
+    @property
+    def title(self) -> str:
+        """The task's name, or how many tasks there are."""
+        return self.task_batches[0].task.name if len(self.task_batches) == 1 else f"{len(self.task_batches)} tasks"
+
+    @property
+    def rows(self) -> int:
+        """How many labelled rows are learnt."""
+        return sum(len(task_batch.instances) for task_batch in self.task_batches)
+
+    @property
+    def earlier(self) -> ParentStep:
+        """This step as later ones build on it."""
+        recipe = self.recipe
+        return ParentStep(self.key, recipe.tuner, recipe.tuner_options, self.start, self.encoding, self.same)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The keys of the steps that must be finished before."""
+        return tuple(earlier.key for earlier in self.after)
+
+    @property
+    def cost(self) -> float:
+        """A rough estimate of the work, in tokens run forward."""
+        size = min(self.recipe.batch_size, self.rows)
+        prefixes = min(size, len(self.task_batches)) if self.recipe.share_prefix else size
+        tokens = (prefixes * self.lengths.prefix + size * self.lengths.row) / _CHARACTERS_A_TOKEN
+        return _LEARN_COST * self.recipe.steps(self.rows) * tokens
+
+
+@dataclass(frozen=True, slots=True)
+class OptionScoring:
+    """Which options of each test row are weighed (one tuple a row), in which ways, and where they are from."""
+
+    options: tuple[tuple[str, ...], ...]
+    ways: tuple[str, ...]
+    origin: OptionsFrom
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The names of the metrics that it gives."""
+        return tuple(rank_metric(way) for way in self.ways)
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateStep:
+    """Let a model (the last of `after`, or the base) answer one task's test rows, and score the answers.
+
+    Without `metrics` it writes nothing and weighs options alone; `option_scoring` says which, if any.
+
+    `typical_outputs` are answers from outside the test set, from which an automatic answer limit is taken. Where a
+    `heuristic` answers, no model does; `known` are the labels it goes by. Steps of equal `same` cannot differ.
+    """
+
+    key: str
+    same: str
+    task: Task
+    instances: tuple[Instance, ...]
+    encoding: Encoding
+    recipe: Recipe
+    metrics: tuple[str, ...]
+    new_tokens: int | None
+    typical_outputs: tuple[str, ...]
+    arm: str
+    labels: int
+    seed: int
+    lengths: Lengths
+    after: tuple[ParentStep, ...] = ()
+    shown: InContextExamples = NO_EXAMPLES
+    heuristic: str = ""
+    known: tuple[Instance, ...] = ()
+    option_scoring: OptionScoring | None = None
+    decoding: Decoding = GREEDY
+
+    @property
+    def title(self) -> str:
+        """The task's name."""
+        return self.task.name
+
+    @property
+    def all_metrics(self) -> tuple[str, ...]:
+        """The names of all metrics, those of ranked options last."""
+        return (*self.metrics, *(self.option_scoring.metrics if self.option_scoring else ()))
+
+    @property
+    def own_decoding(self) -> Decoding:
+        """The decoding, whose draws differ from task to task and from seed to seed."""
+        if not self.decoding.samples:
+            return self.decoding
+        return replace(self.decoding, seed=derive_seed("decoding", self.decoding.seed, self.seed, self.task.name))
+
+    @property
+    def encoding_mismatch(self) -> bool:
+        """Whether the model is asked by another encoding than the one that it learnt by last."""
+        return bool(self.after) and self.after[-1].encoding != self.encoding
+
+    @property
+    def trained(self) -> str | None:
+        """The key of the training step whose model is judged; None for the base."""
+        return self.after[-1].key if self.after else None
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The keys of the steps that must be finished before."""
+        return tuple(earlier.key for earlier in self.after)
+
+    @property
+    def cost(self) -> float:
+        """A rough estimate of the work, in tokens run forward."""
+        return 1.0 if self.heuristic else self.generation_cost + self.option_scoring_cost
+
+    @property
+    def generation_cost(self) -> float:
+        """The part of the cost that goes into answers as they are written."""
+        if not self.metrics:
+            return 0.0
+        longest = max((len(out) for out in self.typical_outputs), default=40) / _CHARACTERS_A_TOKEN
+        # An untrained model runs to its limit; a trained one answers about as long as the references are.
+        answer = longest if self.after else 1.5 * longest + 4
+        return self._asking + _DECODE_COST * len(self.instances) * answer * self.decoding.beams
+
+    @property
+    def option_scoring_cost(self) -> float:
+        """The part of the cost that goes into weighing options."""
+        if self.option_scoring is None:
+            return 0.0
+        return self._asking + sum(len(o) for own in self.option_scoring.options for o in own) / _CHARACTERS_A_TOKEN
+
+    @property
+    def _asking(self) -> float:
+        """The tokens of all prompts, of which the prefix is run once."""
+        prefixes = 1 if self.recipe.share_prefix else len(self.instances)
+        return (prefixes * self.lengths.prefix + len(self.instances) * self.lengths.row) / _CHARACTERS_A_TOKEN
+
+
+Step = TrainStep | EvaluateStep

@@ -1,0 +1,1 @@
+"""The study's file: its keys, checked whole, with overrides from the command line."""

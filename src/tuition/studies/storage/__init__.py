@@ -1,0 +1,1 @@
+"""What a study has finished, on disk: records, predictions, trained weights, and resuming from them."""

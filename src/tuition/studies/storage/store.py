@@ -1,0 +1,337 @@
+"""What a study has finished: records in SQLite, predictions as Parquet, adapters as folders, each under its step's key.
+
+A step is finished when its row stands in the database, and that row is written last, in one transaction, after the
+files that it speaks of are whole on disk. So whatever moment a process is killed at, a step is done or is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import filelock
+from sqlalchemy import JSON, Engine, ForeignKey, create_engine, delete, event, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
+
+from tuition.base.boundary import reason_of
+from tuition.base.errors import UserError, clip
+from tuition.base.files import atomic_path, sweep, write_atomically
+from tuition.evaluation.score import Score
+from tuition.studies.results import PredictionRow
+from tuition.studies.storage.predictions import read_predictions, write_predictions
+from tuition.studies.storage.store_check import (
+    FILES,
+    RECORD,
+    RUN_AGAIN,
+    VERSION,
+    damaged_file,
+    damaged_steps,
+    discard_damaged,
+    file_checksums,
+    record_checksum,
+    record_fault,
+    require_version,
+)
+
+_DATABASE, _STUDY = "store.sqlite", "study.json"
+_FOLDERS = ("adapters", "checkpoints", "predictions")
+
+
+class _Base(DeclarativeBase):
+    pass
+
+
+class StepRecord(_Base):
+    """A finished step: its key, what it was, what it took, and what it has to tell."""
+
+    __tablename__ = "steps"
+    key: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    task: Mapped[str]
+    arm: Mapped[str]
+    labels: Mapped[int]
+    seed: Mapped[int]
+    seconds: Mapped[float]
+    finished: Mapped[str]
+    details: Mapped[dict[str, Any]] = mapped_column(JSON)
+    scores: Mapped[list[ScoreRecord]] = relationship(cascade="all, delete-orphan", lazy="selectin")
+
+
+class ScoreRecord(_Base):
+    """One metric's score of one judging step."""
+
+    __tablename__ = "scores"
+    step: Mapped[str] = mapped_column(ForeignKey("steps.key"), primary_key=True)
+    metric: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[float]
+    low: Mapped[float]
+    high: Mapped[float]
+    n: Mapped[int]
+
+
+class SameRecord(_Base):
+    """Which finished step stands for all that cannot differ from it."""
+
+    __tablename__ = "same_steps"
+    same: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str]
+
+
+class PointRecord(_Base):
+    """The step that a point of the study is of; several points have one step where they cannot differ."""
+
+    __tablename__ = "points"
+    task: Mapped[str] = mapped_column(primary_key=True)
+    arm: Mapped[str] = mapped_column(primary_key=True)
+    labels: Mapped[int] = mapped_column(primary_key=True)
+    seed: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What the store holds of a finished step; `files` are the checksums of its files, where they were kept."""
+
+    key: str
+    kind: str
+    seconds: float
+    details: dict[str, Any]
+    scores: tuple[Score, ...]
+    files: dict[str, str] = field(default_factory=dict)
+
+
+class Store:
+    """A folder of finished steps."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the store in `folder`; `open_store` makes the folder and keeps others out."""
+        self.folder = folder
+        self._engine = _connect(folder / _DATABASE)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+    def finished(self, key: str) -> Finished | None:
+        """Return what the step of that key left, or None where it is not finished.
+
+        Raises:
+            UserError: its record is damaged.
+        """
+        with self._session() as session:
+            row = session.get(StepRecord, key)
+            if row is None:
+                return None
+            place = {"kind": row.kind, "task": row.task, "arm": row.arm, "labels": row.labels, "seed": row.seed}
+            numbers = [(s.metric, s.value, s.low, s.high, s.n) for s in row.scores]
+            if fault := record_fault(place, row.seconds, row.details, numbers):
+                where = f"{clip(str(row.task), 60)}, {clip(str(row.arm), 60)}, {row.labels} labels"
+                raise UserError(f"{self.folder / _DATABASE}: the record of {where} is damaged: {fault}; {RUN_AGAIN}")
+            details = {name: value for name, value in row.details.items() if name not in (RECORD, FILES)}
+            scores = tuple(Score(*score) for score in numbers)
+            return Finished(row.key, row.kind, row.seconds, details, scores, row.details.get(FILES, {}))
+
+    def finished_keys(self) -> frozenset[str]:
+        """Return the keys of all finished steps."""
+        with self._session() as session:
+            return frozenset(session.scalars(select(StepRecord.key)))
+
+    def finished_same(self) -> dict[str, str]:
+        """Return the keys of finished steps by what these have in common with steps that cannot differ from them."""
+        with self._session() as session:
+            return {row.same: row.key for row in session.scalars(select(SameRecord))}
+
+    def finish(
+        self,
+        key: str,
+        *,
+        same: str = "",
+        kind: str,
+        task: str,
+        arm: str,
+        labels: int,
+        seed: int,
+        seconds: float,
+        details: dict[str, Any],
+        scores: Sequence[Score] = (),
+    ) -> None:
+        """Mark a step finished, with its details and scores: the last thing that is done for it.
+
+        The record holds the checksums of the step's files and of itself.
+        """
+        place = {"kind": kind, "task": task, "arm": arm, "labels": labels, "seed": seed}
+        files = file_checksums(self.adapter(key) if kind == "train" else self._predictions(key), self.folder)
+        details = {**details, FILES: files}
+        details[RECORD] = record_checksum(
+            place, details, [(s.metric, *map(float, (s.value, s.low, s.high)), s.n) for s in scores]
+        )
+        row = StepRecord(
+            key=key,
+            **place,
+            seconds=seconds,
+            finished=datetime.now(UTC).isoformat(timespec="seconds"),
+            details=details,
+            scores=[ScoreRecord(metric=s.metric, value=s.value, low=s.low, high=s.high, n=s.n) for s in scores],
+        )
+        with self._session() as session:
+            # A record that was damaged or removed by hand may have left its scores behind.
+            session.execute(delete(ScoreRecord).where(ScoreRecord.step == key))
+            session.merge(row)
+            if same:
+                session.merge(SameRecord(same=same, key=key))
+            session.commit()
+
+    def damaged_keys(self) -> frozenset[str]:
+        """Return the keys of steps whose records or answers are damaged: the next run makes them again."""
+        return frozenset(damaged_steps(self.folder / _DATABASE))
+
+    def discard_damaged(self) -> list[str]:
+        """Remove the records of steps that are damaged or whose answers are, so that they are run again.
+
+        Returns:
+            A line on each of them.
+        """
+        return discard_damaged(self.folder / _DATABASE)
+
+    def require_whole(self, key: str) -> None:
+        """Make sure that the files of a finished step are as they were written.
+
+        Raises:
+            UserError: one is damaged or gone; the step's record is removed, so that the next run makes it again.
+        """
+        kept = self.finished(key)
+        fault = damaged_file(self.folder, kept.files) if kept is not None else ""
+        if not fault:
+            return
+        with self._session() as session:
+            session.execute(delete(SameRecord).where(SameRecord.key == key))
+            session.execute(delete(ScoreRecord).where(ScoreRecord.step == key))
+            session.execute(delete(StepRecord).where(StepRecord.key == key))
+            session.commit()
+        raise UserError(f"{fault}; {RUN_AGAIN}")
+
+    def write_points(self, points: Mapping[tuple[str, str, int, int], str]) -> None:
+        """Keep the key of the step that each point (task, arm, labels, seed) is of; other points stay."""
+        names = ("task", "arm", "labels", "seed")
+        with self._session() as session:
+            for place, key in points.items():
+                session.merge(PointRecord(**dict(zip(names, place, strict=True)), key=key))
+            session.commit()
+
+    def write_study(self, text: str) -> None:
+        """Keep the study that is run here, as JSON, so that its results can be found again by what they are."""
+        write_atomically(self.folder / _STUDY, text.encode())
+
+    def kept_study(self) -> str | None:
+        """Return the study that was run here, None where none was."""
+        return self.read_study() if (self.folder / _STUDY).is_file() else None
+
+    def read_study(self) -> str:
+        """Return the study that was run here.
+
+        Raises:
+            UserError: none was, or its file cannot be read.
+        """
+        try:
+            return (self.folder / _STUDY).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(
+                f"{self.folder / _STUDY}: cannot be read ({error}); "
+                "name a folder that `tuition run`, `learn` or `demo` made"
+            ) from error
+
+    def adapter(self, key: str) -> Path:
+        """Return the folder of what a training step learnt."""
+        return self.folder / "adapters" / key
+
+    def checkpoint(self, key: str) -> Path:
+        """Return the folder of the state that a training step goes on from if it was stopped."""
+        return self.folder / "checkpoints" / key
+
+    def write_predictions(self, key: str, rows: Sequence[PredictionRow]) -> None:
+        """Keep a judging step's answers, whole or not at all."""
+        with atomic_path(self._predictions(key)) as made:
+            write_predictions(made, rows)
+
+    def read_predictions(self, key: str) -> list[dict[str, Any]]:
+        """Return a judging step's answers, one mapping a test instance.
+
+        Scores stand under `scores` by metric, and what was said of the options under `ranking` (None without).
+
+        Raises:
+            UserError: the file is gone or damaged.
+        """
+        return read_predictions(self._predictions(key), RUN_AGAIN)
+
+    def _predictions(self, key: str) -> Path:
+        return self.folder / "predictions" / f"{key}.parquet"
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        try:
+            with Session(self._engine) as session:
+                yield session
+        except SQLAlchemyError as error:
+            cause = getattr(error, "orig", None) or error
+            raise UserError(
+                f"{self.folder / _DATABASE}: the database cannot be used ({cause}); make room or correct its rights; "
+                "if it is damaged, put a copy back or remove it to begin again"
+            ) from error
+        except (ValueError, TypeError) as error:  # a record's JSON or number that cannot be read
+            raise UserError(
+                f"{self.folder / _DATABASE}: a record is damaged ({reason_of(error)}); {RUN_AGAIN}"
+            ) from error
+
+
+@contextmanager
+def open_store(folder: Path) -> Iterator[Store]:
+    """Open the store in `folder`, making it where it is not there, and keep other runs out of it meanwhile.
+
+    Raises:
+        UserError: another run is using it, or it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(folder / ".lock", timeout=0)
+        with suppress(NotImplementedError):  # a file system without locks: two runs at once are the user's own care
+            lock.acquire()
+        for written in (folder, *(folder / name for name in _FOLDERS)):
+            sweep(written)
+    except filelock.Timeout as error:
+        raise UserError(f"{folder}: another run is at work here; wait for it, or choose another folder") from error
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from error
+    try:
+        store = Store(folder)
+        try:
+            yield store
+        finally:
+            store.close()
+    finally:
+        lock.release()
+
+
+def _connect(path: Path) -> Engine:
+    engine = create_engine(f"sqlite:///{path}")
+
+    @event.listens_for(engine, "connect")
+    def _durable(connection: Any, _record: object) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+
+    try:
+        with engine.begin() as connection:
+            version = require_version(int(connection.exec_driver_sql("PRAGMA user_version").scalar_one()), path)
+        _Base.metadata.create_all(engine)
+        if version < VERSION:
+            with engine.begin() as connection:
+                connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
+    except SQLAlchemyError as error:
+        cause = getattr(error, "orig", None) or error
+        raise UserError(f"{path}: is no usable store ({cause}); remove the file to begin again") from error
+    return engine

@@ -1,0 +1,1 @@
+"""The reader of a user's own table, with the card beside it."""

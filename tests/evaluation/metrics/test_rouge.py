@@ -16,7 +16,7 @@ from rouge_score.rouge_scorer import RougeScorer
 from tuition.base.errors import UserError
 from tuition.evaluation.metrics import rouge, rouge_l, rouge_l_many
 
-DATA = Path(os.environ.get("TUITION_SHARED_DATA", Path(__file__).resolve().parents[2].parent / "shared" / "data"))
+DATA = Path(os.environ.get("TUITION_SHARED_DATA", Path(__file__).resolve().parents[3].parent / "shared" / "data"))
 SCORER = RougeScorer(["rougeL"], use_stemmer=True)
 
 ENDINGS = re.findall(

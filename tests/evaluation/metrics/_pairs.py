@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-DATA = Path(os.environ.get("TUITION_SHARED_DATA", Path(__file__).resolve().parents[2].parent / "shared" / "data"))
+DATA = Path(os.environ.get("TUITION_SHARED_DATA", Path(__file__).resolve().parents[3].parent / "shared" / "data"))
 UGLY = [
     "",
     " ",

@@ -1,16 +1,15 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections import Counter
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from tests.conftest import SHARED
 from tests.splits.made import made_task
 from tuition.base.errors import UserError
 from tuition.splits import content_key, possible_sizes, split_task
@@ -18,7 +17,6 @@ from tuition.splits.budgets import Order, TaskLabels
 from tuition.tasks.readers import open_collection
 from tuition.tasks.types import Instance, RowSplit, Task
 
-SHARED = Path(os.environ.get("TUITION_SHARED_DATA", Path(__file__).resolve().parents[2].parent / "shared" / "data"))
 REAL = SHARED / "superni"
 real = pytest.mark.skipif(not REAL.is_dir(), reason="the shared data is not beside the checkout")
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import SHARED
 from tuition.base.errors import ProblemsError
 from tuition.tasks.check import check_collection
 from tuition.tasks.readers import open_collection
@@ -19,8 +20,6 @@ from tuition.tasks.readers.common.rules import FIELD_LIMIT
 
 Write = Callable[..., Path]
 Make = Callable[..., dict[str, Any]]
-
-SHARED = Path(os.environ.get("TUITION_SHARED_DATA", Path(__file__).resolve().parents[2].parent / "shared" / "data"))
 
 ROW = {"id": "a", "input": "in", "output": ["out"]}
 

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.tasks.conftest import superni
 
+from tests.tasks.conftest import superni
 from tuition.base.errors import ProblemsError
 from tuition.splits import content as splits_content
 from tuition.tasks.collection import Collection

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.conftest import SHARED
 
+from tests.conftest import SHARED
 from tuition.base.errors import ProblemsError, UserError
 from tuition.tasks import Collection, Example, Instance, Task, Template
 from tuition.tasks.card_draft import CardWish, draft_card

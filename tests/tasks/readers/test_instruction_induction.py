@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conftest import SHARED
 from tuition.base.errors import ProblemsError
 from tuition.tasks.check import check_collection
 from tuition.tasks.readers import open_collection
@@ -15,7 +15,6 @@ from tuition.tasks.types import Instance, Task
 
 Write = Callable[..., Path]
 
-SHARED = Path(os.environ.get("TUITION_SHARED_DATA", Path(__file__).resolve().parents[2].parent / "shared" / "data"))
 REAL = SHARED / "instruction_induction"
 
 

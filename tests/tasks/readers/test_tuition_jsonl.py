@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.tasks.test_writers import collection, full_task
 
+from tests.tasks.test_writers import collection, full_task
 from tuition.base.errors import ProblemsError
 from tuition.tasks.readers import find_reader, open_collection
 from tuition.tasks.writers import convert_collection

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import string
 from collections.abc import Callable
@@ -16,13 +15,13 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import SHARED
 from tuition.base.errors import ProblemsError, UserError
 from tuition.tasks.check import check_collection
 from tuition.tasks.readers import find_reader, open_collection
 from tuition.tasks.readers.flan.clusters import default_related
 from tuition.tasks.templating import Rendered, render_template
 
-SHARED = Path(os.environ.get("TUITION_SHARED_DATA", Path(__file__).resolve().parents[2].parent / "shared" / "data"))
 REAL = SHARED / "flan"
 needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="the shared data is not here")
 

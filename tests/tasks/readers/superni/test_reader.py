@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import pickle
 import tempfile
 from collections.abc import Callable
@@ -13,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import SHARED
 from tuition.base.errors import ProblemsError, UserError
 from tuition.tasks.collection import TaskSplit
 from tuition.tasks.readers import open_collection
@@ -21,7 +21,6 @@ from tuition.tasks.types import Example, Instance, Task, task_fingerprint
 Write = Callable[..., Path]
 Make = Callable[..., dict[str, Any]]
 
-SHARED = Path(os.environ.get("TUITION_SHARED_DATA", Path(__file__).resolve().parents[2].parent / "shared" / "data"))
 REAL = SHARED / "superni"
 
 

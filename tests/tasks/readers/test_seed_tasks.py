@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import SHARED
 from tuition.base.errors import ProblemsError
 from tuition.tasks.check import check_collection
 from tuition.tasks.readers import open_collection
@@ -16,7 +16,6 @@ from tuition.tasks.types import Instance, Task
 
 Write = Callable[..., Path]
 
-SHARED = Path(os.environ.get("TUITION_SHARED_DATA", Path(__file__).resolve().parents[2].parent / "shared" / "data"))
 REAL = SHARED / "seed_tasks.jsonl"
 
 

@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import SHARED
 from tuition.base.errors import ProblemsError
 from tuition.tasks.readers import READERS, find_reader
 from tuition.tasks.readers.common.sniff import PEEK, first_keys, keys_at
 
 Write = Callable[..., Path]
 Make = Callable[..., dict[str, Any]]
-
-SHARED = Path(os.environ.get("TUITION_SHARED_DATA", Path(__file__).resolve().parents[2].parent / "shared" / "data"))
 
 V1 = {"Title": "T", "Prompt": "P", "Definition": "D", "Instances": [{"input": "a", "output": ["b"]}]}
 INDUCTION = {"name": "x", "instructions": ["Do."], "train": [["a", ["b"]]], "test": []}

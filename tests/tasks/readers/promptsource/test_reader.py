@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import SHARED
 from tuition.base.errors import ProblemsError, UserError
 from tuition.tasks.check import check_collection
 from tuition.tasks.readers import find_reader, open_collection
 from tuition.tasks.templating import Rendered, render_template
 
-SHARED = Path(os.environ.get("TUITION_SHARED_DATA", Path(__file__).resolve().parents[2].parent / "shared" / "data"))
 REAL = SHARED / "flan" / "promptsource"
 
 SOUND = """\

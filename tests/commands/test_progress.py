@@ -12,6 +12,7 @@ from rich.console import Console
 
 from tuition.commands.progress import RunProgress
 from tuition.studies.engines import Failure
+from tuition.studies.planning.estimate import step_cost
 from tuition.studies.planning.plan import make_plan
 from tuition.studies.planning.steps import EvaluateStep, Step
 from tuition.studies.run import Progress
@@ -37,7 +38,7 @@ def steps(tiny_study: Callable[..., StudySpec]) -> list[Step]:
 def watched(steps: list[Step], *, terminal: bool) -> tuple[RunProgress, Clock, io.StringIO]:
     out, clock = io.StringIO(), Clock()
     progress = RunProgress(Console(file=out, force_terminal=terminal, width=160), clock)
-    progress.expect(Progress(0, 0.0, len(steps), sum(step.cost for step in steps)))
+    progress.expect(Progress(0, 0.0, len(steps), sum(step_cost(step) for step in steps)))
     return progress, clock, out
 
 
@@ -55,7 +56,7 @@ def test_the_bar_moves_and_says_what_is_left_within_one_step(steps: list[Step]) 
     assert f"step 1/{len(steps)}, 0%" in drawn(progress)
     before = progress._bar.tasks[0].completed
     clock.now = 30
-    progress.advance(judged.cost / 4)
+    progress.advance(step_cost(judged) / 4)
     shown = drawn(progress)
     assert f"step 1/{len(steps)}, 25%" in shown
     assert re.search(r"about \d+ (s|min) left", shown)
@@ -67,7 +68,7 @@ def test_the_bar_is_full_when_all_steps_are_finished(steps: list[Step]) -> None:
     progress, _, _ = watched(steps, terminal=True)
     for step in steps:
         progress.begin(step)
-        progress.advance(step.cost * 2)  # a step may be more work than was thought
+        progress.advance(step_cost(step) * 2)  # a step may be more work than was thought
         progress.end(step, 1.0, "")
     assert progress._bar.tasks[0].finished
 
@@ -77,7 +78,7 @@ def test_off_a_terminal_a_long_step_prints_a_line_a_minute(steps: list[Step]) ->
     progress.begin(steps[0])
     for _ in range(8):
         clock.now += 20
-        progress.advance(steps[0].cost / 10)
+        progress.advance(step_cost(steps[0]) / 10)
     lines = [" ".join(line.split()) for line in out.getvalue().splitlines()]
     assert len(lines) == 2
     assert lines[0].startswith(f"[0/{len(steps)}] evaluate ")
@@ -92,7 +93,7 @@ def test_a_short_step_prints_one_line_off_a_terminal(steps: list[Step]) -> None:
     progress.begin(steps[0])
     for _ in range(50):
         clock.now += 1
-        progress.advance(steps[0].cost / 50)
+        progress.advance(step_cost(steps[0]) / 50)
     progress.end(steps[0], 50.0, "rouge_l 1.0")
     assert len(out.getvalue().splitlines()) == 1
 
@@ -100,7 +101,7 @@ def test_a_short_step_prints_one_line_off_a_terminal(steps: list[Step]) -> None:
 def test_a_failed_step_leaves_the_work_that_is_left(steps: list[Step]) -> None:
     progress, _, out = watched(steps, terminal=True)
     progress.begin(steps[0])
-    progress.advance(steps[0].cost / 2)
+    progress.advance(step_cost(steps[0]) / 2)
     progress.fail(Failure(steps[0], "it broke"))
     for step in steps[1:]:
         progress.begin(step)
@@ -126,4 +127,4 @@ def test_a_run_reports_to_it_more_often_than_steps_end(tiny_study: Callable[...,
         run_plan(plan, store, listener)
     assert len(listener.ended) == 2
     assert len(calls) > 2 * 4  # all 6 rows of a step are answered in one batch
-    assert sum(calls) == pytest.approx(sum(step.cost for step in plan.work))
+    assert sum(calls) == pytest.approx(sum(step_cost(step) for step in plan.work))

@@ -8,6 +8,7 @@ import pytest
 from tests.studies.conftest import study_text
 from tuition.base.errors import ProblemsError, UserError
 from tuition.splits.content import content_key
+from tuition.studies.planning.estimate import step_cost
 from tuition.studies.planning.plan import Plan, make_plan
 from tuition.studies.planning.steps import EvaluateStep, TrainStep
 from tuition.studies.spec.study import StudySpec, parse_study
@@ -126,7 +127,7 @@ def test_the_same_task_named_twice_is_refused(tiny_study: Make, write_task: Call
 
 
 def test_costs_are_positive_so_that_the_estimate_moves(tiny_study: Make) -> None:
-    assert all(step.cost > 0 for step in plan(tiny_study()).steps)
+    assert all(step_cost(step) > 0 for step in plan(tiny_study()).steps)
 
 
 def test_tasks_and_their_sizes_are_checked_before_the_model_is_asked_for(tiny_study: Make) -> None:

@@ -13,6 +13,7 @@ from tuition.prompts.encode import answers, encode, training_output
 from tuition.prompts.encodings import find_encoding
 from tuition.prompts.types import NO_EXAMPLES, InContextExamples
 from tuition.studies.planning import prompt_rows
+from tuition.studies.planning.estimate import step_cost
 from tuition.studies.planning.plan import make_plan
 from tuition.studies.planning.prompt_rows import PromptRows, answering_lengths, learning_lengths
 from tuition.studies.spec.study import StudySpec
@@ -60,7 +61,7 @@ def test_each_row_of_a_study_is_encoded_once_in_however_many_arms_seeds_and_budg
         tiny_study(arms=arms, labels=[0, 4, 8, 16], seeds=[1, 2, 3]), model_identity="m", precision="float32"
     )
     assert len(plan.work) > 140
-    total = sum(step.cost for step in plan.work)
+    total = sum(step_cost(step) for step in plan.work)
     assert total > 0
     # 40 rows: 6 are asked, and up to 32 learnt; the encodings tell a row alike behind their prefixes.
     assert made["body"] <= 40

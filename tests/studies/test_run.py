@@ -11,6 +11,7 @@ from tests.studies.conftest import Listener
 from tuition.base.errors import UserError
 from tuition.studies.engines import worker as worker_module
 from tuition.studies.engines.worker import Worker
+from tuition.studies.planning.estimate import step_cost
 from tuition.studies.planning.plan import Plan
 from tuition.studies.planning.steps import TrainStep
 from tuition.studies.results import StudyResults
@@ -42,7 +43,7 @@ def test_every_point_is_scored_on_every_metric_in_the_studys_order(tiny_study: M
     assert len(results.predictions) == 4 * 6
     assert dict(results.facts)["Model"].endswith("float32")
     assert not listener.failed
-    assert listener.work == pytest.approx(sum(step.cost for step in listener.ended))
+    assert listener.work == pytest.approx(sum(step_cost(step) for step in listener.ended))
 
 
 def test_two_runs_of_one_study_give_the_same_scores(tiny_study: Make, tmp_path: Path) -> None:

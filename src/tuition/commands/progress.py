@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Column
 
 from tuition.studies.engines import Failure
+from tuition.studies.planning.estimate import step_cost
 from tuition.studies.planning.steps import Step, TrainStep
 from tuition.studies.run import Progress as Done
 
@@ -86,7 +87,7 @@ class RunProgress:
 
     def advance(self, work: float) -> None:
         """Move on within a step."""
-        cost = self._step.cost if self._step else 0.0
+        cost = step_cost(self._step) if self._step else 0.0
         self._work = min(self._work + work, self._at_step_start + cost)
         self._draw()
         if self._step and not self._console.is_terminal and self._clock() - self._last_line >= _LINE_EVERY:
@@ -95,7 +96,7 @@ class RunProgress:
 
     def end(self, step: Step, seconds: float, told: str) -> None:
         """Count a finished step; off a terminal, print a line for it."""
-        self._work = self._at_step_start + step.cost
+        self._work = self._at_step_start + step_cost(step)
         self._steps += 1
         self._draw()
         if not self._console.is_terminal:
@@ -106,7 +107,7 @@ class RunProgress:
         """Report a failed step at once; the run goes on without its work."""
         if failure.step is self._step:
             self._work = self._at_step_start
-        self._total -= failure.step.cost
+        self._total -= step_cost(failure.step)
         self._step = None
         self._draw()
         self._console.print(escape(f"failed: {_title(failure.step)}: {failure.reason}"), style="red")
@@ -127,7 +128,7 @@ class RunProgress:
         return f"step {self._begun}/{self._total_steps}, {self._percent()}"
 
     def _percent(self) -> str:
-        cost = self._step.cost if self._step else 0.0
+        cost = step_cost(self._step) if self._step else 0.0
         return f"{100 * (self._work - self._at_step_start) / cost:.0f}%" if cost else "0%"
 
     def _left(self, lead: str = "") -> str:

@@ -14,6 +14,7 @@ from tuition.evaluation.remote import is_remote
 from tuition.models.load import model_identity, require_local_model, resolve_precision
 from tuition.prompts.fit import FitLedger
 from tuition.studies.engines import ENGINES, Failure, Watcher
+from tuition.studies.planning.estimate import step_cost
 from tuition.studies.planning.evaluation_notes import evaluation_facts, evaluation_notices
 from tuition.studies.planning.plan import Plan, make_plan
 from tuition.studies.planning.steps import EvaluateStep, Step
@@ -26,7 +27,7 @@ from tuition.studies.storage.store import Finished, Store
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How much of a plan is finished: steps and work (in the units of `Step.cost`), and how much there is."""
+    """How much of a plan is finished: steps and work (in the units of `step_cost`), and how much there is."""
 
     steps: int
     work: float
@@ -51,7 +52,7 @@ def measure(plan: Plan, store: Store) -> Progress:
     """Return how much of a plan the store already holds."""
     pending = {step.key for step in pending_steps(plan, store)}
     done = [step for step in plan.work if step.key not in pending]
-    return Progress(len(done), sum(step.cost for step in done), len(plan.work), sum(step.cost for step in plan.work))
+    return Progress(len(done), sum(map(step_cost, done)), len(plan.work), sum(map(step_cost, plan.work)))
 
 
 def run_plan(plan: Plan, store: Store, watcher: Watcher, *, engine: str = "") -> list[Failure]:

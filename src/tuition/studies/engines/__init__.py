@@ -30,7 +30,7 @@ class Watcher(Protocol):
         """A step has begun."""
 
     def advance(self, work: float) -> None:
-        """So much work (in the units of `Step.cost`) has been done."""
+        """So much work (in the units of `step_cost`) has been done."""
 
     def end(self, step: Step, seconds: float, told: str) -> None:
         """A step is finished; `told` is what it has to say in a few words."""

@@ -30,6 +30,7 @@ from tuition.prompts.types import Prompt
 from tuition.studies.engines import Failure, Watcher
 from tuition.studies.engines.remote_account import Account, Counts
 from tuition.studies.engines.scoring import keep_scored
+from tuition.studies.planning.estimate import generation_cost, option_scoring_cost
 from tuition.studies.planning.plan import Plan
 from tuition.studies.planning.steps import EvaluateStep, OptionScoring, Step
 from tuition.studies.spec.study import StudySpec
@@ -185,7 +186,7 @@ class _Asker:
     ) -> list[str]:
         """Return a step's answers; put what is known of them into the account and the details."""
         step = made.step
-        share = step.generation_cost / len(step.instances)
+        share = generation_cost(step) / len(step.instances)
         answers = answer_remotely(
             self._endpoint,
             made.prompts,
@@ -212,7 +213,7 @@ class _Asker:
     ) -> Sequence[Ranking]:
         """Return how a step's options are weighed; put what is known of that into the account and the details."""
         step = made.step
-        share = step.option_scoring_cost / len(step.instances)
+        share = option_scoring_cost(step) / len(step.instances)
         found = rank_remotely(
             self._endpoint,
             made.ranked,

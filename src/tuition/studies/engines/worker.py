@@ -26,6 +26,7 @@ from tuition.studies.engines.distributed_answers import answer_in_parts
 from tuition.studies.engines.option_scoring import Asked, score_options, self_test
 from tuition.studies.engines.scoring import keep_scored, labelled
 from tuition.studies.export.adapter_encoding import require_encoding, write_encoding
+from tuition.studies.planning.estimate import generation_cost, option_scoring_cost, step_cost
 from tuition.studies.planning.steps import EvaluateStep, ParentStep, TrainStep
 from tuition.studies.storage.store import Store
 from tuition.tasks import Instance, Task
@@ -80,7 +81,7 @@ class Worker:
         kept = [sum(row.prompt is not None for row in own) for own in fitted]
         mixed = _Mixed(step, kept)
         tuner = make_tuner(recipe.tuner, recipe.tuner_options)
-        share = step.cost / (recipe.steps(step.rows) * min(recipe.batch_size, len(prompts)))
+        share = step_cost(step) / (recipe.steps(step.rows) * min(recipe.batch_size, len(prompts)))
         checkpoint = Checkpoint(self._store.checkpoint(step.key), writes=self._group.first)
         try:
             tuned = self.warm.learning(self._links(step.after), tuner, seed=step.seed, start=step.start)
@@ -166,7 +167,7 @@ class Worker:
                 texts, told = self._written(step, asked, advance)
                 details |= told
             if step.option_scoring is not None:
-                share = step.option_scoring_cost / len(step.instances)
+                share = option_scoring_cost(step) / len(step.instances)
                 rankings, told = score_options(
                     step, step.option_scoring, asked, self._group, lambda done: advance(done * share)
                 )
@@ -186,7 +187,7 @@ class Worker:
         policy, tokens = asked.policy(limit), asked.tokens
         fitted = [self._fit(step, step.task, row, step.shown, policy) for row in step.instances]
         prompts = tokens([row.prompt for row in fitted if row.prompt is not None])
-        share = step.generation_cost / len(step.instances)
+        share = generation_cost(step) / len(step.instances)
         answers = answer_in_parts(
             self._group,
             prompts,

@@ -1,4 +1,4 @@
-"""What a plan will take, told before its first step: optimiser steps, tokens, trained parameters, disk and time."""
+"""What steps and whole plans cost, before they run: optimiser steps, tokens, trained parameters, disk and time."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 _BYTES = {"float32": 4, "bfloat16": 2, "nf4": 4}
 _ROWS, _ROW, _ANSWER = 8, 24, 6
 """The probe of a machine's pace: rows, the tokens of each, and those of its answer."""
-_LEARN_COST, _DECODE_COST = 3.0, 2.0
-"""What `Step.cost` counts a token as that is learnt from, or answered."""
+_TRAIN_COST, _DECODE_COST = 3.0, 2.0
+"""The cost of a token that is trained on, or generated, where one that is only read costs 1."""
+_CHARACTERS_PER_TOKEN = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,43 @@ class Estimate:
         return "; ".join([*parts, told])
 
 
+def step_cost(step: Step) -> float:
+    """Return a rough estimate of a step's work, in tokens run forward."""
+    if isinstance(step, TrainStep):
+        return _training_cost(step)
+    return 1.0 if step.heuristic else generation_cost(step) + option_scoring_cost(step)
+
+
+def generation_cost(step: EvaluateStep) -> float:
+    """Return the part of a step's cost that goes into generated answers, in tokens run forward."""
+    if not step.metrics:
+        return 0.0
+    longest = max((len(out) for out in step.typical_outputs), default=40) / _CHARACTERS_PER_TOKEN
+    # An untrained model runs to its limit; a trained one answers about as long as the references are.
+    answer = longest if step.after else 1.5 * longest + 4
+    return _prompt_cost(step) + _DECODE_COST * len(step.instances) * answer * step.decoding.beams
+
+
+def option_scoring_cost(step: EvaluateStep) -> float:
+    """Return the part of a step's cost that goes into scoring options, in tokens run forward."""
+    if step.option_scoring is None:
+        return 0.0
+    return _prompt_cost(step) + sum(len(o) for own in step.option_scoring.options for o in own) / _CHARACTERS_PER_TOKEN
+
+
+def _training_cost(step: TrainStep) -> float:
+    size = min(step.recipe.batch_size, step.rows)
+    prefixes = min(size, len(step.task_batches)) if step.recipe.share_prefix else size
+    tokens = (prefixes * step.lengths.prefix + size * step.lengths.row) / _CHARACTERS_PER_TOKEN
+    return _TRAIN_COST * step.recipe.steps(step.rows) * tokens
+
+
+def _prompt_cost(step: EvaluateStep) -> float:
+    """Return the tokens of all prompts, of which a shared prefix is run once."""
+    prefixes = 1 if step.recipe.share_prefix else len(step.instances)
+    return (prefixes * step.lengths.prefix + len(step.instances) * step.lengths.row) / _CHARACTERS_PER_TOKEN
+
+
 def outline(pending: Sequence[Step], precision: str, empty: Callable[[], nn.Module] | None = None) -> Estimate:
     """Say what the pending steps will take but for time, which only a model at work can tell.
 
@@ -68,7 +106,7 @@ def outline(pending: Sequence[Step], precision: str, empty: Callable[[], nn.Modu
         training=len(training),
         judging=len(pending) - len(training),
         optimiser_steps=sum(step.recipe.steps(step.rows) for step in training),
-        tokens=sum(step.cost for step in pending),
+        tokens=sum(step_cost(step) for step in pending),
         parameters=None if sizes is None else max(sizes, default=0),
         disk=None if sizes is None else sum(sizes) * _BYTES[precision],
     )
@@ -112,9 +150,9 @@ def _seconds(pending: Sequence[Step], loaded: LoadedModel) -> float:
 
     On a machine that others use too, the pace is that of the moment.
     """
-    adapters = sum(step.cost for step in pending if isinstance(step, TrainStep) and step.recipe.tuner != "full")
-    full = sum(step.cost for step in pending if isinstance(step, TrainStep) and step.recipe.tuner == "full")
-    judged = sum(step.cost for step in pending if isinstance(step, EvaluateStep) and not step.heuristic)
+    adapters = sum(step_cost(step) for step in pending if isinstance(step, TrainStep) and step.recipe.tuner != "full")
+    full = sum(step_cost(step) for step in pending if isinstance(step, TrainStep) and step.recipe.tuner == "full")
+    judged = sum(step_cost(step) for step in pending if isinstance(step, EvaluateStep) and not step.heuristic)
     seconds = 0.0
     if adapters:
         seconds += adapters * _learning_pace(loaded, full=False)
@@ -145,7 +183,7 @@ def _learning_pace(loaded: LoadedModel, *, full: bool) -> float:
     try:
         for weight in weights:
             weight.requires_grad_(True)
-        return _timed(step) / (_LEARN_COST * _ROWS * (_ROW + _ANSWER))
+        return _timed(step) / (_TRAIN_COST * _ROWS * (_ROW + _ANSWER))
     finally:
         for weight, before in zip(weights, wanted, strict=True):
             weight.requires_grad_(before)

@@ -15,10 +15,12 @@ from tuition.prompts.encode import answers, encode
 from tuition.prompts.parts import body_of, target_of
 from tuition.prompts.prefix import prefix_parts
 from tuition.prompts.types import EXAMPLES, Encoding, InContextExamples, Prompt
-from tuition.studies.planning.steps import ROWS_LOOKED_AT, Lengths
+from tuition.studies.planning.steps import Lengths
 from tuition.tasks import Instance, Task
 
 _Key = tuple[object, ...]
+_ROWS_MEASURED = 20
+"""How many rows of each task are measured for the lengths of its prompts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,7 @@ def answering_lengths(chosen: PromptSet) -> Lengths:
 
 
 def _looked_at(chosen: PromptSet) -> tuple[Row, ...]:
-    return chosen.rows[:ROWS_LOOKED_AT]
+    return chosen.rows[:_ROWS_MEASURED]
 
 
 def _by_row(encoding: Encoding) -> bool:

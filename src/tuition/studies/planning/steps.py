@@ -14,10 +14,6 @@ from tuition.prompts.types import NO_EXAMPLES, Encoding, InContextExamples
 from tuition.splits.mixtures import Mixture
 from tuition.tasks import Instance, Task
 
-_DECODE_COST, _LEARN_COST, _CHARACTERS_A_TOKEN = 2.0, 3.0, 4.0
-ROWS_LOOKED_AT = 20
-"""How many rows of each task tell the lengths of its prompts."""
-
 OptionsFrom = Literal["task", "template", "training rows", "all rows"]
 """Where ranked options are from: a task or its template says them, or they are a closed set found in its rows."""
 
@@ -103,14 +99,6 @@ class TrainStep:
         """The keys of the steps that must be finished before."""
         return tuple(earlier.key for earlier in self.after)
 
-    @property
-    def cost(self) -> float:
-        """A rough estimate of the work, in tokens run forward."""
-        size = min(self.recipe.batch_size, self.rows)
-        prefixes = min(size, len(self.task_batches)) if self.recipe.share_prefix else size
-        tokens = (prefixes * self.lengths.prefix + size * self.lengths.row) / _CHARACTERS_A_TOKEN
-        return _LEARN_COST * self.recipe.steps(self.rows) * tokens
-
 
 @dataclass(frozen=True, slots=True)
 class OptionScoring:
@@ -187,34 +175,6 @@ class EvaluateStep:
     def needs(self) -> tuple[str, ...]:
         """The keys of the steps that must be finished before."""
         return tuple(earlier.key for earlier in self.after)
-
-    @property
-    def cost(self) -> float:
-        """A rough estimate of the work, in tokens run forward."""
-        return 1.0 if self.heuristic else self.generation_cost + self.option_scoring_cost
-
-    @property
-    def generation_cost(self) -> float:
-        """The part of the cost that goes into answers as they are written."""
-        if not self.metrics:
-            return 0.0
-        longest = max((len(out) for out in self.typical_outputs), default=40) / _CHARACTERS_A_TOKEN
-        # An untrained model runs to its limit; a trained one answers about as long as the references are.
-        answer = longest if self.after else 1.5 * longest + 4
-        return self._asking + _DECODE_COST * len(self.instances) * answer * self.decoding.beams
-
-    @property
-    def option_scoring_cost(self) -> float:
-        """The part of the cost that goes into weighing options."""
-        if self.option_scoring is None:
-            return 0.0
-        return self._asking + sum(len(o) for own in self.option_scoring.options for o in own) / _CHARACTERS_A_TOKEN
-
-    @property
-    def _asking(self) -> float:
-        """The tokens of all prompts, of which the prefix is run once."""
-        prefixes = 1 if self.recipe.share_prefix else len(self.instances)
-        return (prefixes * self.lengths.prefix + len(self.instances) * self.lengths.row) / _CHARACTERS_A_TOKEN
 
 
 Step = TrainStep | EvaluateStep

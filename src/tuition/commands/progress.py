@@ -14,7 +14,7 @@ from rich.table import Column
 
 from tuition.studies.engines import Failure
 from tuition.studies.planning.estimate import step_cost
-from tuition.studies.planning.steps import Step, TrainStep
+from tuition.studies.planning.steps import Step
 from tuition.studies.run import Progress as Done
 
 _LINE_EVERY = 60.0
@@ -140,9 +140,8 @@ class RunProgress:
 
 
 def _title(step: Step) -> str:
-    verb = "train" if isinstance(step, TrainStep) else "evaluate"
     name = step.title if len(step.title) <= 34 else f"{step.title[:33]}…"
-    return f"{verb} {name} · {step.arm} · {step.labels} labels"
+    return f"{step.kind} {name} · {step.arm} · {step.labels} labels"
 
 
 def _duration(seconds: float) -> str:

@@ -16,7 +16,7 @@ import orjson
 
 from tuition.base.errors import UserError
 from tuition.studies.planning.plan import Plan, make_plan
-from tuition.studies.planning.steps import EvaluateStep, Step, TrainStep
+from tuition.studies.planning.steps import Step
 from tuition.studies.spec.study import parse_study
 from tuition.studies.storage.finished_steps import with_stored
 from tuition.studies.storage.store import Store
@@ -82,7 +82,7 @@ def begin_plan(group: Group, plan: Plan, store: Store, pending: Sequence[Step]) 
 
 def begin_step(group: Group, step: Step) -> None:
     """Tell the other processes which step is next; heuristics are the first one's alone."""
-    if group.size > 1 and not _alone(step):
+    if group.size > 1 and step.uses_model:
         group.tell({"step": step.key})
 
 
@@ -95,7 +95,7 @@ def in_step(group: Group, step: Step, run: Callable[[], _T]) -> _T:
     """
     from tuition.training.distributed import PeerFailedError, ProcessLostError
 
-    if _alone(step):
+    if not step.uses_model:
         return run()
     try:
         done = run()
@@ -109,10 +109,6 @@ def in_step(group: Group, step: Step, run: Callable[[], _T]) -> _T:
         raise
     group.finish()
     return done
-
-
-def _alone(step: Step) -> bool:
-    return isinstance(step, EvaluateStep) and bool(step.heuristic)
 
 
 def _follow(group: Group) -> int:
@@ -140,8 +136,7 @@ def _follow(group: Group) -> int:
 
 
 def _take_part(group: Group, worker: Worker, step: Step) -> None:
-    run = worker.train if isinstance(step, TrainStep) else worker.evaluate
-    in_step(group, step, lambda: run(step, lambda work: None))  # type: ignore[arg-type]
+    in_step(group, step, lambda: worker.run(step, lambda work: None))
 
 
 class _Places(Store):

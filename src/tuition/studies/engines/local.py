@@ -12,7 +12,7 @@ from tuition.studies.engines.distributed_study import begin_plan, begin_step, in
 from tuition.studies.engines.worker import Worker
 from tuition.studies.planning.estimate import estimate
 from tuition.studies.planning.plan import Plan
-from tuition.studies.planning.steps import Step, TrainStep
+from tuition.studies.planning.steps import Step
 from tuition.studies.storage.store import Store
 from tuition.training.distributed import Group, ProcessLostError, current
 
@@ -30,7 +30,7 @@ class LocalEngine:
         if group.size > 1:
             how = " under FSDP" if group.sharding is not None else ""
             watcher.say(f"{group.size} processes learn and answer together{how}")
-        if any(isinstance(step, TrainStep) or not step.heuristic for step in pending):
+        if any(step.uses_model for step in pending):
             watcher.say(str(estimate(pending, worker.loaded, plan.precision)))
         failed: dict[str, Failure] = {}
         for step in pending:
@@ -47,8 +47,7 @@ def _attempt(worker: Worker, step: Step, watcher: Watcher, group: Group) -> Fail
     watcher.begin(step)
     begin_step(group, step)
     try:
-        run = worker.train if isinstance(step, TrainStep) else worker.evaluate
-        told = in_step(group, step, lambda: run(step, watcher.advance))  # type: ignore[arg-type]
+        told = in_step(group, step, lambda: worker.run(step, watcher.advance))
     except ProcessLostError:
         raise  # no further step could be run either
     except UserError as error:

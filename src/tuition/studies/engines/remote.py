@@ -32,7 +32,7 @@ from tuition.studies.engines.remote_account import Account, Counts
 from tuition.studies.engines.scoring import keep_scored
 from tuition.studies.planning.estimate import generation_cost, option_scoring_cost
 from tuition.studies.planning.plan import Plan
-from tuition.studies.planning.steps import EvaluateStep, OptionScoring, Step
+from tuition.studies.planning.steps import EvaluateStep, OptionScoring, Step, evaluation_steps
 from tuition.studies.spec.study import StudySpec
 from tuition.studies.storage.store import Store
 from tuition.tasks import Instance
@@ -50,8 +50,8 @@ class RemoteEngine:
         are not tried.
         """
         asker = _Asker(plan.spec, store, watcher.say)
-        steps = [step for step in pending if isinstance(step, EvaluateStep)]
-        made = {step.key: asker.prepared(step) for step in steps if not step.heuristic}
+        steps = evaluation_steps(pending)
+        made = {step.key: asker.prepared(step) for step in steps if step.uses_model}
         asker.tell_estimate([one for one in made.values() if isinstance(one, _Prepared)])
         failed: list[Failure] = []
         for at, step in enumerate(steps):

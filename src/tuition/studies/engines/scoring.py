@@ -10,7 +10,7 @@ from tuition.evaluation.options.rankings import RANK_METRICS, Ranking, option_ac
 from tuition.evaluation.score import score_instances, summarise
 from tuition.evaluation.visibility import unseen_counts
 from tuition.prompts.encode import answers
-from tuition.studies.planning.steps import EvaluateStep, TrainStep
+from tuition.studies.planning.steps import EvaluateStep, Step
 from tuition.studies.results import PredictionRow
 from tuition.studies.storage.store import Store
 
@@ -44,12 +44,12 @@ def keep_scored(
         told["rank"] = told.get("rank", {}) | {"absent": judged.absent, "tied": judged.tied, "chance": judged.chance}
     store.write_predictions(step.key, _rows(step, texts, rankings, right, scores))
     seconds = time.perf_counter() - started
-    store.finish(step.key, kind="evaluate", **labelled(step), seconds=seconds, details=told, scores=summary)
+    store.finish(step.key, kind=step.kind, **labelled(step), seconds=seconds, details=told, scores=summary)
     # Of the ways to weigh options one is told here; all of them stand in the tables.
     return ", ".join(f"{score.metric} {score.value:.1f}" for score in summary[: len(step.metrics) + 1])
 
 
-def labelled(step: TrainStep | EvaluateStep) -> dict[str, Any]:
+def labelled(step: Step) -> dict[str, Any]:
     """Return the place of a step in its study and what it has in common with others, as the store keeps them."""
     return {"task": step.title, "arm": step.arm, "labels": step.labels, "seed": step.seed, "same": step.same}
 

@@ -27,7 +27,7 @@ from tuition.studies.engines.option_scoring import Asked, score_options, self_te
 from tuition.studies.engines.scoring import keep_scored, labelled
 from tuition.studies.export.adapter_encoding import require_encoding, write_encoding
 from tuition.studies.planning.estimate import generation_cost, option_scoring_cost, step_cost
-from tuition.studies.planning.steps import EvaluateStep, ParentStep, TrainStep
+from tuition.studies.planning.steps import EvaluateStep, ParentStep, Step, TrainStep
 from tuition.studies.storage.store import Store
 from tuition.tasks import Instance, Task
 from tuition.training import train
@@ -72,6 +72,10 @@ class Worker:
             self._warm = ModelPool(self.loaded.model)
         return self._warm
 
+    def run(self, step: Step, advance: Advance) -> str:
+        """Run a step and keep its result; return a few words on it."""
+        return self.train(step, advance) if step.kind == "train" else self.evaluate(step, advance)
+
     def train(self, step: TrainStep, advance: Advance) -> str:
         """Tune on a step's labels and keep what was learnt; return a few words on it."""
         started = time.perf_counter()
@@ -110,7 +114,7 @@ class Worker:
                 self._let_go()
         self._store.finish(
             step.key,
-            kind="train",
+            kind=step.kind,
             **labelled(step),
             seconds=time.perf_counter() - started,
             details={
@@ -239,17 +243,17 @@ class Worker:
             links.append(Link(make_tuner(earlier.tuner, earlier.tuner_options), folder, earlier.start))
         return links
 
-    def _tokens(self, step: TrainStep | EvaluateStep) -> PromptTokenizer:
+    def _tokens(self, step: Step) -> PromptTokenizer:
         return self.loaded.tokens.in_chat() if step.encoding.chat else self.loaded.tokens
 
-    def _policy(self, step: TrainStep | EvaluateStep, room: int, too_long: TooLong) -> LengthPolicy:
+    def _policy(self, step: Step, room: int, too_long: TooLong) -> LengthPolicy:
         context = self.loaded.context
         most = min(step.recipe.max_length, context) if context else step.recipe.max_length
         return LengthPolicy(most, too_long, step.recipe.cut, room)
 
     def _fit(
         self,
-        step: TrainStep | EvaluateStep,
+        step: Step,
         task: Task,
         row: Instance,
         shown: InContextExamples,

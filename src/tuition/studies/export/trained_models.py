@@ -14,7 +14,7 @@ from tuition.base.errors import UserError, clip
 from tuition.base.names import full_name
 from tuition.evaluation.score import Score
 from tuition.studies.planning.plan import Plan, make_plan
-from tuition.studies.planning.steps import TrainStep
+from tuition.studies.planning.steps import TrainStep, training_steps
 from tuition.studies.spec.study import StudySpec, parse_study
 from tuition.studies.storage.finished_steps import with_stored_keys
 from tuition.studies.storage.store import Store
@@ -32,7 +32,7 @@ class MadeModel:
     @property
     def tasks(self) -> tuple[Task, ...]:
         """The tasks that it learnt last."""
-        return tuple(task_batch.task for task_batch in self.step.task_batches)
+        return self.step.tasks
 
     def __str__(self) -> str:
         """What it is, in the words by which it is asked for."""
@@ -72,8 +72,8 @@ def made_models(plan: Plan, store: Store) -> list[MadeModel]:
     finished = store.finished_keys()
     return [
         MadeModel(step, judged.get(step.key, {}), tuple(arms.get(step.key, ())))
-        for step in plan.work
-        if isinstance(step, TrainStep) and step.key in finished
+        for step in training_steps(plan.work)
+        if step.key in finished
     ]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tuition.models.tokens import TokenizedPrompt
 from tuition.models.tuners import make_tuner
-from tuition.studies.planning.steps import EvaluateStep, Step, TrainStep
+from tuition.studies.planning.steps import EvaluateStep, Step, TrainStep, evaluation_steps, training_steps
 
 if TYPE_CHECKING:
     from torch import nn
@@ -57,7 +57,7 @@ class Estimate:
 
 def step_cost(step: Step) -> float:
     """Return a rough estimate of a step's work, in tokens run forward."""
-    if isinstance(step, TrainStep):
+    if step.kind == "train":
         return _training_cost(step)
     return 1.0 if step.heuristic else generation_cost(step) + option_scoring_cost(step)
 
@@ -100,7 +100,7 @@ def outline(pending: Sequence[Step], precision: str, empty: Callable[[], nn.Modu
         precision: the number format that weights are kept in.
         empty: makes the base model without weights; None where its shape is not known.
     """
-    training = [step for step in pending if isinstance(step, TrainStep)]
+    training = training_steps(pending)
     sizes = _sizes(training, empty) if empty else None
     return Estimate(
         training=len(training),
@@ -150,9 +150,10 @@ def _seconds(pending: Sequence[Step], loaded: LoadedModel) -> float:
 
     On a machine that others use too, the pace is that of the moment.
     """
-    adapters = sum(step_cost(step) for step in pending if isinstance(step, TrainStep) and step.recipe.tuner != "full")
-    full = sum(step_cost(step) for step in pending if isinstance(step, TrainStep) and step.recipe.tuner == "full")
-    judged = sum(step_cost(step) for step in pending if isinstance(step, EvaluateStep) and not step.heuristic)
+    training = training_steps(pending)
+    adapters = sum(step_cost(step) for step in training if step.recipe.tuner != "full")
+    full = sum(step_cost(step) for step in training if step.recipe.tuner == "full")
+    judged = sum(step_cost(step) for step in evaluation_steps(pending) if step.uses_model)
     seconds = 0.0
     if adapters:
         seconds += adapters * _learning_pace(loaded, full=False)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tuition.prompts.types import Encoding
-from tuition.studies.planning.steps import EvaluateStep, ParentStep, Step, TrainStep
+from tuition.studies.planning.steps import ParentStep, Step, evaluation_steps, training_steps
 
 _NAMED = 4
 
@@ -32,7 +32,7 @@ def join_identical(steps: Sequence[Step]) -> JoinedSteps:
         one = first.setdefault(step.same, step)
         keys.setdefault(one.key, {})[step.key] = None
     chosen = {other: one for one, own in keys.items() for other in own}
-    trained_by = {step.key: step.encoding for step in first.values() if isinstance(step, TrainStep)}
+    trained_by = {step.key: step.encoding for step in training_steps(first.values())}
     alike = {one: tuple(own)[1:] for one, own in keys.items() if len(own) > 1}
     return JoinedSteps(tuple(with_keys(steps, chosen, trained_by)), alike, tuple(_notes(steps)))
 
@@ -66,9 +66,8 @@ def _renamed(earlier: ParentStep, chosen: Mapping[str, str], trained_by: Mapping
 def _notes(steps: Iterable[Step]) -> list[str]:
     """Return a sentence on the groups of arms all of whose points cannot differ, if there are any."""
     points: dict[str, dict[tuple[object, ...], str]] = {}
-    for step in steps:
-        if isinstance(step, EvaluateStep):
-            points.setdefault(step.arm, {})[step.task.name, step.labels, step.seed] = step.same
+    for step in evaluation_steps(steps):
+        points.setdefault(step.arm, {})[step.task.name, step.labels, step.seed] = step.same
     groups: dict[tuple[object, ...], list[str]] = {}
     for arm, own in points.items():
         groups.setdefault(tuple(sorted(own.items())), []).append(arm)

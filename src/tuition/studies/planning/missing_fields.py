@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from tuition.prompts.missing_fields import lacking
 from tuition.prompts.types import Encoding
-from tuition.studies.planning.steps import Step, TrainStep
+from tuition.studies.planning.steps import Step
 from tuition.studies.results import PROBE_MARK
 from tuition.tasks import Task
 
@@ -15,8 +15,10 @@ def missing_field_notes(steps: Iterable[Step]) -> list[str]:
     """Return a sentence for each encoding that asks for what some of its tasks lack, with the number of these tasks."""
     tasks: dict[Encoding, dict[str, Task]] = {}
     for step in steps:
-        if isinstance(step, TrainStep) or not step.heuristic:
-            tasks.setdefault(step.encoding, {}).update((task.name, task) for task in _tasks(step))
+        # A probe takes from a task what the encoding asks for, on purpose.
+        probe = step.kind == "evaluate" and PROBE_MARK in step.arm
+        if step.uses_model and not probe:
+            tasks.setdefault(step.encoding, {}).update((task.name, task) for task in step.tasks)
     notes = []
     for encoding, own in tasks.items():
         counts: dict[str, int] = {}
@@ -26,13 +28,6 @@ def missing_field_notes(steps: Iterable[Step]) -> list[str]:
         if counts:
             notes.append(_note(encoding.name, counts, len(own)))
     return notes
-
-
-def _tasks(step: Step) -> Iterator[Task]:
-    if isinstance(step, TrainStep):
-        yield from (task_batch.task for task_batch in step.task_batches)
-    elif PROBE_MARK not in step.arm:  # a probe takes from a task what the encoding asks for, on purpose
-        yield step.task
 
 
 def _note(name: str, counts: dict[str, int], tasks: int) -> str:

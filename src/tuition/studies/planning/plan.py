@@ -17,7 +17,7 @@ from tuition.studies.planning.prompt_rows import PromptRows, PromptSet, answerin
 from tuition.studies.planning.rows import StudyRows, TaskRows, read_rows
 from tuition.studies.planning.shared_inputs import SharedInputs, SharedRows, find_shared, without_shared
 from tuition.studies.planning.step_keys import evaluate_keys, train_keys
-from tuition.studies.planning.steps import EvaluateStep, ParentStep, Step, TaskBatch, TrainStep
+from tuition.studies.planning.steps import EvaluateStep, ParentStep, Step, TaskBatch, TrainStep, evaluation_steps
 from tuition.studies.results import probe_arm
 from tuition.studies.spec.stages import Stage
 from tuition.studies.spec.study import StudySpec
@@ -58,7 +58,7 @@ class Plan:
     @property
     def evaluations(self) -> tuple[EvaluateStep, ...]:
         """The judging steps, in order; one for each point of each curve."""
-        return tuple(step for step in self.steps if isinstance(step, EvaluateStep))
+        return tuple(evaluation_steps(self.steps))
 
 
 def make_plan(spec: StudySpec, *, model_identity: str | Callable[[], str], precision: str) -> Plan:
@@ -85,7 +85,7 @@ def make_plan(spec: StudySpec, *, model_identity: str | Callable[[], str], preci
             steps += planner.arm(arm, seed)
     judged = planner.judged
     judged.require_probes()
-    if not any(isinstance(step, EvaluateStep) for step in steps):
+    if not evaluation_steps(steps):
         raise UserError("nothing is left to evaluate: " + "; ".join(judged.notes or ("there are no tasks",)))
     shared = find_shared(steps, rows, dropped)
     joined = join_identical(steps)
@@ -122,7 +122,7 @@ def _needed_first(steps: Sequence[Step]) -> list[Step]:
             if key not in placed:
                 made.append(by_key[key])
                 placed.add(key)
-        if isinstance(step, EvaluateStep) or step.key not in placed:
+        if step.kind == "evaluate" or step.key not in placed:
             made.append(step)
             placed.add(step.key)
     return made

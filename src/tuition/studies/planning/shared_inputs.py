@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from tuition.base.errors import UserError, clip
 from tuition.splits.content import content_key
 from tuition.studies.planning.rows import StudyRows, TaskRows
-from tuition.studies.planning.steps import EvaluateStep, Step, TrainStep
+from tuition.studies.planning.steps import Step, TrainStep, evaluation_steps, training_steps
 from tuition.studies.spec.study import StudySpec
 from tuition.tasks import Instance
 
@@ -125,12 +125,11 @@ def _require_labels(spec: StudySpec, tasks: Sequence[TaskRows]) -> None:
 
 def _across(steps: Sequence[Step]) -> list[tuple[TrainStep, str]]:
     """Return each model with each task that it is evaluated on, where it learnt any other task."""
-    models = {step.key: step for step in steps if isinstance(step, TrainStep)}
+    models = {step.key: step for step in training_steps(steps)}
     pairs: dict[tuple[str, str], tuple[TrainStep, str]] = {}
-    for step in steps:
-        if isinstance(step, EvaluateStep):
-            for key in step.needs:
-                pairs.setdefault((key, step.task.name), (models[key], step.task.name))
+    for step in evaluation_steps(steps):
+        for key in step.needs:
+            pairs.setdefault((key, step.task.name), (models[key], step.task.name))
     return [
         (model, evaluated)
         for model, evaluated in pairs.values()

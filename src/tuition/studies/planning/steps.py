@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from tuition.base.seeds import derive_seed
 from tuition.evaluation.options.rankings import rank_metric
@@ -65,6 +65,9 @@ class TrainStep:
     Steps of equal `same` cannot differ: they learn equal prompts alike, whatever their encodings are called.
     """
 
+    kind: ClassVar[Literal["train"]] = "train"
+    uses_model: ClassVar[bool] = True
+
     key: str
     same: str
     task_batches: tuple[TaskBatch, ...]
@@ -82,6 +85,11 @@ class TrainStep:
     def title(self) -> str:
         """The task's name, or how many tasks there are."""
         return self.task_batches[0].task.name if len(self.task_batches) == 1 else f"{len(self.task_batches)} tasks"
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The tasks that are trained on."""
+        return tuple(task_batch.task for task_batch in self.task_batches)
 
     @property
     def rows(self) -> int:
@@ -124,6 +132,8 @@ class EvaluateStep:
     `heuristic` answers, no model does; `known` are the labels it goes by. Steps of equal `same` cannot differ.
     """
 
+    kind: ClassVar[Literal["evaluate"]] = "evaluate"
+
     key: str
     same: str
     task: Task
@@ -148,6 +158,16 @@ class EvaluateStep:
     def title(self) -> str:
         """The task's name."""
         return self.task.name
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The task, as the only one of a tuple."""
+        return (self.task,)
+
+    @property
+    def uses_model(self) -> bool:
+        """Whether a model answers, and no heuristic."""
+        return not self.heuristic
 
     @property
     def all_metrics(self) -> tuple[str, ...]:
@@ -178,3 +198,14 @@ class EvaluateStep:
 
 
 Step = TrainStep | EvaluateStep
+"""A step of either kind; its `kind` says which."""
+
+
+def training_steps(steps: Iterable[Step]) -> list[TrainStep]:
+    """Return the steps that train, in order."""
+    return [step for step in steps if step.kind == "train"]
+
+
+def evaluation_steps(steps: Iterable[Step]) -> list[EvaluateStep]:
+    """Return the steps that evaluate, in order."""
+    return [step for step in steps if step.kind == "evaluate"]

@@ -13,7 +13,7 @@ from tuition.prompts.types import Encoding
 from tuition.studies.export.adapter_encoding import read_encoding
 from tuition.studies.planning.identical_steps import with_keys
 from tuition.studies.planning.plan import Plan
-from tuition.studies.planning.steps import TrainStep
+from tuition.studies.planning.steps import training_steps
 from tuition.studies.storage.store import Store
 
 
@@ -35,7 +35,7 @@ def with_stored(plan: Plan, chosen: Mapping[str, str], store: Store) -> Plan:
     """Return the plan with the keys that are chosen, by those that were planned, of steps in a store's folder."""
     if not chosen:
         return plan
-    training = [step.key for step in plan.work if isinstance(step, TrainStep) and step.key in chosen]
+    training = [step.key for step in training_steps(plan.work) if step.key in chosen]
     trained_by = {chosen[key]: _kept_encoding(store, chosen[key]) for key in training}
     return dataclasses.replace(plan, steps=tuple(with_keys(plan.steps, chosen, trained_by)), stored=chosen)
 

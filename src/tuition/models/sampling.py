@@ -58,8 +58,8 @@ class TokenSampler:
             streams = [torch.Generator().manual_seed(derive_seed("sampling", decoding.seed, at)) for at in positions]
             self._uniform = torch.stack([torch.rand(new_tokens, generator=g, dtype=torch.float64) for g in streams])
 
-    def __call__(self, logits: torch.Tensor, rows: torch.Tensor, step: int) -> torch.Tensor:
-        """Return the token (R) that follows in each of R rows with these logits (R × V) at this step."""
+    def __call__(self, logits: torch.Tensor, rows: torch.Tensor, step: int | torch.Tensor) -> torch.Tensor:
+        """Return the token (R) that follows in each of R rows with these logits (R × V) at this step, or at its own."""
         if self._uniform is None:
             return logits.argmax(dim=-1)
         uniform = self._uniform[rows.cpu(), step].to(logits.device)

@@ -64,7 +64,8 @@ def by_tree(
         shared = prefix_cache(model, prefix) if prefix.numel() or always else DynamicCache()
         left = _branches(questions, prompts, group, room - 1)
         while left:
-            count = _together(left, min(batch_size, len(left)), room)
+            first = left[:batch_size]
+            count = rows_together([len(row.body.body) for row in first], [len(row.tree.tokens) for row in first], room)
             rows, left = left[:count], left[count:]
             for row, foretold in zip(rows, _foretold(model, shared, rows), strict=True):
                 for option, log_probabilities in zip(row.chosen, foretold, strict=True):
@@ -73,12 +74,21 @@ def by_tree(
             advance(len({row.at for row in rows} - {row.at for row in left[:1]}))
 
 
-def _together(rows: Sequence[_Branch], most: int, room: int) -> int:
-    """Return how many of the first rows to run in one pass: as room for logits allows, and without much padding."""
-    longest = len(rows[0].body.body)
-    alike = sum(len(row.body.body) >= _ALIKE * longest for row in rows[:most])
-    columns = 1 + max(len(row.tree.tokens) for row in rows[:most])
-    return max(min(max(alike, _FEW), most, room // columns), 1)
+def rows_together(lengths: Sequence[int], nodes: Sequence[int], room: int) -> int:
+    """Return how many of the first rows to run in one pass: as room for logits allows, and without much padding.
+
+    Args:
+        lengths: the tokens of each row's body, the longest first.
+        nodes: the tokens of each row's tree.
+        room: how many positions' logits a pass may have.
+    """
+    alike = sum(length >= _ALIKE * lengths[0] for length in lengths)
+    return max(min(max(alike, _FEW), len(lengths), room // (1 + max(nodes))), 1)
+
+
+def divided_tree(options: Sequence[Tokens], most: int) -> list[tuple[tuple[int, ...], OptionTree]]:
+    """Return options as trees of `most` nodes, or of one option that has more; each with the options' numbers."""
+    return [(tuple(run), option_tree([options[at] for at in run])) for run in divided(options, most)]
 
 
 def _branches(
@@ -90,7 +100,7 @@ def _branches(
     for at in sorted(group, key=lambda at: len(prompts[at].body), reverse=True):
         own = tuple(questions[at][1])
         if own not in trees:
-            trees[own] = [(tuple(run), option_tree([own[o] for o in run])) for run in divided(own, most)]
+            trees[own] = divided_tree(own, most)
         rows += [_Branch(at, prompts[at], chosen, tree) for chosen, tree in trees[own]]
     return rows
 
@@ -101,7 +111,7 @@ def _foretold(model: nn.Module, shared: DynamicCache, rows: Sequence[_Branch]) -
     trees = [row.tree for row in rows]
     before, width = shared.get_seq_length(), batch.rows.shape[1]
     device = next(model.parameters()).device
-    given = _tree_input(batch, trees, before)
+    given = tree_input(batch, trees, before)
     mask = torch.zeros(given["seen"].shape, dtype=next(model.parameters()).dtype)
     mask = mask.masked_fill(~given["seen"], torch.finfo(mask.dtype).min)[:, None]
     running: Any = trunk(model)
@@ -113,10 +123,10 @@ def _foretold(model: nn.Module, shared: DynamicCache, rows: Sequence[_Branch]) -
         use_cache=True,
         logits_to_keep=torch.arange(width - 1, given["ids"].shape[1], device=device),
     )
-    return _read(out.logits, trees)
+    return read_tree(out.logits, trees)
 
 
-def _tree_input(batch: PrefixBatch, trees: Sequence[OptionTree], before: int) -> dict[str, torch.Tensor]:
+def tree_input(batch: PrefixBatch, trees: Sequence[OptionTree], before: int) -> dict[str, torch.Tensor]:
     """Return the ids (B × Q) of bodies and trees side by side, their positions, and what each may see (B × Q × P + Q).
 
     Bodies are padded at the left and trees at the right, so that all trees begin in one column.
@@ -148,7 +158,7 @@ def _tree_input(batch: PrefixBatch, trees: Sequence[OptionTree], before: int) ->
     }
 
 
-def _read(logits: torch.Tensor, trees: Sequence[OptionTree]) -> list[LogProbabilities]:
+def read_tree(logits: torch.Tensor, trees: Sequence[OptionTree]) -> list[LogProbabilities]:
     """Read each option's tokens off logits (B × 1 + N × V): the first column foretells from the question itself."""
     wanted = [
         (row, place + 1, token)

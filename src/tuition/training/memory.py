@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Sequence
-
-import torch
 
 from tuition.base.errors import UserError
 from tuition.models.objective import Objective
+from tuition.models.out_of_memory import free_memory, is_out_of_memory
 from tuition.models.packed_prefix import packed_tokens
 from tuition.models.tokens import TokenizedPrompt
 from tuition.training.batch_sharding import divide
@@ -16,14 +14,6 @@ from tuition.training.distributed import ALONE, Group, ProcessLostError
 from tuition.training.optimiser import MasterOptimiser
 
 _Runs = Sequence[Sequence[TokenizedPrompt]]
-_SIGNS = ("out of memory", "can't allocate memory", "not enough memory")
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory, of whatever device, did not suffice."""
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _SIGNS)
 
 
 class Accumulator:
@@ -63,9 +53,7 @@ class Accumulator:
                     "gradient_checkpointing, or tune less of the model (LoRA, IA³)"
                 )
             self._optimiser.clear()
-            gc.collect()
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
+            free_memory()
             self.tokens = max(1, min(self.tokens, most) // 2)
             self.halved += 1
 

@@ -1,0 +1,162 @@
+"""Attention of rows that share prefixes: a lane's prefix is one matrix for all of its rows, never copied to each.
+
+transformers calls it in place of its own attention (`AttentionInterface`), with the keys and values of the new tokens
+alone; where the earlier ones are, and what each token sees, is in the `Pass` that is running. No transformers cache is
+involved: those have one length for all rows, so that no row could be replaced by another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+from torch.nn import functional
+from transformers import AttentionInterface
+
+NAME = "tuition_lanes"
+_SCORES_LIMIT = 1 << 28
+"""Bytes that one layer's scores may take; beyond it torch's fused attention runs, which keeps no scores."""
+
+
+class Pass(Protocol):
+    """One run of the model over some rows: it stores their keys and values, and attends for them."""
+
+    def attend(
+        self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float
+    ) -> torch.Tensor:
+        """Return what tokens read (N × heads × Q × D), from queries and the keys and values of these same tokens."""
+
+
+_running: ContextVar[Pass] = ContextVar("pass")
+
+
+@contextmanager
+def running(one: Pass) -> Iterator[None]:
+    """Let attention layers attend by this pass meanwhile."""
+    token = _running.set(one)
+    try:
+        yield
+    finally:
+        _running.reset(token)
+
+
+@contextmanager
+def lane_attention(model: nn.Module) -> Iterator[None]:
+    """Run a model's attention through passes meanwhile.
+
+    Raises:
+        ValueError: its attention cannot be replaced.
+    """
+    around: Any = model
+    inner: Any = around.get_base_model() if hasattr(around, "get_base_model") else around
+    before = getattr(inner.config, "_attn_implementation", None)
+    if before is None or not inner._can_set_attn_implementation():
+        raise ValueError(f"the attention of {type(inner).__name__} cannot be replaced")
+    inner.set_attn_implementation(NAME)
+    try:
+        yield
+    finally:
+        inner.set_attn_implementation(before)
+
+
+def _forward(
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float | None = None,
+    **kwargs: Any,
+) -> tuple[torch.Tensor, None]:
+    """Attend as transformers' attention functions do: queries N × heads × Q × D in, N × Q × heads × D out."""
+    for unknown in ("softcap", "s_aux", "position_bias"):
+        if kwargs.get(unknown) is not None:
+            raise ValueError(f"this attention has no {unknown}")
+    owner: Any = module
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    read = _running.get().attend(int(owner.layer_idx), query, key, value, scale)
+    return read.transpose(1, 2).contiguous(), None
+
+
+AttentionInterface.register(NAME, _forward)
+
+
+def causal(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float) -> torch.Tensor:
+    """Attend within whole sequences that are padded at the right: what is behind a token it never sees."""
+    groups = query.shape[1] // key.shape[1]
+    key, value = _for_each_head(key, groups), _for_each_head(value, groups)
+    return functional.scaled_dot_product_attention(query, key, value, is_causal=True, scale=scale)
+
+
+def attend(
+    query: torch.Tensor,
+    prefix: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None,
+    own: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
+    scale: float,
+) -> torch.Tensor:
+    """Attend to a prefix and to a row's own columns, as one softmax over both.
+
+    Args:
+        query: N × heads × Q × D.
+        prefix: keys and values (G × H × P × D) of G prefixes and which positions are there (G × P); N / G rows follow
+            each of them, prefix by prefix.
+        own: keys and values (N × H × C × D) and which columns each token sees (N × Q × C).
+        scale: what scores are multiplied by.
+    """
+    rows, heads, tokens, _ = query.shape
+    columns = own[2].shape[-1] + (prefix[2].shape[-1] if prefix is not None else 0)
+    if tokens > 1 and rows * heads * tokens * columns * query.element_size() > _SCORES_LIMIT:
+        return _fused(query, prefix, own, scale)
+    keys, values, seen = own
+    kv_heads = keys.shape[1]
+    groups = heads // kv_heads
+    lowest = torch.finfo(query.dtype).min
+    query = query * scale
+    # Query heads that share a key head are further rows of one matrix product: keys are not repeated.
+    folded = query.reshape(rows, kv_heads, groups * tokens, -1)
+    scores = (folded @ keys.transpose(2, 3)).view(rows, kv_heads, groups, tokens, -1)
+    scores = scores.masked_fill(~seen[:, None, None], lowest)
+    if prefix is None:
+        weights = scores.softmax(dim=-1, dtype=torch.float32).to(query.dtype)
+        return (weights.flatten(2, 3) @ values).reshape(rows, heads, tokens, -1)
+    prefix_keys, prefix_values, there = prefix
+    count, width = there.shape
+    each = rows // count
+    # All rows of a lane meet its prefix in one matrix product.
+    shape = (count, each, kv_heads, groups * tokens, -1)
+    together = folded.view(shape).transpose(1, 2).reshape(count, kv_heads, each * groups * tokens, -1)
+    before = (together @ prefix_keys.transpose(2, 3)).masked_fill(~there[:, None, None], lowest)
+    before = before.view(count, kv_heads, each, groups * tokens, width).transpose(1, 2)
+    before = before.reshape(rows, kv_heads, groups, tokens, width)
+    weights = torch.cat([before, scores], dim=-1).softmax(dim=-1, dtype=torch.float32).to(query.dtype).flatten(2, 3)
+    read = weights[..., width:] @ values
+    of_prefix = weights[..., :width].view(shape).transpose(1, 2).reshape(count, kv_heads, each * groups * tokens, width)
+    back = (of_prefix @ prefix_values).view(count, kv_heads, each, groups * tokens, -1).transpose(1, 2)
+    return (read + back.reshape(read.shape)).reshape(rows, heads, tokens, -1)
+
+
+def _fused(
+    query: torch.Tensor,
+    prefix: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None,
+    own: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
+    scale: float,
+) -> torch.Tensor:
+    """Attend by torch's own kernel, for many tokens: prefixes are copied to their rows, and scores never kept."""
+    keys, values, seen = own
+    if prefix is not None:
+        rows, tokens = query.shape[0], query.shape[2]
+        each = rows // prefix[0].shape[0]
+        before, back, there = (part.repeat_interleave(each, dim=0) for part in prefix)
+        keys, values = torch.cat([before, keys], dim=2), torch.cat([back, values], dim=2)
+        seen = torch.cat([there[:, None].expand(-1, tokens, -1), seen], dim=2)
+    groups = query.shape[1] // keys.shape[1]
+    keys, values = _for_each_head(keys, groups), _for_each_head(values, groups)
+    return functional.scaled_dot_product_attention(query, keys, values, attn_mask=seen[:, None], scale=scale)
+
+
+def _for_each_head(states: torch.Tensor, groups: int) -> torch.Tensor:
+    return states if groups == 1 else states.repeat_interleave(groups, dim=1)

@@ -147,7 +147,7 @@ def test_examples_come_from_no_held_out_row_and_no_input_that_stands_twice(tmp_p
     draft = draft_card(tmp_path, CardWish("Do.", examples=2))
     assert draft.path == tmp_path / "task.yaml"
     assert {example.input for example in draft.card.examples} == {"b", "c"}
-    with pytest.raises(UserError, match="3 worked examples were asked for; of 5 rows, 2 could stand"):
+    with pytest.raises(UserError, match="3 few-shot examples were requested; of 5 rows, 2 can be used"):
         draft_card(tmp_path, CardWish("Do.", examples=3))
 
 
@@ -187,7 +187,7 @@ def test_a_card_is_never_replaced_unasked(
     assert (code, card.read_text()) == (2, "mine")
     assert "--force" in told
     assert run(f"{command} --force", capsys, monkeypatch)[0] == 0
-    assert card.read_text().startswith("# What")
+    assert card.read_text().startswith("# This table")
 
 
 def test_nothing_is_written_where_the_table_has_faults(table: Callable[..., Path]) -> None:
@@ -196,7 +196,7 @@ def test_nothing_is_written_where_the_table_has_faults(table: Callable[..., Path
         draft_card(path, CardWish("Do."))
     assert [problem.line for problem in caught.value.problems] == [3, 5]
     assert not card_path(path).exists()
-    with pytest.raises(ProblemsError, match="is 'text' meant"):
+    with pytest.raises(ProblemsError, match="did you mean 'text'"):
         draft_card(path, CardWish("Do.", ("tex",), "label"))
 
 
@@ -204,10 +204,10 @@ def test_nothing_is_written_where_the_table_has_faults(table: Callable[..., Path
     ("name", "instruction", "message"),
     [
         ("gone.csv", "Do.", "no such table"),
-        ("x.xlsx", "Do.", "is no table"),
+        ("x.xlsx", "Do.", "is not a table"),
         (".", "Do.", "a folder of 2 tables"),
         ("x.csv", " ", "blank"),
-        ("x.csv", "Do.", "2 worked examples were asked for"),
+        ("x.csv", "Do.", "2 few-shot examples were requested"),
     ],
 )
 def test_what_cannot_be_is_said(

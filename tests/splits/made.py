@@ -54,7 +54,7 @@ def unreadable(names: Sequence[str]) -> Collection:
     """A collection none of whose tasks can be read."""
 
     def read(name: str) -> Task:
-        raise ProblemsError([Problem("broken", f"{name} is broken", "mend it")])
+        raise ProblemsError([Problem("broken", f"{name} is broken", "fix it")])
 
     return Collection(Path("made"), tuple(names), read)
 

@@ -83,7 +83,7 @@ def test_seen_tasks_with_an_unseen_source_are_excluded_with_the_reason() -> None
 def test_faults_in_rows_of_all_tasks_are_told_together() -> None:
     def broken(name: str) -> Task:
         def read() -> object:
-            raise ProblemsError([Problem("broken", f"{name} is broken", "mend it")])
+            raise ProblemsError([Problem("broken", f"{name} is broken", "fix it")])
 
         return Task(name, ("Do.",), read)  # type: ignore[arg-type]
 

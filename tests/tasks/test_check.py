@@ -67,7 +67,7 @@ CHANGES: dict[str, tuple[dict[str, Any], list[tuple[str, str, str | None]]]] = {
     ),
     "duplicate id": (
         {"Instances": [ROW, ROW | {"id": "b"}, ROW]},
-        [("duplicate-id", "the id is that of instance [0] too", "[2] a")],
+        [("duplicate-id", "instance [0] has the same id", "[2] a")],
     ),
     "too long": (
         {"Instances": [ROW | {"input": "x" * 10_000_000}]},
@@ -75,15 +75,15 @@ CHANGES: dict[str, tuple[dict[str, Any], list[tuple[str, str, str | None]]]] = {
     ),
     "lone surrogate": (
         {"Instances": [ROW | {"output": ["ok \ud800 not"]}]},
-        [("lone-surrogate", "output holds half a character, \\ud800, at character 3", "[0] a")],
+        [("lone-surrogate", "output contains half a character, \\ud800, at character 3", "[0] a")],
     ),
-    "nul character": ({"Definition": "a\0b"}, [("nul-character", "Definition holds the character \\u0000", None)]),
+    "nul character": ({"Definition": "a\0b"}, [("nul-character", "Definition contains the character \\u0000", None)]),
 }
 
 BYTES: dict[str, tuple[bytes, list[tuple[str, str, int]]]] = {
     "empty file": (b"", [("empty-file", "the file is empty", 1)]),
     "blank file": (b" \n\n", [("empty-file", "the file is empty", 1)]),
-    "a list": (b"\n[1, 2]", [("wrong-type", "the file holds a list", 2)]),
+    "a list": (b"\n[1, 2]", [("wrong-type", "the file contains a list", 2)]),
     "no JSON": (b"\n  hello", [("broken-json", "broken JSON at column 3: expecting value", 2)]),
     "single quotes": (b"{\n 'Definition': 1}", [("broken-json", "column 2: expecting a key in double quotes", 2)]),
     "missing comma": (b'{"a": 1\n "b": 2}', [("broken-json", "column 2: expecting ','", 2)]),
@@ -91,7 +91,7 @@ BYTES: dict[str, tuple[bytes, list[tuple[str, str, int]]]] = {
     "no colon": (b'{"a" 1}', [("broken-json", "column 6: expecting ':'", 1)]),
     "raw line break in text": (b'{"a": "b\nc"}', [("broken-json", "column 9: invalid control character", 1)]),
     "two objects": (b"{}\n{}", [("broken-json", "something follows", 2)]),
-    "cut in a list": (b'{"Instances": [\n', [("truncated-json", "the JSON is cut off", 2)]),
+    "cut in a list": (b'{"Instances": [\n', [("truncated-json", "the JSON is truncated", 2)]),
     "cut in a text": (b'{"Definition":\n "Com', [("truncated-json", "begins at line 2, column 2", 2)]),
     "UTF-16": ("{}".encode("utf-16"), [("not-utf8", "UTF-16", 1)]),
     "NUL": (b'{"a":\n"\0"}', [("nul-byte", "a NUL byte at offset 7", 2)]),

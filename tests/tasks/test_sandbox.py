@@ -140,7 +140,7 @@ EXPLODING = [
     "{% set q = [[1]] | map('0rounds', -999999999999999) | list | length %}{% set a = ['x'] %}"
     + "{% set a = a + a %}" * 36
     + "{{ a | length }}",
-    # Hashing, comparing and printing take a list that stands twice in another as two.
+    # Hashing, comparing and printing take a list that occurs twice in another as two.
     "{% set a = (1, 1) %}" + "{% set a = (a, a) %}" * 30 + "{{ {a: 1} | length }}",
     "{% set a = (1, 1) %}" + "{% set a = (a, a) %}" * 30 + "{{ d[a] }}",
     "{% set a = (1, 1) %}" + "{% set a = (a, a) %}" * 30 + "{{ d.get(a) }}",

@@ -6,7 +6,7 @@ import re
 
 _ENCODINGS = ("latin-1", "cp1252", "mac_roman")
 # What may open a misread sign. In Mac Roman most of these bytes are quotes, dashes and letters that stand before
-# others in sound text ("«É", "…à"); the six here do not.
+# others in valid text ("«É", "…à"); the six here do not.
 _OPENS = {
     "latin-1": {bytes([byte]).decode("latin-1") for byte in range(0xC2, 0xF5)},
     "mac_roman": set("√‚¬ƒ≈∆"),

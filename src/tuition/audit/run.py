@@ -31,7 +31,7 @@ for _name in (
 def audit_collection(collection: Collection, audits: Sequence[Audit] | None = None) -> list[AuditFinding]:
     """Return what the audits find, the worst first.
 
-    A task that cannot be read is passed over: what is wrong with it is its reader's to tell (see `check_collection`).
+    A task that cannot be read is skipped: what is wrong with it is its reader's to tell (see `check_collection`).
 
     Args:
         collection: the tasks; each is read once and let go.

@@ -14,7 +14,7 @@ _ALIKE = 5
 
 
 class UserError(Exception):
-    """A mistake that its user can mend. The command line prints it without a traceback and exits with 2."""
+    """A mistake that its user can fix. The command line prints it without a traceback and exits with 2."""
 
 
 def clip(text: str, limit: int = _SHOWN) -> str:

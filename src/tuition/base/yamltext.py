@@ -90,7 +90,7 @@ class YamlText:
     """
 
     def __init__(self, root: Node, schema: Schema = TEXT) -> None:
-        """Build the value of a tree that was found sound."""
+        """Build the value of a tree that was found valid."""
         self._root = root
         self.value: Any = _value(root, schema)
 

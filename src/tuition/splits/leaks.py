@@ -38,7 +38,7 @@ class SharedInputs:
 
 @dataclass(frozen=True, slots=True)
 class InputLeaks:
-    """Inputs of unseen tasks that stand in seen tasks, alike by `content_key`; empty inputs are passed over.
+    """Inputs of unseen tasks that stand in seen tasks, alike by `content_key`; empty inputs are skipped.
 
     `rows_per_task` is how many rows of each task were read, None for all; `leaked` counts each unseen row once, `pairs`
     count it for each seen task that has it.

@@ -12,7 +12,7 @@ from tuition.tasks.readers.common.findings import Finding
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """What reading all of a collection showed: its size (sound instances only) and its problems in their order."""
+    """What reading all of a collection showed: its size (valid instances only) and its problems in their order."""
 
     path: Path
     tasks: int

@@ -120,7 +120,7 @@ def _compiled(source: str) -> tuple[str, frozenset[str], jinja2.Template]:
         return leading_text, names, _SANDBOX.from_string(tree)
     except TemplateSyntaxError as error:
         message = f"line {error.lineno}: {clip(error.message or 'it cannot be read')}"
-        raise UserError(f"{message.rstrip('.')}; mend the pattern there (it is read as Jinja)") from error
+        raise UserError(f"{message.rstrip('.')}; fix the pattern there (it is read as Jinja)") from error
     except SecurityError as error:
         raise UserError(f"the pattern is refused: {error.message}") from error
     except RecursionError as error:
@@ -189,7 +189,7 @@ def split_target(rendered: str, *, what: str = "the template") -> tuple[str, str
 
 
 def pattern_faults(template: Template) -> list[str]:
-    """Return what is wrong in a template's patterns before any row is told: the messages, none if it is sound."""
+    """Return what is wrong in a template's patterns before any row is told: the messages, none if it is valid."""
     faults = []
     sources = {"pattern" if template.joined else "input": template.input, "answer choices": template.answer_choices}
     if not template.joined:
@@ -307,7 +307,7 @@ def _fault(error: Exception, fields: Mapping[str, Any]) -> str:
     if isinstance(error, RecursionError):
         return "meets values nested too deep; a row nests a few levels"
     reason = error.message if isinstance(error, TemplateError) else f"{type(error).__name__}: {error}"
-    return f"fails on this row ({clip(str(reason))}); mend the pattern, or the row"
+    return f"fails on this row ({clip(str(reason))}); fix the pattern, or the row"
 
 
 def _line_of(error: Exception) -> str:
@@ -327,4 +327,4 @@ def _require_storable(text: str, what: str) -> None:
     except UnicodeEncodeError as error:
         raise UserError(f"{what}: makes half a character, \\u{ord(text[error.start]):04x}; write it whole") from error
     if "\0" in text:
-        raise UserError(f"{what}: makes the character \\u0000; take it out")
+        raise UserError(f"{what}: makes the character \\u0000; remove it")

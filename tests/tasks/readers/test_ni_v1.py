@@ -111,7 +111,7 @@ def test_examples_may_stand_without_their_wrapping(task_file: Write) -> None:
 
 def test_examples_told_in_both_ways_are_refused(task_file: Write) -> None:
     path = task_file(v1(Positive_Examples=[NEGATIVE]), "s.json")
-    with pytest.raises(ProblemsError, match="tells what another key has told"):
+    with pytest.raises(ProblemsError, match="sets a field that another key has set"):
         only(path)
 
 

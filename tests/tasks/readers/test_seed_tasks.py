@@ -75,7 +75,7 @@ def test_a_name_is_made_fit_and_the_given_one_is_kept(changes: dict[str, Any], n
 
 def test_tasks_of_one_name_are_refused_with_both_lines(task_file: Write) -> None:
     path = task_file(lines(seed(0), seed(1), seed(0)), "seeds.jsonl")
-    with pytest.raises(ProblemsError, match=r"seeds\.jsonl:3: the task 'seed_task_0_breakfast' stands at line 1 too"):
+    with pytest.raises(ProblemsError, match=r"seeds\.jsonl:3: line 1 has the same task, 'seed_task_0_breakfast'"):
         open_collection(path)
 
 
@@ -122,7 +122,7 @@ def test_a_file_that_changes_after_it_was_opened_is_noticed(task_file: Write) ->
     opened = open_collection(path)
     task = opened["seed_task_1"]
     task_file(lines(seed(1, name="a longer name"), seed(0)), "seeds.jsonl")
-    with pytest.raises(ProblemsError, match=r"line 2 is no longer that of the task"):
+    with pytest.raises(ProblemsError, match=r"line 2 no longer has this task"):
         list(task.instances())
     task_file("", "seeds.jsonl")
     with pytest.raises(ProblemsError):

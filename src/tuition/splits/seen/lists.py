@@ -84,7 +84,7 @@ def lists_from(collection: Collection, path: Path) -> TasksDivided:
     for number, line in enumerate(lists.lines):
         if len(problems) == _LISTED:
             left = f"the {len(lists.lines) - number} names from {clip(line.name)!r} on were not looked at"
-            problems.append(Problem("too-many-problems", left, "mend those listed first", line.file, line=line.line))
+            problems.append(Problem("too-many-problems", left, "fix those listed first", line.file, line=line.line))
             break
         try:
             name = line.name if line.name in exact else collection.full_name(line.name)

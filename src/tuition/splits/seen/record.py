@@ -36,7 +36,7 @@ class TasksDivided:
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a task that stands twice.
+        """Refuse a task that occurs twice.
 
         Raises:
             ValueError: a task is in two sets, or twice in one.

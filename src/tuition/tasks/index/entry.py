@@ -19,7 +19,7 @@ import orjson
 from tuition.base.version import __version__
 from tuition.tasks.types import RowSplit
 
-# The package's version stands for its rules of what is sound, Unicode's for what is the same content.
+# The package's version stands for its rules of what is valid, Unicode's for what is the same content.
 _VERSION = [1, __version__, unicodedata.unidata_version, sys.byteorder]
 _DIGEST = 16
 _PREFIX = _DIGEST + 8

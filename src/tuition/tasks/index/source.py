@@ -14,7 +14,7 @@ from tuition.tasks.index.build import current_stamp, is_settled
 from tuition.tasks.index.cache import IndexCache
 from tuition.tasks.index.entry import Columns, Header
 from tuition.tasks.index.rows import IndexedRows
-from tuition.tasks.readers.common.json_task import ElementKind, TaskFile, make_task, read_task, walk
+from tuition.tasks.readers.common.json_task import TaskFields, TaskFile, make_task, read_task, walk
 from tuition.tasks.readers.common.json_text import Cursor
 from tuition.tasks.rows import PlainRows
 from tuition.tasks.types import Task
@@ -63,7 +63,7 @@ class IndexedFiles:
         if header is None or header.skeleton is None:
             task = read_task(file)
         else:
-            told: ElementKind = {}
+            told: TaskFields = {}
             for _ in walk(file.schema, Cursor(header.skeleton), file.findings(), told, rows=False):
                 pass
             task = make_task(file, told)

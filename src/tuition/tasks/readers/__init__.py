@@ -1,4 +1,4 @@
-"""Readers: a file for each format that collections come in, found by what their paths look like."""
+"""Readers: one module per format of a collection, chosen by what the path looks like."""
 
 from __future__ import annotations
 
@@ -31,41 +31,43 @@ _GENERAL = "table"
 def find_reader(path: Path, format: str | None = None) -> Reader:  # noqa: A002 - the word that users know
     """Return the reader of that format, or the one that recognises `path`.
 
-    The reader of tables, which takes any file with columns, is asked only where no other claims the path.
+    The reader of tables, which accepts any file with columns, is tried only if no other reader recognises the path.
 
     Raises:
-        ProblemsError: there is nothing at `path`, or nothing that a reader knows, or what several readers know.
+        ProblemsError: nothing is at `path`, or no reader recognises it, or several readers do.
         UserError: no format has that name.
     """
     _require_something(path)
     if format is not None:
         return READERS[format]
     try:
-        if has_card(path):  # the user has said what the table is
+        if has_card(path):  # the user has described the table
             return READERS[_GENERAL]
         claims = [name for name in READERS if name != _GENERAL and READERS[name].recognises(path)]
         if not claims and _GENERAL in READERS and READERS[_GENERAL].recognises(path):
             return READERS[_GENERAL]
     except OSError as error:
-        raise _refusal(path, "unreadable-path", f"it cannot be read ({error.strerror})", "check its rights") from error
+        raise _refusal(
+            path, "unreadable-path", f"it cannot be read ({error.strerror})", "check its permissions"
+        ) from error
     if len(claims) == 1:
         return READERS[claims[0]]
     if claims:
         found = f"it could be of {len(claims)} formats: {', '.join(claims)}"
-        raise _refusal(path, "ambiguous-format", found, f"say which, such as --format {claims[0]}")
+        raise _refusal(path, "ambiguous-format", found, f"name one of them, such as --format {claims[0]}")
     if (remedy := _remedy(path)) is not None:
         found = f"there are no tasks in it: {remedy.what if path.is_dir() else f'it is {remedy.what}'}"
         raise _refusal(path, "unreadable-form", found, remedy.advice)
     expected = "; ".join(f"{READERS[name].expects} ({name})" for name in READERS)
     found = "there are no tasks in it" if path.is_dir() else f"there are no tasks in it: it is {description(path)}"
-    raise _refusal(path, "no-tasks", found, f"expected {expected}; --format overrules what a path looks like")
+    raise _refusal(path, "no-tasks", found, f"expected {expected}; --format overrides what a path looks like")
 
 
 def _remedy(path: Path) -> Remedy | None:
     try:
         return remedy_for(path)
     except OSError:
-        return None  # `description` says why it cannot be read
+        return None  # `description` reports why it cannot be read
 
 
 def open_collection(path: Path, format: str | None = None) -> Collection:  # noqa: A002
@@ -73,7 +75,7 @@ def open_collection(path: Path, format: str | None = None) -> Collection:  # noq
 
     Args:
         path: a file or folder in one of the formats of `READERS`.
-        format: the format's name; by default it is told from the names at `path` and the beginning of one file.
+        format: the format's name; by default it is guessed from the names at `path` and the beginning of one file.
 
     Raises:
         ProblemsError: there is nothing at `path`, it has no tasks, or its names or lists of splits cannot be used.
@@ -86,7 +88,7 @@ def _require_something(path: Path) -> None:
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
-        reason = error.strerror if isinstance(error, OSError) else "it is no path"
+        reason = error.strerror if isinstance(error, OSError) else "it is not a path"
         raise _refusal(path, "no-such-path", f"it cannot be found ({reason})", "give a file or folder") from error
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise _refusal(path, "no-such-path", "it is neither a file nor a folder", "give a file or folder")

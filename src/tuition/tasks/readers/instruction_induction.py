@@ -1,6 +1,6 @@
-"""Instruction induction (Honovich et al. 2022, arXiv:2205.10782): one JSON file a task.
+"""Instruction induction (Honovich et al. 2022, arXiv:2205.10782): one JSON file per task.
 
-`instructions` are several wordings of one definition; `train` and `test` hold rows of the form [input, [outputs]].
+`instructions` are several wordings of one definition; `train` and `test` have rows of the form [input, [outputs]].
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ def _instance(row: object, index: int, split: RowSplit, seen: dict[str, int], fo
 
 
 def _name(value: object, what: str, found: Findings) -> Mapping[str, object]:
-    """Keep the name in the file only where it is another than the task's, which is the file's own name."""
+    """Keep the name in the file only if it differs from the task's name, which is the file's name."""
     if not rules.is_text(value, what, found) or value == found.task:
         return {}
-    found.warning("other-name", f"{what} is {rules.kind_of(value)}", "the task goes by its file's name")
+    found.warning("other-name", f"{what} is {rules.kind_of(value)}", "the task is named after its file")
     return {"extra": {"name": value}}
 
 

@@ -1,4 +1,4 @@
-"""Natural Instructions, version 1 (Mishra et al. 2022, arXiv:2104.08773): one JSON file a task.
+"""Natural Instructions, version 1 (Mishra et al. 2022, arXiv:2104.08773): one JSON file per task.
 
 Title, Prompt, Definition, Things to Avoid, Emphasis & Caution, Examples and Instances. A field, a list or an example
 that is `-` is absent. An example's `reason` is kept as its explanation.
@@ -17,14 +17,14 @@ from tuition.tasks.readers.common import file_tasks, rules
 from tuition.tasks.readers.common.findings import Findings
 from tuition.tasks.readers.common.json_task import (
     Element,
-    ElementKind,
     Schema,
+    TaskFields,
     TaskFile,
     audit_task,
     element,
     read_task,
 )
-from tuition.tasks.readers.common.sniff import holds_table, keys_at
+from tuition.tasks.readers.common.sniff import first_is_table, keys_at
 from tuition.tasks.types import Example, Instance, RowSplit
 
 _SUBTASK_FILE = re.compile(r"subtask([0-9]+)(_.*)?\.json", re.DOTALL)
@@ -49,8 +49,8 @@ def _definitions(value: object, what: str, found: Findings) -> tuple[str, ...] |
 def _examples(value: object, what: str, found: Findings) -> tuple[Example, ...] | None:
     if _is_absent(value):
         return None
-    told = [item for item in value if not _is_absent(item)] if isinstance(value, list) else value
-    return tuple(map(_without_dashes, rules.examples(told, what, found, _EXAMPLE_KEYS)))
+    present = [item for item in value if not _is_absent(item)] if isinstance(value, list) else value
+    return tuple(map(_without_dashes, rules.examples(present, what, found, _EXAMPLE_KEYS)))
 
 
 def _without_dashes(example: Example) -> Example:
@@ -64,20 +64,20 @@ _EXAMPLES: dict[str, Element] = {
 }
 
 
-def _wrapped_examples(value: object, what: str, found: Findings) -> ElementKind:
+def _wrapped_examples(value: object, what: str, found: Findings) -> TaskFields:
     if _is_absent(value):
         return {}
     if not isinstance(value, dict):
         expected = "it must be an object with 'Positive Examples' and 'Negative Examples', or '-'"
         found.error("wrong-type", f"{what} is {rules.kind_of(value)}", expected)
         return {}
-    told: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for key, part in value.items():
         if key in _EXAMPLES:
-            told.update(_EXAMPLES[key](part, f"{what}.{key}", found))
+            fields.update(_EXAMPLES[key](part, f"{what}.{key}", found))
         else:
-            found.warning("unknown-key", f"{what} has {clip(key, 40)!r} too", "it is left out")
-    return told
+            found.warning("unknown-key", f"{what} also has {clip(key, 40)!r}", "it is ignored")
+    return fields
 
 
 def _instance(row: object, index: int, split: RowSplit, seen: dict[str, int], found: Findings) -> Instance | None:
@@ -99,22 +99,22 @@ NI_V1 = Schema(
     rows={"Instances": ""},
     row=_instance,
     required=(),
-    expected={"Definition": "write one, or '-' where there is none"},
+    expected={"Definition": "write one, or '-' if there is none"},
 )
 
 
 def _recognises(path: Path) -> bool:
     if path.is_file():
-        named = _SUBTASK_FILE.fullmatch(path.name) is not None and not holds_table([path])
+        named = _SUBTASK_FILE.fullmatch(path.name) is not None and not first_is_table([path])
         return {"Title", "Prompt"} <= keys_at(path, ".json") or named
     files = sorted(entry.path for entry in os.scandir(path) if _SUBTASK_FILE.fullmatch(entry.name))
-    if files and not holds_table(map(Path, files)):  # lists are tables, whatever their names
+    if files and not first_is_table(map(Path, files)):  # a list of objects is a table, whatever its name
         return True
     return {"Title", "Prompt"} <= keys_at(path, ".json")
 
 
 def _lay_out(path: Path, found: Findings) -> dict[str, TaskFile]:
-    """Return the tasks in the order of their numbers, or of their names where they have none."""
+    """Return the tasks in the order of their numbers, or of their names if they have no numbers."""
     if path.is_file():
         files = {path.stem: TaskFile(path, path.stem, path, NI_V1)}
     else:
@@ -124,7 +124,7 @@ def _lay_out(path: Path, found: Findings) -> dict[str, TaskFile]:
             for name in names:
                 if not _SUBTASK_FILE.fullmatch(name):
                     found.warning(
-                        "not-a-task-file", f"{clip(name)!r} is left out", "a task's file is named subtaskNNN_*.json"
+                        "not-a-task-file", f"{clip(name)!r} is ignored", "a task's file is named subtaskNNN_*.json"
                     )
             names = [name for _, name in numbered]
         stems = [(name, name[: -len(".json")]) for name in names]

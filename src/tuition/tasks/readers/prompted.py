@@ -1,7 +1,7 @@
-"""Prompt and completion as JSON lines: one file a task, as the rows of T0's training mixture are given.
+"""Prompt and completion as JSON lines: one file per task, like the rows of T0's training mixture.
 
-The instruction is inside each prompt, so that the task has no definition. Where a `templates.csv` (template, dataset,
-rows) lies beside the files, it says which dataset each task is from.
+The instruction is inside each prompt, so the task has no definition. A `templates.csv` (template, dataset, rows) in the
+same folder gives the dataset of each task.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tuition.base.errors import ProblemsError, clip
 from tuition.tasks.collection import Collection
 from tuition.tasks.readers.common import file_tasks, rules
 from tuition.tasks.readers.common.findings import Findings
-from tuition.tasks.readers.common.json_task import sound_rows
+from tuition.tasks.readers.common.json_task import valid_rows
 from tuition.tasks.readers.common.jsonl import read_json_lines
 from tuition.tasks.readers.common.sniff import keys_at
 from tuition.tasks.readers.common.text_file import is_inside, note_unreadable, read_text
@@ -29,18 +29,18 @@ _EXPECTED = 'a folder of .jsonl files, or one, with rows {"prompt": …, "comple
 _KEYS = rules.RowKeys("prompt", "completion")
 _LIST = "templates.csv"
 _WHICH = (
-    'say which it is in a card: tuition card TABLE --instruction "what is to be done" --outputs references (each one '
-    "alone is a right answer), or --outputs text (they are right together, and are learnt as one text)"
+    'set which it is in a card: tuition card TABLE --instruction "what to do" --outputs references (each item is a '
+    "correct answer by itself) or --outputs text (only all together are correct: the output is one text)"
 )
 _WHOLE_PROMPT = (
-    "a prompt holds all that is read; write a card that names all columns of the input, with tuition card TABLE "
-    '--instruction "what is to be done" --input … --output completion'
+    "the prompt must contain the whole input; write a card that names all columns of the input, with tuition card "
+    'TABLE --instruction "what to do" --input … --output completion'
 )
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """One task's file, the dataset that it is from, and the number of rows it should have, where the list tells."""
+    """One task's file, its dataset, and the number of rows it should have, if the list gives it."""
 
     path: Path
     name: str
@@ -61,8 +61,8 @@ def _open(path: Path) -> Collection:
     found = Findings(path)
     files = _lay_out(path, found)
     folder = path.parent if path.is_file() else path
-    beside = [folder / _LIST] if os.path.lexists(folder / _LIST) else []
-    return file_tasks.collection(path, files, _read_task, found, beside=beside)
+    extra_files = [folder / _LIST] if os.path.lexists(folder / _LIST) else []
+    return file_tasks.collection(path, files, _read_task, found, extra_files=extra_files)
 
 
 def _audit(path: Path) -> Iterator[Audit]:
@@ -90,53 +90,54 @@ def _lay_out(path: Path, found: Findings) -> dict[str, _File]:
 
 
 def _read_list(folder: Path, found: Findings) -> dict[str, tuple[str, int | None]]:
-    """Return the dataset and the number of rows of each template that the list names; empty where there is no list."""
+    """Return the dataset and the number of rows of each template in the list; empty if there is no list."""
     file = folder / _LIST
     if not os.path.lexists(file):
         return {}
-    place = Findings(file)
-    lines = (read_text(file, folder, place) or "").split("\n")
-    columns = _cells(lines[0], place, 1)
+    findings = Findings(file)
+    lines = (read_text(file, folder, findings) or "").split("\n")
+    columns = _cells(lines[0], findings, 1)
     listed: dict[str, tuple[str, int | None]] = {}
     if not {"template", "dataset"} <= set(columns):
-        place.warning("unknown-columns", f"the first line is {clip(lines[0])!r}", "it is template,dataset,rows", line=1)
+        message = f"the first line is {clip(lines[0])!r}"
+        findings.warning("unknown-columns", message, "it must be template,dataset,rows", line=1)
         lines = []
     for number, line in enumerate(lines[1:], start=2):
-        cells = _cells(line, place, number)
+        cells = _cells(line, findings, number)
         row = dict(zip(columns, cells, strict=False))
         if not cells:
             continue
         if len(cells) != len(columns):
-            message = f"{len(cells)} columns where the first line has {len(columns)}; it is left out"
-            place.warning("ragged-row", message, "give each line as many", line=number)
+            message = f"{len(cells)} columns where the first line has {len(columns)}; the line is ignored"
+            findings.warning("ragged-row", message, "give each line the same number", line=number)
         elif row["template"] in listed:
-            place.warning("listed-twice", f"{clip(row['template'])!r} stands twice", "once is enough", line=number)
-        elif rules.is_text(row["template"], "template", place) and rules.is_text(row["dataset"], "dataset", place):
+            findings.warning("listed-twice", f"{clip(row['template'])!r} occurs twice", "once is enough", line=number)
+        elif all(rules.is_text(row[column], column, findings) for column in ("template", "dataset")):
             rows = row.get("rows", "")
             listed[row["template"]] = (row["dataset"], int(rows) if rows.isdecimal() and len(rows) < 10 else None)
-    found.include(place)
+    found.include(findings)
     return listed
 
 
-def _cells(line: str, place: Findings, number: int) -> list[str]:
+def _cells(line: str, findings: Findings, number: int) -> list[str]:
     try:
         return next(csv.reader([line.removesuffix("\r")], strict=True), [])
     except csv.Error as fault:
-        place.warning("broken-csv", f"the line cannot be divided ({fault})", "mind its quotes", line=number)
+        findings.warning("broken-csv", f"the line cannot be split ({fault})", "check its quotes", line=number)
         return []
 
 
 def _compare(
     listed: Mapping[str, tuple[str, int | None]], files: Mapping[str, _File], folder: Path, found: Findings
 ) -> None:
-    place = Findings(folder / _LIST)
+    findings = Findings(folder / _LIST)
     for name, (_, rows) in listed.items():
         if name not in files and rows:
-            place.warning("unknown-task", f"there is no file of the template {clip(name)!r}", "add its file")
+            findings.warning("unknown-task", f"there is no file of the template {clip(name)!r}", "add its file")
     for name in files if listed else ():
         if name not in listed:
-            place.warning("not-listed", f"{clip(name)!r} is not listed; its dataset is not known", "add its line")
-    found.include(place)
+            findings.warning("not-listed", f"{clip(name)!r} is not listed; its dataset is not known", "add its line")
+    found.include(findings)
 
 
 def _read_task(file: _File) -> Task:
@@ -154,14 +155,14 @@ def _read_task(file: _File) -> Task:
 
 def _read_instances(file: _File) -> Iterator[Instance]:
     found = file.findings()
-    return sound_rows(_walk(file, found), found)
+    return valid_rows(_walk(file, found), found)
 
 
 def _audit_task(file: _File) -> Audit:
     found = file.findings()
     count = sum(1 for _ in _walk(file, found))
     if file.rows is not None and count != file.rows and not found.failed:
-        found.warning("other-count", f"it has {count} rows", f"{_LIST} says {file.rows}: is the file whole?")
+        found.warning("other-count", f"it has {count} rows", f"{_LIST} gives {file.rows}: is the file complete?")
     return Audit(1, count, found.all())
 
 
@@ -174,7 +175,7 @@ def _walk(file: _File, found: Findings) -> Iterator[Instance]:
             found.error("list-of-outputs", "completion is a list: several accepted answers, or a set of labels", _WHICH)
         if instance is not None and instance.fields and (others := left_out((), [*instance.fields], [instance.fields])):
             named = ", ".join(repr(clip(name, 40)) for name in others[:10])
-            found.error("column-left-out", f"it has {named} beside prompt and completion", _WHOLE_PROMPT)
+            found.error("column-left-out", f"it has {named} in addition to prompt and completion", _WHOLE_PROMPT)
         found.index = None
         if instance is not None:
             yield instance

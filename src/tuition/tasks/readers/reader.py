@@ -1,4 +1,4 @@
-"""What a reader of a format is: how it knows its own, opens it, and audits it."""
+"""The interface of a reader: how it recognises a format, opens a collection, and audits it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tuition.tasks.readers.common.findings import Finding
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What reading all of one file showed: how many tasks and instances it holds, and what is wrong in it."""
+    """The result of reading all of one file: how many tasks and instances it contains, and what is wrong in it."""
 
     tasks: int
     instances: int
@@ -23,11 +23,11 @@ class Audit:
 class Reader:
     """A format that collections come in.
 
-    `expects` says in words what such a collection looks like, for the message when nothing fits. `recognises` looks
-    at names and, where these do not tell, at the beginning of one file (see `sniff`), never at all of it; it may raise
-    OSError, and a format that the user names overrules it. `open` raises ProblemsError for what cannot be opened;
-    `audit` reads everything, one file at a time, by the same rules as `open` and its tasks do, and never raises for
-    what the files hold.
+    `expects` describes such a collection in words, for the error message when no format fits. `recognises` looks at
+    names and, if these are not enough, at the beginning of one file (see `sniff`), never at the whole file. It may
+    raise OSError. A format that the user names overrides it. `open` raises ProblemsError for what cannot be opened.
+    `audit` reads everything, one file at a time, by the same rules as `open` and its tasks, and never raises because
+    of the files' content.
     """
 
     name: str

@@ -37,7 +37,7 @@ def test_a_row_ends_at_a_line_feed_alone(tmp_path: Path) -> None:
         (b"{'a': 1}", "broken-json", "column 2"),
         (b'{"a": 1} {"b": 2}', "broken-json", "column 10: something follows the value"),
         (b'{"a": "b\rc"}', "broken-json", "invalid control character"),
-        (b'{"a": 1, "a": 2}', "duplicate-key", "'a' stands twice"),
+        (b'{"a": 1, "a": 2}', "duplicate-key", "'a' occurs twice"),
         (b'{"a": NaN}', "not-json", "NaN is not JSON"),
         (b'{"a": "\xe9"}', "not-utf8", "byte 0xE9 at offset 11 is not UTF-8 (in Latin-1: 'é')"),
         (b'{"a": "\0"}', "nul-byte", "a NUL byte at offset 11"),

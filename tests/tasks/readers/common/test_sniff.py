@@ -91,7 +91,7 @@ def test_a_folder_is_known_by_its_names_or_its_first_file(
 def test_what_two_formats_claim_is_refused_with_their_names(task_file: Write, tmp_path: Path) -> None:
     task_file(PROMPTED, "rows.jsonl")
     task_file(INDUCTION, "task.json")
-    with pytest.raises(ProblemsError, match="2 formats: instruction_induction, prompted; say which, such as --format"):
+    with pytest.raises(ProblemsError, match="2 formats: instruction_induction, prompted; name one of them, such as"):
         find_reader(tmp_path)
     assert find_reader(tmp_path, "prompted").open(tmp_path).names == ("rows",)
     assert find_reader(tmp_path, "instruction_induction").open(tmp_path).names == ("task",)

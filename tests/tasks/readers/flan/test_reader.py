@@ -229,7 +229,7 @@ def test_a_cluster_file_that_cannot_be_used_is_refused(tmp_path: Path, text: str
 
 def test_a_key_that_nobody_reads_is_told_with_the_nearest(folder: Folder) -> None:
     warnings = check_collection(folder(lables=["a"])).warnings
-    assert [(w.kind, w.expected) for w in warnings] == [("unknown-key", "is 'labels' meant?")]
+    assert [(w.kind, w.expected) for w in warnings] == [("unknown-key", "did you mean 'labels'?")]
 
 
 @pytest.mark.parametrize(

@@ -261,7 +261,7 @@ def test_the_first_rows_are_read_without_the_others(task_file: Write, superni_ta
     text = json.dumps(superni_task(5000))
     task = only(task_file(text[: text.index("in 10")]))
     assert [row.id for row in itertools.islice(task.instances(), 10)] == [f"t-{n}" for n in range(10)]
-    with pytest.raises(ProblemsError, match="cut off"):
+    with pytest.raises(ProblemsError, match="is truncated"):
         list(task.instances())
 
 

@@ -55,7 +55,7 @@ table: rows.csv
 """
     )
     assert (made.name, made.input, made.output, made.separator) == ("nli", ("premise", "hypothesis"), ("label",), "|")
-    assert made.examples[0].told().suggestion == "more"
+    assert made.examples[0].to_example().suggestion == "more"
     assert made.negative_examples[0].output == "maybe"
     assert (made.example_rows, made.options) == ((3, 1), ("yes", "no"))
     assert (made.category, made.source, made.languages) == (("Entailment",), ("mine", "yours"), ("English",))
@@ -98,8 +98,8 @@ def test_all_that_is_wrong_is_listed_together_with_its_lines() -> None:
         ("card-value", 9),
         ("card-value", 10),
     ]
-    assert ("unknown-key", 2, "the key 'inputs'", "is 'input' meant?") in told
-    assert ("unknown-key", 8, "the key 'split.tests'", "is 'test' meant?") in told
+    assert ("unknown-key", 2, "the key 'inputs'", "did you mean 'input'?") in told
+    assert ("unknown-key", 8, "the key 'split.tests'", "did you mean 'test'?") in told
 
 
 @pytest.mark.parametrize(
@@ -110,8 +110,8 @@ def test_all_that_is_wrong_is_listed_together_with_its_lines() -> None:
         ("output: a", "the output go together"),
         ("table: a.csv\ndataset: b/c", "not both"),
         ("subset: x", "belong to a dataset"),
-        ("input: a\noutput: [b, '{{ c }}']", "not both in one list"),
-        ("split: {train: a.csv, test: a.csv}", "stands twice"),
+        ("input: a\noutput: [b, '{{ c }}']", "not both"),
+        ("split: {train: a.csv, test: a.csv}", "occurs twice"),
         ("example_rows: [-1]", "a row's number, from 1"),
         ("input: a\noutput: [b, ~]", "must be text"),
     ],

@@ -250,7 +250,7 @@ def test_well_known_columns_are_taken_and_said(header: str, told: str, answer: s
     assert only(path).definition == ""
     (warning,) = check_collection(path).warnings
     assert warning.kind == "guessed-columns"
-    assert f"'{told}' taken as the input, '{answer}' as the output" in warning.found
+    assert f"'{told}' is used as the input, '{answer}' as the output" in warning.found
 
 
 def test_alpaca_rows_tell_their_instruction_with_the_input(put: Any) -> None:
@@ -268,7 +268,7 @@ def test_unknown_columns_are_listed_with_the_card_to_write(put: Any) -> None:
     (problem,) = check_collection(put("x.csv", "ref,message,department\n1,a long text,x\n2,and another,x\n")).errors
     assert problem.kind == "unknown-columns"
     assert "'ref', 'message', 'department'" in problem.found
-    assert "{definition: what is to be done, input: 'message', output: 'department'}" in problem.expected
+    assert "{definition: what to do, input: 'message', output: 'department'}" in problem.expected
 
 
 # ---- what is refused
@@ -305,7 +305,7 @@ def test_faults_of_a_kind_are_listed_together(card: str, table: str, expected: l
 def test_a_missing_column_is_answered_with_the_nearest(put: Any) -> None:
     put("x.yaml", "input: mesage\noutput: Label")
     messages = [problem.expected for problem in check_collection(put("x.csv", "message,label\n1,2\n")).errors]
-    assert [message.split("?")[0] for message in messages] == ["is 'message' meant", "is 'label' meant"]
+    assert [message.split("?")[0] for message in messages] == ["did you mean 'message'", "did you mean 'label'"]
 
 
 def test_values_that_are_no_text_are_listed_by_their_rows(put: Any) -> None:
@@ -374,7 +374,7 @@ def test_a_dataset_of_the_hub_is_read_through_the_library(
 @pytest.mark.parametrize("name", ["../x", "/etc", "a/b/c", "hf://x", ".."])
 def test_what_is_no_id_is_refused(name: str, put: Any) -> None:
     (problem,) = check_collection(put("task.yaml", f"dataset: {name}")).errors
-    assert "is no id" in problem.found
+    assert "is not an id" in problem.found
 
 
 def test_without_the_library_or_a_network_the_hub_is_refused_in_plain_words(

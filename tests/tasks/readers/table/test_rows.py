@@ -99,7 +99,7 @@ def test_what_outputs_may_say_is_said(tmp_path: Path) -> None:
     assert "'references'" in problem.expected
     assert "sets of labels are not supported yet" in problem.expected
     (problem,) = problems(put(tmp_path, [LABELS], "input: text\noutput: '{{ label }}'\noutputs: text"))
-    assert "a pattern makes one text" in problem.expected
+    assert "a pattern produces one text" in problem.expected
 
 
 def test_a_drafted_card_keeps_what_lists_are(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_label_that_is_held_back_is_called_so(tmp_path: Path) -> None:
     parquet.write_table(table.replace_schema_metadata({b"huggingface": json.dumps(meta).encode()}), path)
     held_back, unknown = problems(path)
     assert (held_back.kind, unknown.kind) == ("held-back-label", "unknown-label")
-    assert "label is -1: the label of this row is held back" in held_back.found
+    assert "label is -1: the publisher withholds the label of this row" in held_back.found
     assert "label is the class number 7" in unknown.found
     (tmp_path / "x.yaml").write_text("input: sentence\noutput: '{{ label }}'")
     assert [problem.kind for problem in problems(path)] == ["template-without-text"] * 2

@@ -1,1 +1,1 @@
-"""What several readers use: files as text, JSON and YAML with places, rules for tasks, and findings."""
+"""What several readers share: text, JSON and YAML files with line numbers, rules for tasks, and findings."""

@@ -1,4 +1,4 @@
-"""Collections of one task a file: their names, in order and fit to be used, and their fingerprint."""
+"""Collections with one task per file: the tasks' names, in order and checked, and the collection's fingerprint."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ SAFE_NAME = "use letters, digits, '_' and '-'"
 
 
 class NamedFile(Protocol):
-    """A file that holds one task: where it is, the task's name, and the collection that it may not lead out of."""
+    """A file with one task: its path, the task's name, and the collection's folder, which it must be inside."""
 
     @property
     def path(self) -> Path:
-        """Where it is."""
+        """The file's path."""
 
     @property
     def name(self) -> str:
@@ -33,7 +33,7 @@ class NamedFile(Protocol):
 
     @property
     def root(self) -> Path:
-        """The collection that it may not lead out of."""
+        """The collection's folder (or the file itself), which links must not lead out of."""
 
     def findings(self) -> Findings:
         """Return an empty record of what is wrong in this file."""
@@ -47,12 +47,12 @@ def list_names(folder: Path, found: Findings) -> list[str] | None:
     try:
         return sorted(entry.name for entry in os.scandir(folder) if not entry.name.startswith("."))
     except OSError as error:
-        found.error("unreadable-folder", f"{folder} cannot be listed ({error.strerror})", "check its rights")
+        found.error("unreadable-folder", f"{folder} cannot be listed ({error.strerror})", "check its permissions")
         return None
 
 
 def list_files(folder: Path, ending: str, expected: str, found: Findings) -> list[str]:
-    """Return the names of a folder's files with that ending, sorted; `found` hears where there are none."""
+    """Return the names of a folder's files with that ending, sorted; if there are none, an error goes to `found`."""
     names = list_names(folder, found)
     if names is None:
         return []
@@ -64,7 +64,7 @@ def list_files(folder: Path, ending: str, expected: str, found: Findings) -> lis
 
 
 def drop_unsafe(files: MutableMapping[str, Any], found: Findings) -> None:
-    """Take out the tasks whose names cannot stand in paths, tables and terminals; `found` hears of each."""
+    """Remove the tasks whose names cannot be used in paths, tables and terminals; each is an error in `found`."""
     for name in list(files):
         if fault := name_fault(name):
             found.error("unsafe-name", f"the task name {clip(name)!r} {fault}", SAFE_NAME)
@@ -76,8 +76,8 @@ def note_same_names(names: Iterable[str], found: Findings) -> None:
     folded: dict[str, str] = {}
     for name in names:
         if (first := folded.setdefault(name.casefold(), name)) != name:
-            both = f"{clip(first)!r} and {clip(name)!r} are one name but for upper and lower case"
-            found.error("duplicate-name", both, "rename one: many file systems can hold only one of them")
+            both = f"{clip(first)!r} and {clip(name)!r} differ only in upper and lower case"
+            found.error("duplicate-name", both, "rename one: many file systems can store only one of them")
 
 
 def collection(
@@ -86,12 +86,12 @@ def collection(
     read: Callable[[F], Task],
     found: Findings,
     splits: Mapping[str, TaskSplit] | None = None,
-    beside: Iterable[Path] = (),
+    extra_files: Iterable[Path] = (),
 ) -> Collection:
-    """Return the collection of these files; `beside` are further files that decide what the tasks say.
+    """Return the collection of these files; `extra_files` also affect the tasks' content, so they are fingerprinted.
 
     Raises:
-        ProblemsError: something in `found` refuses it.
+        ProblemsError: `found` has errors.
     """
     if found.failed:
         raise ProblemsError(found.errors())
@@ -100,7 +100,7 @@ def collection(
         tuple(files),
         read_task=partial(_read_named, files, read),
         splits=splits or {},
-        fingerprint_of=partial(_fingerprint, files, tuple(beside)),
+        fingerprint_of=partial(_fingerprint, files, tuple(extra_files)),
     )
 
 
@@ -112,7 +112,7 @@ def reader(
     read: Callable[[F], Task],
     audit: Callable[[F], Audit],
 ) -> Reader:
-    """Return a Reader of collections that are no more than their files, which `lay_out` finds by name."""
+    """Return a Reader of collections that consist of task files alone, which `lay_out` finds by name."""
 
     def open_(path: Path) -> Collection:
         found = Findings(path)
@@ -131,11 +131,11 @@ def _read_named(files: Mapping[str, F], read: Callable[[F], Task], name: str) ->
     return read(files[name])
 
 
-def _fingerprint(files: Mapping[str, NamedFile], beside: tuple[Path, ...]) -> str:
+def _fingerprint(files: Mapping[str, NamedFile], extra_files: tuple[Path, ...]) -> str:
     digest = hashlib.sha256()
-    places = [(file.name, file.path, file.root, file.findings()) for file in files.values()]
-    places += [(file.name, file, file.parent, Findings(file)) for file in beside]
-    for name, path, root, found in places:
+    hashed = [(file.name, file.path, file.root, file.findings()) for file in files.values()]
+    hashed += [(file.name, file, file.parent, Findings(file)) for file in extra_files]
+    for name, path, root, found in hashed:
         digest.update(f"{name}\0{content_sha256(path, root, found)}\0".encode())
     return digest.hexdigest()
 

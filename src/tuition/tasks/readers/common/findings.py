@@ -1,4 +1,4 @@
-"""What a reader finds wrong in one file: gathered with its place, so that nothing is hidden behind the first."""
+"""What a reader finds wrong in one file: all problems with their locations, not only the first."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from tuition.base.errors import Problem, clip
 
 Severity = Literal["error", "warning"]
 
-# A hostile or wholly broken file can hold a million wrong rows; nobody reads more lines of one kind than this, and
-# the rest are counted.
+# A hostile or entirely broken file can have a million wrong rows. This many findings of one kind are listed; the rest
+# are only counted.
 LISTED_PER_KIND = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Finding(Problem):
-    """A problem with its weight: an `error` stops reading, a `warning` does not."""
+    """A problem with its severity: an `error` stops reading, a `warning` does not."""
 
     severity: Severity = "error"
 
 
 class Findings:
-    """The findings of one file, each stamped with the place that is being read.
+    """The findings of one file, each with the location that was being read.
 
-    `index`, `id` and `position` (a character offset into the text) or `line` are set by whoever walks the file; they
-    are turned into words only when something is wrong, so that a sound row costs nothing.
+    The code that walks the file sets `index`, `id` and `position` (a character offset into the text) or `line`. They
+    are formatted only when something is wrong, so that a valid row costs nothing.
     """
 
     def __init__(self, file: Path, task: str | None = None) -> None:
@@ -45,26 +45,26 @@ class Findings:
         self._counts: Counter[tuple[str, Severity]] = Counter()
 
     def error(self, kind: str, found: str, expected: str, *, line: int | None = None) -> None:
-        """Note something that reading must refuse."""
+        """Record something that makes reading fail."""
         self.failed = True
         self._note(kind, found, expected, "error", line)
 
     def warning(self, kind: str, found: str, expected: str, *, line: int | None = None) -> None:
-        """Note something odd that can be read all the same."""
+        """Record something odd that does not prevent reading."""
         self._note(kind, found, expected, "warning", line)
 
     def include(self, others: Findings) -> None:
-        """Take over what was found in a file that belongs to this one."""
+        """Add the findings of a file that belongs to this one."""
         self.failed = self.failed or others.failed
         self._listed.extend(others.all())
 
     def all(self) -> tuple[Finding, ...]:
-        """Return the findings in the order of the file; what went beyond `LISTED_PER_KIND` of a kind, as one line."""
+        """Return the findings in file order; after `LISTED_PER_KIND` of one kind, only their count."""
         beyond = [
             Finding(
                 kind,
                 f"{count - LISTED_PER_KIND} more of the kind {kind}, not listed one by one",
-                f"mend the {LISTED_PER_KIND} listed and check again",
+                f"fix the {LISTED_PER_KIND} listed and check again",
                 self.file,
                 self.task,
                 severity=severity,
@@ -76,7 +76,7 @@ class Findings:
         return (*self._listed, *beyond)
 
     def errors(self) -> tuple[Finding, ...]:
-        """Return those findings that reading must refuse."""
+        """Return the findings that make reading fail."""
         return tuple(finding for finding in self.all() if finding.severity == "error")
 
     def _note(self, kind: str, found: str, expected: str, severity: Severity, line: int | None) -> None:

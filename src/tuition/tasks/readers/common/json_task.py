@@ -1,6 +1,7 @@
-"""A task in a JSON file of its own: one object, of which no more is decoded than is asked for.
+"""A task in its own JSON file: one object, of which only the requested parts are decoded.
 
-What its keys mean is a `Schema`: Super-NaturalInstructions, its forerunner and instruction induction each have theirs.
+A `Schema` defines what its keys mean: Super-NaturalInstructions, its predecessor and instruction induction each have
+one.
 """
 
 from __future__ import annotations
@@ -21,35 +22,35 @@ from tuition.tasks.readers.common.text_file import read_text
 from tuition.tasks.readers.reader import Audit
 from tuition.tasks.types import Instance, RowSplit, Task
 
-ElementKind = dict[str, Any]
-"""The fields of Task that a file has told so far."""
+TaskFields = dict[str, Any]
+"""The fields of Task that were read from a file so far."""
 
 Element = Callable[[object, str, Findings], Mapping[str, Any]]
-"""A rule that turns a key's value into fields of Task, and notes what is wrong with it."""
+"""A function that turns a key's value into fields of Task, and records what is wrong with it."""
 
 RowRule = Callable[[object, int, RowSplit, dict[str, int], Findings], Instance | None]
-"""A rule that turns the row of that index into an Instance; the dictionary holds the ids met so far."""
+"""A function that turns the row with that index into an Instance; the dictionary has the ids seen so far."""
 
 
 def element(name: str, rule: Callable[[object, str, Findings], Any]) -> Element:
-    """Return the rule that puts what `rule` makes of a value into one field of Task."""
-    return partial(_told, name, rule)
+    """Return the function that stores the result of `rule` in one field of Task."""
+    return partial(_as_field, name, rule)
 
 
-def _told(
+def _as_field(
     name: str, rule: Callable[[object, str, Findings], Any], value: object, key: str, found: Findings
-) -> ElementKind:
-    made = rule(value, key, found)
-    return {} if made is None else {name: made}
+) -> TaskFields:
+    result = rule(value, key, found)
+    return {} if result is None else {name: result}
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
     """What the keys of a task's object mean.
 
-    `elements` gives each key's rule; `rows` the keys that hold lists of instances, with the set each is of. A key that
-    is in neither is kept in `Task.extra`. A key of `required` that is missing is an error, one of `expected` a warning
-    with that help.
+    `elements` gives each key's rule; `rows` gives the keys with lists of instances, and the split of each list. A key
+    in neither is kept in `Task.extra`. A missing key of `required` is an error; a missing key of `expected` is a
+    warning with the help text given there.
     """
 
     elements: Mapping[str, Element]
@@ -61,7 +62,7 @@ class Schema:
 
 @dataclass(frozen=True, slots=True)
 class TaskFile:
-    """One task's file, the collection that it may not lead out of, and what its keys mean."""
+    """One task's file, the collection's folder, which it must be inside, and what its keys mean."""
 
     path: Path
     name: str
@@ -74,34 +75,34 @@ class TaskFile:
 
 
 def read_task(file: TaskFile) -> Task:
-    """Read what a task says; its instances stay where they are until they are asked for.
+    """Read a task without its instances, which are read when they are requested.
 
     Raises:
-        ProblemsError: what is read has faults; all faults of the file are in it.
+        ProblemsError: the task has faults; the error lists all faults of the file.
     """
     found = file.findings()
-    told: ElementKind = {}
-    for _ in _walk(file, found, told, rows=False):
+    fields: TaskFields = {}
+    for _ in _walk(file, found, fields, rows=False):
         pass
     if found.failed:
         raise ProblemsError(error for error in audit_task(file).findings if error.severity == "error")
-    return make_task(file, told)
+    return make_task(file, fields)
 
 
-def make_task(file: TaskFile, told: ElementKind) -> Task:
-    """Return the task of a file that tells `told`; its instances are read from the file."""
-    return Task(file.name, read_instances=partial(_read_instances, file), **{"definitions": (), **told})
+def make_task(file: TaskFile, fields: TaskFields) -> Task:
+    """Return the task with these fields; its instances are read from the file."""
+    return Task(file.name, read_instances=partial(_read_instances, file), **{"definitions": (), **fields})
 
 
 def audit_task(file: TaskFile) -> Audit:
-    """Read all of a task and count its sound instances and its faults."""
+    """Read all of a task; return the count of its valid instances, and its faults."""
     found = file.findings()
     count = sum(1 for _ in _walk(file, found, {}, rows=True))
     return Audit(1, count, found.all())
 
 
-def sound_rows(walk: Iterator[Instance], found: Findings) -> Iterator[Instance]:
-    """Yield what `walk` does as long as nothing is wrong; then go to its end and tell all that is.
+def valid_rows(walk: Iterator[Instance], found: Findings) -> Iterator[Instance]:
+    """Yield from `walk` until something is wrong; then read to its end and raise with all faults.
 
     Raises:
         ProblemsError: there are errors.
@@ -118,36 +119,36 @@ def sound_rows(walk: Iterator[Instance], found: Findings) -> Iterator[Instance]:
 
 def _read_instances(file: TaskFile) -> Iterator[Instance]:
     found = file.findings()
-    return sound_rows(_walk(file, found, {}, rows=True), found)
+    return valid_rows(_walk(file, found, {}, rows=True), found)
 
 
-def _walk(file: TaskFile, found: Findings, told: ElementKind, *, rows: bool) -> Iterator[Instance]:
-    """Yield the sound instances of a file, putting the task's elements into `told` and what is wrong into `found`.
+def _walk(file: TaskFile, found: Findings, fields: TaskFields, *, rows: bool) -> Iterator[Instance]:
+    """Yield the valid instances of a file; the task's fields go to `fields` and what is wrong to `found`.
 
-    Without `rows` no instance is yielded, and none is decoded where that can be helped.
+    Without `rows` no instance is yielded, and none is decoded if this can be avoided.
     """
     text = read_text(file.path, file.root, found)
     if text is not None:
-        yield from walk(file.schema, Cursor(text), found, told, rows=rows)
+        yield from walk(file.schema, Cursor(text), found, fields, rows=rows)
 
 
-def walk(schema: Schema, cursor: Cursor, found: Findings, told: ElementKind, *, rows: bool) -> Iterator[Instance]:
-    """Yield the sound instances of a task's text, as `read_task` and `Task.instances` read it.
+def walk(schema: Schema, cursor: Cursor, found: Findings, fields: TaskFields, *, rows: bool) -> Iterator[Instance]:
+    """Yield the valid instances of a task's text, as `read_task` and `Task.instances` read it.
 
-    While an instance is out, its row is what stands between the cursor's `start` and `at`.
+    When an instance is yielded, its row is the text between the cursor's `start` and `at`.
     """
     found.line_at = cursor.line
     try:
-        yield from _members(schema, cursor, found, told, rows)
+        yield from _members(schema, cursor, found, fields, rows)
     except (json.JSONDecodeError, RecursionError) as fault:
         note_oddities(cursor.oddities, found)
         note_fault(cursor, fault, found)
 
 
-def _members(schema: Schema, cursor: Cursor, found: Findings, told: ElementKind, rows: bool) -> Iterator[Instance]:
+def _members(schema: Schema, cursor: Cursor, found: Findings, fields: TaskFields, rows: bool) -> Iterator[Instance]:
     found.position = cursor.at
     if not cursor.opens("{"):
-        found.error("wrong-type", f"the file holds {rules.kind_of(cursor.value())}", "it must hold one task's object")
+        found.error("wrong-type", f"the file contains {rules.kind_of(cursor.value())}", "it must be one task's object")
         return
     keys: dict[str, None] = {}
     seen: dict[str, int] = {}
@@ -156,17 +157,17 @@ def _members(schema: Schema, cursor: Cursor, found: Findings, told: ElementKind,
         if key in schema.rows:
             if rows and key not in keys:
                 yield from _rows(schema, key, cursor, seen, found)
-            elif not _passed_over(cursor) and schema.elements.keys() <= keys.keys():
+            elif not _skip_list(cursor) and schema.elements.keys() <= keys.keys():
                 return
         elif key in schema.elements:
-            made = schema.elements[key](cursor.value(), key, found)
-            if key not in keys and any(told.get(name) for name in made if name != "extra"):
-                found.error("told-twice", f"{key} tells what another key has told", "keep one of them")
-            _put(made, told)
+            new = schema.elements[key](cursor.value(), key, found)
+            if key not in keys and any(fields.get(name) for name in new if name != "extra"):
+                found.error("duplicate-field", f"{key} sets a field that another key has set", "keep one of them")
+            _add(new, fields)
         else:
             value = cursor.value()
             if rules.is_plain(value, clip(key), found) and rules.is_text(key, "the key", found):
-                _put({"extra": {key: value}}, told)
+                _add({"extra": {key: value}}, fields)
         keys[key] = None
         note_oddities(cursor.oddities, found)
     cursor.end()
@@ -174,11 +175,11 @@ def _members(schema: Schema, cursor: Cursor, found: Findings, told: ElementKind,
     found.position = None
     _note_missing(schema, keys, found)
     if rows and not seen and len(schema.rows) > 1 and not found.failed:
-        found.error("no-instances", f"{' and '.join(schema.rows)} hold no row", "give at least one instance")
+        found.error("no-instances", f"{' and '.join(schema.rows)} have no rows", "give at least one instance")
 
 
-def _passed_over(cursor: Cursor) -> bool:
-    """Move behind the list of instances; False where it is broken, which is for those to tell who read it."""
+def _skip_list(cursor: Cursor) -> bool:
+    """Move past the list of instances; False if it is broken, which is reported when the instances are read."""
     if cursor.jumps_list():
         return True
     try:
@@ -189,11 +190,11 @@ def _passed_over(cursor: Cursor) -> bool:
     return True
 
 
-def _put(made: Mapping[str, Any], told: ElementKind) -> None:
-    extra = {**told.get("extra", {}), **made.get("extra", {})}
-    told.update(made)
+def _add(new: Mapping[str, Any], fields: TaskFields) -> None:
+    extra = {**fields.get("extra", {}), **new.get("extra", {})}
+    fields.update(new)
     if extra:
-        told["extra"] = extra
+        fields["extra"] = extra
 
 
 def _rows(schema: Schema, key: str, cursor: Cursor, seen: dict[str, int], found: Findings) -> Iterator[Instance]:
@@ -211,7 +212,7 @@ def _rows(schema: Schema, key: str, cursor: Cursor, seen: dict[str, int], found:
         if instance is not None:
             yield instance
     if index < 0 and len(schema.rows) == 1:
-        found.error("no-instances", f"{key} is empty", "give at least one instance to learn or judge by")
+        found.error("no-instances", f"{key} is empty", "give at least one instance to train or evaluate on")
 
 
 def _note_missing(schema: Schema, keys: Mapping[str, None], found: Findings) -> None:
@@ -220,7 +221,7 @@ def _note_missing(schema: Schema, keys: Mapping[str, None], found: Findings) -> 
         missing.append(" or ".join(schema.rows))
     for key in missing:
         near = difflib.get_close_matches(key, [other for other in list(keys)[:50] if len(other) < 50], n=1)
-        hint = f"; is {near[0]!r} meant for it?" if near else ""
+        hint = f"; did you mean it by {near[0]!r}?" if near else ""
         found.error("missing-key", f"there is no {key!r}", f"every task has one{hint}")
     for key, help_ in schema.expected.items():
         if key not in keys:

@@ -1,4 +1,4 @@
-"""JSON walked one value at a time: what nobody asks for is not built, and every fault keeps its place."""
+"""JSON read one value at a time: values that are not requested are not built, and every fault has its line."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tuition.base.errors import clip
 from tuition.tasks.readers.common.findings import Findings
 
 _SPACE = re.compile(r"[ \t\n\r]*")
-# The end of a list of objects or of lists, by what its elements open with, where that list is an object's member. The
-# pattern begins with one plain sign, since such a one is sought ten times faster than a choice of two.
+# The end of a list of objects or of lists (by the bracket that opens its elements) that is an object's member. Each
+# pattern begins with one literal character: that is found ten times faster than a choice of two.
 _MEMBER_ENDS = r"[ \t\n\r]*\](?=[ \t\n\r]*(?:,[ \t\n\r]*\"|\}[ \t\n\r]*\Z))"
 _LIST_END = {"{": re.compile(r"\}" + _MEMBER_ENDS), "[": re.compile(r"\]" + _MEMBER_ENDS)}
 _TRIES = 4
@@ -21,14 +21,15 @@ _AFTER = re.compile(r"[ \t\n\r]*(.?)[ \t\n\r]*", re.DOTALL)
 
 
 class Cursor:
-    """A place in a JSON text that moves over one member, element or value at a time.
+    """A position in a JSON text that moves over one member, element or value at a time.
 
-    Faults of syntax raise `json.JSONDecodeError`, too deep nesting `RecursionError`. What the standard decoder would
-    let pass (a key twice in one object, NaN, Infinity) is kept in `oddities` as (kind, found) until somebody takes it.
+    Syntax errors raise `json.JSONDecodeError`, too deep nesting raises `RecursionError`. What the standard decoder
+    accepts though it should not (a key twice in one object, NaN, Infinity) is collected in `oddities` as (kind, found)
+    until the caller empties the list.
     """
 
     def __init__(self, text: str, *, exact_numbers: bool = False) -> None:
-        """Stand before the first value of `text`; `exact_numbers` is that of `decoder`."""
+        """Start before the first value of `text`; see `decoder` for `exact_numbers`."""
         self.text = text
         self.at = _skip(text, 0)
         self.start = self.at
@@ -41,13 +42,13 @@ class Cursor:
         return self.text.startswith(bracket, self.at)
 
     def value(self) -> Any:
-        """Decode the next value and move behind it; `start` is where it began."""
+        """Decode the next value and move past it; `start` is where it began."""
         self.start = self.at
         value, self.at = self._decode(self.text, self.at)
         return value
 
     def members(self) -> Iterator[str]:
-        """Yield the keys of the object here; the caller may take each one's value, else it is passed over."""
+        """Yield the keys of the object here; the caller may read each one's value, else it is skipped."""
         self.at = _skip(self.text, self.at + 1)
         if self.opens("}"):
             self.at += 1
@@ -69,7 +70,7 @@ class Cursor:
                 return
 
     def elements(self) -> Iterator[Any]:
-        """Yield the elements of the array here, decoding each as it is asked for."""
+        """Yield the elements of the array here, decoding each when it is requested."""
         self.at = _skip(self.text, self.at + 1)
         if self.opens("]"):
             self.at += 1
@@ -80,17 +81,17 @@ class Cursor:
                 return
 
     def jumps_list(self) -> bool:
-        """Move behind the list here without decoding it, if its end can be told for certain.
+        """Move past the list here without decoding it, if its end can be found with certainty.
 
-        It must be a member of the text's outermost object, and hold objects alone or lists alone. Its end is the first
-        `}]` (or `]]`) from which the rest of the text parses as further members up to that object's end: within a
-        nested list the brackets would not come out even at the end of the text, and within a string the quotes would
-        not. What the list holds is not looked at: other elements, and faults, are for those to tell who read it.
+        It must be a member of the text's outermost object, and contain only objects or only lists. Its end is the
+        first `}]` (or `]]`) from which the rest of the text parses as further members up to that object's end: within
+        a nested list the brackets would not balance at the end of the text, and within a string the quotes would not.
+        The list's content is not checked: other elements, and faults, are reported when the list is read.
         """
         first = _skip(self.text, self.at + 1)
         pattern = _LIST_END.get(self.text[first : first + 1]) if self.opens("[") else None
         for tried, match in enumerate(pattern.finditer(self.text, first) if pattern else ()):
-            if tried == _TRIES:  # the rows themselves hold such lists: decoding is the cheaper way
+            if tried == _TRIES:  # the rows themselves contain such lists: decoding is cheaper
                 return False
             if self._ends_from(match.end()):
                 self.start, self.at = self.at, match.end()
@@ -113,7 +114,7 @@ class Cursor:
         return True
 
     def end(self) -> None:
-        """Make sure that nothing but white space follows.
+        """Check that only white space follows.
 
         Raises:
             json.JSONDecodeError: something does.
@@ -123,7 +124,7 @@ class Cursor:
             raise json.JSONDecodeError("Something follows the end of the object", self.text, self.at)
 
     def line(self, position: int) -> int:
-        """Return the line of a character offset, from 1; cheap for positions that only grow."""
+        """Return the line of a character offset, from 1; cheap for increasing offsets."""
         counted, line = self._counted if self._counted[0] <= position else (0, 1)
         line += self.text.count("\n", counted, position)
         self._counted = (position, line)
@@ -131,36 +132,38 @@ class Cursor:
 
     def _delimiter(self, between: str, last: str) -> str:
         match = _AFTER.match(self.text, self.at)
-        sign = match[1] if match else ""
-        if match is None or (sign != between and sign != last) or not sign:
+        character = match[1] if match else ""
+        if match is None or (character != between and character != last) or not character:
             at = match.start(1) if match else self.at
             raise json.JSONDecodeError(f"Expecting {between!r}", self.text, at)
-        self.at = match.end() if sign == between else match.end(1)
-        return sign
+        self.at = match.end() if character == between else match.end(1)
+        return character
 
 
 def note_oddities(oddities: list[tuple[str, str]], found: Findings) -> None:
-    """Note what the standard decoder would have let pass, and empty the list."""
+    """Record what the standard decoder would have accepted, and empty the list."""
     for kind, what in oddities:
         found.error(kind, what, "keep one of them" if kind == "duplicate-key" else "write text, a number or null")
     oddities.clear()
 
 
 def note_fault(cursor: Cursor, fault: json.JSONDecodeError | RecursionError, found: Findings) -> None:
-    """Note the fault that ended the walk: broken or truncated JSON, or nesting too deep to be meant."""
+    """Record the fault that ended the reading: broken or truncated JSON, or nesting too deep to be intended."""
     if isinstance(fault, RecursionError):
         line = cursor.line(cursor.at)
         found.error("deep-nesting", "values nested hundreds deep", "a task nests three levels deep", line=line)
         return
     if not cursor.text.strip():
-        found.error("empty-file", "the file is empty", "it holds one JSON object", line=1)
+        found.error("empty-file", "the file is empty", "it must contain one JSON object", line=1)
     elif fault.msg.startswith("Unterminated string") or fault.pos >= len(cursor.text.rstrip()):
         end = cursor.text.count("\n") + 1
-        message = f"the JSON is cut off: the file ends inside what begins at line {fault.lineno}, column {fault.colno}"
+        message = (
+            f"the JSON is truncated: the file ends inside what begins at line {fault.lineno}, column {fault.colno}"
+        )
         found.error("truncated-json", message, "get the whole file again", line=end)
     else:
         message = f"broken JSON at column {fault.colno}: {fault.msg[0].lower()}{fault.msg[1:]}"
-        found.error("broken-json", message, "mend the file at this place", line=fault.lineno)
+        found.error("broken-json", message, "fix the file there", line=fault.lineno)
 
 
 def _skip(text: str, at: int) -> int:
@@ -169,23 +172,23 @@ def _skip(text: str, at: int) -> int:
 
 
 def decoder(oddities: list[tuple[str, str]], *, exact_numbers: bool = False) -> Callable[[str, int], tuple[Any, int]]:
-    """Return a function from a text and an offset to the value there and its end; it puts what is odd in `oddities`.
+    """Return a function from a text and an offset to the value there and its end; oddities go to `oddities`.
 
-    With `exact_numbers`, a number that Python would write otherwise (`1.10`, `1e5`) stays the text that it was.
+    With `exact_numbers`, a number that Python would write differently (`1.10`, `1e5`) is returned as its text.
     """
 
-    # The hooks close over the list alone: a cycle through the cursor would keep whole files alive until the
-    # garbage collector runs.
+    # The hooks refer to the list only: a reference cycle through the cursor would keep whole files in memory until
+    # the garbage collector runs.
     def to_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        made = dict(pairs)
-        if len(made) != len(pairs):
+        unique = dict(pairs)
+        if len(unique) != len(pairs):
             counts = Counter(key for key, _ in pairs)
             oddities.extend(_twice(key) for key, count in counts.items() if count > 1)
-        return made
+        return unique
 
     def to_constant(name: str) -> float:
         oddities.append(("not-json", f"{name} is not JSON"))
-        return float("nan")  # noted here, and not to be noted again as too large
+        return float("nan")  # recorded here, and must not be recorded again as too large
 
     integer, decimal = (_exact_integer, _exact_decimal) if exact_numbers else (_integer, None)
     return json.JSONDecoder(
@@ -194,7 +197,7 @@ def decoder(oddities: list[tuple[str, str]], *, exact_numbers: bool = False) -> 
 
 
 def _integer(digits: str) -> int | float:
-    # int() refuses beyond 4,300 digits with an error of its own; float() makes infinity of these, which rules refuse.
+    # int() raises its own error beyond 4,300 digits; float() returns infinity for these, which the rules refuse.
     return int(digits) if len(digits) <= 310 else float(digits)
 
 
@@ -207,4 +210,4 @@ def _exact_decimal(digits: str) -> float | str:
 
 
 def _twice(key: str) -> tuple[str, str]:
-    return "duplicate-key", f"the key {clip(key)!r} stands twice in one object"
+    return "duplicate-key", f"the key {clip(key)!r} occurs twice in one object"

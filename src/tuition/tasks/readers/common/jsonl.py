@@ -1,4 +1,4 @@
-"""JSON lines: one value a line, read one line at a time, with every bad line told by its number."""
+"""JSON lines: one value per line, read one line at a time; every bad line is reported with its number."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tuition.tasks.readers.common.findings import Findings
 from tuition.tasks.readers.common.json_text import decoder, note_oddities
 from tuition.tasks.readers.common.text_file import UTF8_HELP, is_inside, note_bad_byte, note_unreadable
 
-# Eight fields of a million characters. A longer line (a whole JSON file without line breaks, say) is passed over in
+# Eight fields of a million characters. A longer line (a whole JSON file without line breaks, for example) is skipped in
 # pieces, so that it costs no memory.
 LINE_LIMIT = 8 << 20
 _PIECE = 1 << 20
@@ -22,7 +22,7 @@ _SPACE = " \t\n\r"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Where a line is: its number, from 1, and the offset of its first byte."""
+    """The location of a line: its number, from 1, and the offset of its first byte."""
 
     number: int
     offset: int
@@ -33,10 +33,10 @@ def read_json_lines(
 ) -> Iterator[tuple[int, object]]:
     r"""Yield the number (from 1) and the value of each line of a file within `root`; what is wrong goes to `found`.
 
-    Lines end at `\n` alone. Blank lines are passed over with a warning, lines that cannot be decoded with an error, and
-    the others go on; `found.line` is the line that was yielded last, so that what its caller notes has its place. No
-    more than one line is held, and none of more than `LINE_LIMIT` bytes. Nothing is raised for what the file holds.
-    `exact_numbers` is that of `jsontext.decoder`.
+    Only `\n` ends a line. Blank lines are skipped with a warning, lines that cannot be decoded with an error.
+    `found.line` is the line that was yielded last, so that the caller's findings get its number. At most one line is
+    in memory, and none of more than `LINE_LIMIT` bytes. The file's content never raises. See `json_text.decoder` for
+    `exact_numbers`.
     """
     walk = walk_json_lines(file, root, found, exact_numbers=exact_numbers)
     return ((line.number, value) for line, value in walk)
@@ -45,7 +45,7 @@ def read_json_lines(
 def walk_json_lines(
     file: Path, root: Path, found: Findings, start: Line = Line(1, 0), *, exact_numbers: bool = False
 ) -> Generator[tuple[Line, object], None, None]:
-    """Yield as `read_json_lines` does, with each line's offset too; begin at `start`, a line that was yielded once."""
+    """Yield like `read_json_lines`, but with each line's offset; begin at `start`, a line that was yielded before."""
     try:
         if not is_inside(file, root, found):
             return
@@ -81,7 +81,7 @@ def _values(stream: BinaryIO, start: Line, found: Findings, exact_numbers: bool)
 
 
 def _lines(stream: BinaryIO, start: Line, found: Findings) -> Iterator[tuple[Line, str]]:
-    """Yield the lines that hold text, with their places; bytes that are not UTF-8 are noted and replaced."""
+    """Yield the lines that are not blank, with their locations; bytes that are not UTF-8 are reported and replaced."""
     number, offset = start.number, start.offset
     empty = True
     while raw := stream.readline(LINE_LIMIT):
@@ -95,7 +95,7 @@ def _lines(stream: BinaryIO, start: Line, found: Findings) -> Iterator[tuple[Lin
             raw = mark
         text = _text(raw, size, offset, found)
         if text is not None and not text.strip(_SPACE):
-            found.warning("blank-line", "the line is blank; it is passed over", "take it out")
+            found.warning("blank-line", "the line is blank; it is skipped", "remove it")
         else:
             empty = False
             if text is not None:
@@ -103,11 +103,11 @@ def _lines(stream: BinaryIO, start: Line, found: Findings) -> Iterator[tuple[Lin
         number, offset = number + 1, offset + size
     found.line = None
     if empty:
-        found.error("empty-file", "the file is empty", "it holds one JSON value a line", line=1)
+        found.error("empty-file", "the file is empty", "it must contain one JSON value per line", line=1)
 
 
 def _without_mark(raw: bytes, found: Findings) -> bytes | None:
-    """Return a file's first line with spaces in a byte order mark's place; None if the file is in UTF-16."""
+    """Return a file's first line with spaces in place of a byte order mark; None if the file is in UTF-16."""
     if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         found.error("not-utf8", "the file is in UTF-16", UTF8_HELP)
         return None
@@ -129,10 +129,10 @@ def _pass_over(stream: BinaryIO) -> int:
 def _text(raw: bytes, size: int, offset: int, found: Findings) -> str | None:
     if size > LINE_LIMIT:
         message = f"the line has {size:,} bytes"
-        found.error("line-too-long", message, f"a line holds one row and may have {LINE_LIMIT:,} bytes")
+        found.error("line-too-long", message, f"a line contains one row and may have {LINE_LIMIT:,} bytes")
         return None
     if (nul := raw.find(0)) >= 0:
-        found.error("nul-byte", f"a NUL byte at offset {offset + nul}: this is no text file", UTF8_HELP)
+        found.error("nul-byte", f"a NUL byte at offset {offset + nul}: this is not a text file", UTF8_HELP)
         return None
     try:
         return raw.decode("utf-8")
@@ -142,11 +142,11 @@ def _text(raw: bytes, size: int, offset: int, found: Findings) -> str | None:
 
 
 def _note_fault(fault: json.JSONDecodeError, found: Findings) -> None:
-    # The commonest fault has a name of its own: a file that a broken transfer ended inside its last line.
+    # The most common fault has its own kind: a file that ends inside its last line after a broken transfer.
     open_ended = fault.msg.startswith("Unterminated string") or fault.pos >= len(fault.doc.rstrip(_SPACE))
     if open_ended and not fault.doc.endswith("\n"):
-        message = f"the JSON is cut off: the file ends inside what begins at column {fault.colno}"
+        message = f"the JSON is truncated: the file ends inside what begins at column {fault.colno}"
         found.error("truncated-json", message, "get the whole file again")
         return
     message = f"broken JSON at column {fault.colno}: {fault.msg[0].lower()}{fault.msg[1:]}"
-    found.error("broken-json", message, "each line holds one whole JSON value")
+    found.error("broken-json", message, "each line must be one complete JSON value")

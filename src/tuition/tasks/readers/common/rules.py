@@ -1,4 +1,4 @@
-"""The rules for what a task may hold; reading and checking, in every format, judge by these alone."""
+"""The rules for what a task may contain; reading and checking use these rules in every format."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from tuition.base.errors import clip
 from tuition.tasks.readers.common.findings import Findings
 from tuition.tasks.types import Example, Instance, RowSplit
 
-# A million characters are some 200,000 tokens, more than the models here read, and about forty times the longest
+# A million characters are about 200,000 tokens, more than the models here read, and about forty times the longest
 # field of the 119 Super-NaturalInstructions test tasks: such a field is an accident (an unclosed quote, a pasted file).
 FIELD_LIMIT = 1_000_000
 
-# What is kept beside the schema's fields nests this deep at most: encoders give up not far beyond.
+# Values kept in addition to the schema's fields nest at most this deep: JSON encoders fail not far beyond.
 _DEEPEST = 50
-# … and its whole numbers have 64 bits; floats reach further without loss, but for infinity.
+# … and their integers have 64 bits; floats can be larger without loss, except infinity.
 _SMALLEST, _LARGEST = -(2**63), 2**64 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class RowKeys:
-    """Where a row keeps its input and its output, and whether its input may be blank (the task's text says it all)."""
+    """A row's keys of input and output, and whether the input may be blank (if the instruction alone is enough)."""
 
     input: str = "input"
     output: str = "output"
@@ -34,7 +34,7 @@ _ROW_KEYS = RowKeys()
 
 
 def is_text(value: object, what: str, found: Findings) -> bool:
-    """Whether `value` is text that can be used as it stands; if not, `found` hears why."""
+    """Whether `value` is text that can be used unchanged; if not, the reason goes to `found`."""
     if type(value) is str and value.isascii() and len(value) <= FIELD_LIMIT and "\0" not in value:
         return True
     if not isinstance(value, str):
@@ -48,7 +48,7 @@ def is_text(value: object, what: str, found: Findings) -> bool:
         )
         return False
     if "\0" in value:
-        found.error("nul-character", f"{what} holds the character \\u0000", "take it out")
+        found.error("nul-character", f"{what} contains the character \\u0000", "remove it")
         return False
     return _is_encodable(value, what, found)
 
@@ -60,15 +60,15 @@ def _is_encodable(value: str, what: str, found: Findings) -> bool:
         code = ord(value[error.start])
         found.error(
             "lone-surrogate",
-            f"{what} holds half a character, \\u{code:04x}, at character {error.start}",
-            "write the whole pair of escapes, or the character itself",
+            f"{what} contains half a character, \\u{code:04x}, at character {error.start}",
+            "write both escapes of the pair, or the character itself",
         )
         return False
     return True
 
 
 def is_plain(value: object, what: str, found: Findings, depth: int = 0) -> bool:
-    """Whether a JSON value, kept as it is, holds only text that can be written back; if not, `found` hears why."""
+    """Whether all text and numbers of a JSON value can be written back; if not, the reason goes to `found`."""
     if isinstance(value, str):
         return is_text(value, what, found)
     if depth > _DEEPEST:
@@ -88,7 +88,7 @@ def is_plain(value: object, what: str, found: Findings, depth: int = 0) -> bool:
 
 
 def texts(value: object, what: str, found: Findings) -> tuple[str, ...] | None:
-    """Return a text or a list of texts as a tuple, exactly as they stand; None if something in it is no text."""
+    """Return a text or a list of texts as a tuple, unchanged; None if something in it is not text."""
     if isinstance(value, str):
         return (value,) if is_text(value, what, found) else None
     if not isinstance(value, list):
@@ -96,29 +96,29 @@ def texts(value: object, what: str, found: Findings) -> tuple[str, ...] | None:
         return None
     if len(value) == 1:
         return tuple(value) if is_text(value[0], what, found) else None
-    sound = [is_text(item, f"{what}[{number}]", found) for number, item in enumerate(value)]
-    return tuple(value) if all(sound) else None
+    valid = [is_text(item, f"{what}[{number}]", found) for number, item in enumerate(value)]
+    return tuple(value) if all(valid) else None
 
 
 def definitions(value: object, what: str, found: Findings) -> tuple[str, ...] | None:
-    """Return the definitions; there must be one, and none may be blank."""
-    told = texts(value, what, found)
-    if told is not None and not (told and all(text.strip() for text in told)):
-        found.error("empty-definition", f"{what} is empty", "say in words what is to be done")
+    """Return the definitions; there must be at least one, and none may be blank."""
+    definitions_ = texts(value, what, found)
+    if definitions_ is not None and not (definitions_ and all(text.strip() for text in definitions_)):
+        found.error("empty-definition", f"{what} is empty", "write an instruction that describes the task")
         return None
-    return told
+    return definitions_
 
 
 def examples(value: object, what: str, found: Findings, keys: Mapping[str, str] | None = None) -> tuple[Example, ...]:
     """Return the worked examples of a list; each needs an input and an output.
 
-    `keys` gives the further keys of an example and the fields of Example that they fill.
+    `keys` maps an example's other keys to the fields of Example that they fill.
     """
     if not isinstance(value, list):
         found.error("wrong-type", f"{what} is {kind_of(value)}", "it must be a list of examples")
         return ()
-    told = [_example(item, f"{what}[{number}]", keys or _EXAMPLE_KEYS, found) for number, item in enumerate(value)]
-    return tuple(example for example in told if example is not None)
+    parsed = [_example(item, f"{what}[{number}]", keys or _EXAMPLE_KEYS, found) for number, item in enumerate(value)]
+    return tuple(example for example in parsed if example is not None)
 
 
 _EXAMPLE_KEYS = {"explanation": "explanation", "suggestion": "suggestion"}
@@ -131,19 +131,21 @@ def _example(value: object, what: str, keys: Mapping[str, str], found: Findings)
     if "input" not in value:
         found.error("missing-key", f'{what} has no "input"', "every example has one")
     elif is_text(value["input"], f"{what}.input", found) and not value["input"].strip():
-        found.warning("empty-input", f"{what}.input is empty", "show what the example answers")
+        found.warning("empty-input", f"{what}.input is empty", "write the input of the example's output")
     outputs = _outputs(value, "output", f"{what}.output", "example-without-output", found)
     if outputs is not None and len(outputs) > 1:
-        found.warning("many-example-outputs", f"{what} has {len(outputs)} outputs", "only the first is told")
+        found.warning("many-example-outputs", f"{what} has {len(outputs)} outputs", "prompts show only the first")
     others = [key for key in value if key not in keys and key not in ("input", "output")]
     if others:
         named = ", ".join(repr(clip(key, 40)) for key in others[:3])
-        found.warning("unknown-key", f"{what} has {named} too", f"an example keeps {', '.join(keys)} and no more")
-    more = {keys[key]: value[key] for key in keys if key in value}
-    sound = [is_text(value[key], f"{what}.{key}", found) for key in keys if key in value]
-    if outputs is None or not isinstance(value.get("input"), str) or not all(sound):
+        found.warning(
+            "unknown-key", f"{what} also has {named}", f"an example has only input, output, {', '.join(keys)}"
+        )
+    optional = {keys[key]: value[key] for key in keys if key in value}
+    valid = [is_text(value[key], f"{what}.{key}", found) for key in keys if key in value]
+    if outputs is None or not isinstance(value.get("input"), str) or not all(valid):
         return None
-    return Example(value["input"], outputs[0], **more)
+    return Example(value["input"], outputs[0], **optional)
 
 
 def instance(
@@ -154,33 +156,33 @@ def instance(
     keys: RowKeys = _ROW_KEYS,
     split: RowSplit = "",
 ) -> Instance | None:
-    """Return a row as an Instance, or None where it has faults.
+    """Return a row as an Instance, or None if it has faults.
 
-    `seen` holds the ids met so far with their indices and is added to. A row without an id gets the task's name and
-    its own index as one. What it has besides id, input and output is kept in `Instance.fields`.
+    `seen` maps the ids so far to their indices; the row's id is added. A row without an id gets one from the task's
+    name and the row's index. Keys other than id, input and output are kept in `Instance.fields`.
     """
     if not isinstance(row, dict):
         expected = f'an instance is an object with "{keys.input}" and "{keys.output}"'
         found.error("wrong-type", f"it is {kind_of(row)}", expected)
         return None
     name = row.get("id", f"{found.task}-{split}-{index}" if split else f"{found.task}-{index}")
-    sound = is_text(name, "id", found)
-    if sound and seen.setdefault(name, index) != index:
-        found.error("duplicate-id", f"the id is that of instance [{seen[name]}] too", "give each instance its own id")
-        sound = False
+    valid = is_text(name, "id", found)
+    if valid and seen.setdefault(name, index) != index:
+        found.error("duplicate-id", f"instance [{seen[name]}] has the same id", "give each instance its own id")
+        valid = False
     if keys.input not in row:
         found.error("missing-key", f'it has no "{keys.input}"', "every instance has one")
-        sound = False
+        valid = False
     elif not is_text(row[keys.input], keys.input, found):
-        sound = False
+        valid = False
     elif not keys.blank_input and not row[keys.input].strip():
-        found.warning("empty-input", f"the {keys.input} is empty", "say what the output answers")
+        found.warning("empty-input", f"the {keys.input} is empty", "write the input of this output")
     fields: dict[str, Any] = {}
     if len(row) > ("id" in row) + 2:
         fields = {key: value for key, value in row.items() if key not in ("id", keys.input, keys.output)}
-        sound = all([is_plain(fields, "it", found), sound])
+        valid = all([is_plain(fields, "it", found), valid])
     outputs = _outputs(row, keys.output, keys.output, "no-output", found)
-    if not sound or outputs is None:
+    if not valid or outputs is None:
         return None
     return Instance(name, row[keys.input], outputs, fields=fields, split=split)
 
@@ -197,12 +199,12 @@ def _outputs(row: dict[str, Any], key: str, what: str, kind: str, found: Finding
         found.error(kind, f"{what} is {'blank' if outputs else 'an empty list'}", "give at least one accepted text")
         return None
     if blank:
-        found.warning("blank-output", f"{what} holds {blank} blank among {len(outputs)} texts", "take the blank out")
+        found.warning("blank-output", f"{what} has {blank} blank among {len(outputs)} texts", "remove the blank ones")
     return outputs
 
 
 def kind_of(value: object) -> str:
-    """Return what a JSON value is, in words: `a number (3)`, `a list`, `null`."""
+    """Describe a JSON value in words: `a number (3)`, `a list`, `null`."""
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
     if isinstance(value, (int, float)):

@@ -1,4 +1,4 @@
-"""A peek at the beginning of one file, for paths whose names do not tell what they hold."""
+"""Look at the beginning of one file, for paths whose names do not show their format."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from tuition.base.errors import clip
 from tuition.tasks.readers.common.json_text import Cursor
 
 PEEK = 64 << 10
-"""No more bytes than these are read of a file to tell its format."""
+"""At most this many bytes of a file are read to recognise its format."""
 
 _TABLE = re.compile(r"[ \t\n\r]*\[[ \t\n\r]*\{")
 
 
 def sample(path: Path, ending: str) -> Path | None:
-    """Return `path` if it is a file with that ending, or the first such file, by name, of the folder that it is.
+    """Return `path` if it is a file with that ending, or the first such file, by name, if it is a folder.
 
-    Empty files, hidden ones and what is no plain file are passed over in a folder.
+    In a folder, empty files, hidden files and what is not a regular file are skipped.
 
     Raises:
         OSError: the folder cannot be listed.
@@ -34,17 +34,17 @@ def sample(path: Path, ending: str) -> Path | None:
 
 
 def keys_at(path: Path, ending: str) -> frozenset[str]:
-    """Return the keys of the JSON object with which the sample of `path` begins; see `sample` and `first_keys`.
+    """Return the keys of the JSON object that `sample(path)` begins with; see `first_keys`.
 
     Raises:
-        OSError: the folder cannot be listed, or the file not read.
+        OSError: the folder cannot be listed, or the file cannot be read.
     """
     file = sample(path, ending)
     return frozenset() if file is None else first_keys(beginning(file))
 
 
 def beginning(file: Path) -> str:
-    """Return the text of a file's first `PEEK` bytes; what is not UTF-8 is replaced.
+    """Return the text of a file's first `PEEK` bytes; bytes that are not UTF-8 are replaced.
 
     Raises:
         OSError: it cannot be read.
@@ -54,7 +54,7 @@ def beginning(file: Path) -> str:
 
 
 def begins_as_table(file: Path) -> bool:
-    """Whether a file begins as a list of JSON objects.
+    """Whether a file begins like a list of JSON objects.
 
     Raises:
         OSError: it cannot be read.
@@ -62,8 +62,8 @@ def begins_as_table(file: Path) -> bool:
     return _TABLE.match(beginning(file)) is not None
 
 
-def holds_table(paths: Iterable[Path]) -> bool:
-    """Whether the first file of these (in their order, and of those that can be read) is a list of objects."""
+def first_is_table(paths: Iterable[Path]) -> bool:
+    """Whether the first of these files, in their order, that can be read is a list of objects."""
     for path in paths:
         try:
             if path.is_file():
@@ -74,7 +74,7 @@ def holds_table(paths: Iterable[Path]) -> bool:
 
 
 def first_keys(text: str) -> frozenset[str]:
-    """Return the keys of the object with which a text begins, as far as it goes; none if it begins otherwise.
+    """Return the keys of the object that a (possibly truncated) text begins with; none if it begins with another value.
 
     Examples:
         >>> sorted(first_keys('{"prompt": "Say yes.", "completion": "Ye'))
@@ -91,7 +91,7 @@ def first_keys(text: str) -> frozenset[str]:
 
 
 def description(path: Path) -> str:
-    """Say how a file begins, in words, for the message that no format fits it."""
+    """Describe in words how a file begins, for the message that no format fits."""
     try:
         text = beginning(path)
     except OSError as error:

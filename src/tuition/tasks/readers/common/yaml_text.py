@@ -1,4 +1,4 @@
-"""YAML files of a collection: read by `tuition.base.yamltext`, with their faults among the reader's findings."""
+"""A collection's YAML files: read by `tuition.base.yamltext`, with their faults added to the reader's findings."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["YamlText", "parse_yaml", "read_yaml"]
 
 
 def read_yaml(file: Path, root: Path, found: Findings, tags: Collection[str] = ()) -> YamlText | None:
-    """Read a YAML file within `root`; None, with the reason in `found`, where it cannot be used.
+    """Read a YAML file within `root`; None, with the reason in `found`, if it cannot be used.
 
     Args:
         file: the file.
-        root: the folder that it must be in, or itself.
-        found: what is wrong goes there: broken YAML, a tag, a key twice, aliases that expand without end, a large file.
+        root: the folder that it must be in, or the file itself.
+        found: receives the faults: broken YAML, a tag, a duplicate key, aliases that expand without end, a large file.
         tags: the tags (`"!Template"`) that a mapping may have; they are ignored.
     """
     text = read_text(file, root, found)
@@ -26,7 +26,7 @@ def read_yaml(file: Path, root: Path, found: Findings, tags: Collection[str] = (
 
 
 def parse_yaml(text: str, found: Findings, tags: Collection[str] = ()) -> YamlText | None:
-    """Read one YAML document from text, as `read_yaml` does."""
+    """Parse one YAML document, like `read_yaml`."""
     document, faults = parse_yaml_text(text, TEXT, tags)
     for fault in faults:
         found.error(fault.kind, fault.found, fault.expected, line=fault.line)

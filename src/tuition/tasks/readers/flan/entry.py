@@ -18,10 +18,10 @@ from tuition.tasks.templating import from_flan, pattern_faults, template_names
 from tuition.tasks.types import Template
 
 LABEL = "label"
-"""The field that PromptSource's templates index their choices by: the place of the row's label among the labels."""
+"""The field by which PromptSource's templates index their choices: the index of the row's label among the labels."""
 
 ANSWER = "answer_"
-"""The field with the answer in words, for FLAN's `{answer}`: the label, or the choice that the label stands for."""
+"""The field with the answer in words, for FLAN's `{answer}`: the label, or the choice that the label refers to."""
 
 _KEYS = (
     *("fields", "labels", "label_meaning", "rows", "splits", "source", "source_labels"),
@@ -33,10 +33,10 @@ _INDEX_RULE = re.compile(r"index of the label(?: \+ ([0-9]{1,6}))?")
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """What the cluster file says of one dataset.
+    """One dataset as the cluster file describes it.
 
-    `derived` are fields made for its templates: from another field (by its name) or from the label's index (by the
-    number added to it). `choice_fields` is for rows that bring their own choices: label → field.
+    `derived` are extra fields for its templates: a copy of another field (given by its name) or the label's index plus
+    a number (given by the number). `choice_fields` is for rows with their own choices: label → field.
     """
 
     name: str
@@ -53,13 +53,13 @@ class Dataset:
     declared_rows: Mapping[str, int] | None = None
 
     @property
-    def told_fields(self) -> frozenset[str]:
+    def template_fields(self) -> frozenset[str]:
         """The names that a template of this dataset can read."""
         return frozenset({*self.fields, LABEL, ANSWER, *(self.derived or {})})
 
 
 def note_name(name: str, what: str, line: int, found: Findings) -> bool:
-    """Whether a name is fit for paths and tables; if not, `found` hears why."""
+    """Whether a name can be used in paths and tables; if not, the reason goes to `found`."""
     fault = name_fault(name)
     if fault:
         found.error(
@@ -69,50 +69,50 @@ def note_name(name: str, what: str, line: int, found: Findings) -> bool:
 
 
 def note_unknown(
-    told: Mapping[str, Any], known: Iterable[str], path: tuple[str | int, ...], document: YamlText, found: Findings
+    mapping: Mapping[str, Any], known: Iterable[str], path: tuple[str | int, ...], document: YamlText, found: Findings
 ) -> None:
-    """Note the keys of a mapping at `path` that are not among the known ones."""
-    for key in told:
+    """Warn about the keys of a mapping at `path` that are not known."""
+    for key in mapping:
         if key not in known:
             line = document.line(*path, key)
-            found.warning("unknown-key", f"the key {clip(key)!r} is passed over", nearest(key, known), line=line)
+            found.warning("unknown-key", f"the key {clip(key)!r} is ignored", nearest(key, known), line=line)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return what would be right in the place of an unknown name: the nearest, or what there is."""
+    """Suggest a name in place of an unknown one: the nearest, or all known names."""
     listed = sorted(known)
     near = difflib.get_close_matches(name[:100], listed, n=1)
     shown = ", ".join(clip(other, 40) for other in listed[:20])
-    return f"is {near[0]!r} meant?" if near else f"there are {shown or 'none'}"
+    return f"did you mean {near[0]!r}?" if near else f"the known names are {shown or 'none'}"
 
 
 class Entry:
-    """One dataset's entry, read key by key; what is wrong is noted with its line."""
+    """One dataset's entry, read key by key; what is wrong is reported with its line."""
 
     def __init__(self, document: YamlText, found: Findings, cluster: str, name: str) -> None:
-        """Look at the entry of the dataset `name` in the cluster `cluster`."""
+        """Read the entry of the dataset `name` in the cluster `cluster`."""
         self._document = document
         self._found = found
         self._path = ("clusters", cluster, name)
-        self._told = document.value["clusters"][cluster][name]
+        self._entry = document.value["clusters"][cluster][name]
         self._cluster, self._name = cluster, name
 
     def dataset(self) -> Dataset | None:
-        """Return the dataset, or None where its entry cannot be used."""
+        """Return the dataset, or None if its entry cannot be used."""
         line = self._line()
         if not note_name(self._name, "dataset", line, self._found):
             return None
-        if not isinstance(self._told, dict):
-            self._error("wrong-type", f"{self._name} is {rules.kind_of(self._told)}", "it has keys such as fields")
+        if not isinstance(self._entry, dict):
+            self._error("wrong-type", f"{self._name} is {rules.kind_of(self._entry)}", "it has keys such as fields")
             return None
-        note_unknown(self._told, _KEYS, self._path, self._document, self._found)
+        note_unknown(self._entry, _KEYS, self._path, self._document, self._found)
         fields = self._texts("fields")
         if not fields:
             self._error("missing-key", f"{self._name} has no fields", "list the names of its rows' fields")
             return None
         labels = self._texts("labels")
         for reserved in {LABEL, ANSWER} & {*fields}:
-            message = f"a field of {self._name} is named {reserved!r}, which stands for the row's label"
+            message = f"a field of {self._name} is named {reserved!r}, which is reserved for the row's label"
             self._error("reserved-field", message, "rename the field", "fields")
         return Dataset(
             self._name,
@@ -136,7 +136,7 @@ class Entry:
         self._found.error(kind, found, expected, line=self._line(*more))
 
     def _text(self, *more: str | int) -> str:
-        value: Any = self._told
+        value: Any = self._entry
         for step in more:
             value = value[step] if isinstance(step, int) else value.get(step)
         if value is None:
@@ -148,32 +148,34 @@ class Entry:
 
     def _is_text(self, written: str, *more: str | int) -> bool:
         self._found.line = self._line(*more)
-        sound = rules.is_text(written, str(more[-1]), self._found)
+        valid = rules.is_text(written, str(more[-1]), self._found)
         self._found.line = None
-        return sound
+        return valid
 
     def _texts(self, key: str) -> tuple[str, ...]:
-        if self._told.get(key) is None:
+        if self._entry.get(key) is None:
             return ()
         written = self._document.written_list(*self._path, key)
         if written is None or not all(text.strip() and self._is_text(text, key) for text in written):
             found = (
-                f"{key} is {rules.kind_of(self._told[key])}" if written is None else f"one of {key} is blank or no text"
+                f"{key} is {rules.kind_of(self._entry[key])}"
+                if written is None
+                else f"one of {key} is blank or not text"
             )
             self._error("wrong-type", found, "it must be a list of texts", key)
             return ()
         if len(set(written)) < len(written):
-            self._error("listed-twice", f"something stands twice in {key}", "once is enough", key)
+            self._error("listed-twice", f"{key} lists a name twice", "once is enough", key)
         return tuple(dict.fromkeys(written))
 
     def _mapping(self, key: str) -> dict[str, str]:
-        told = self._told.get(key)
-        if told is None:
+        value = self._entry.get(key)
+        if value is None:
             return {}
-        if not isinstance(told, dict):
-            self._error("wrong-type", f"{key} is {rules.kind_of(told)}", "it has names and what they stand for", key)
+        if not isinstance(value, dict):
+            self._error("wrong-type", f"{key} is {rules.kind_of(value)}", "it maps names to values", key)
             return {}
-        return {name: self._text(key, name) for name in told}
+        return {name: self._text(key, name) for name in value}
 
     def _promptsource(self) -> str:
         path = self._text("promptsource")
@@ -186,59 +188,60 @@ class Entry:
         derived: dict[str, str | int] = {}
         for name, rule in self._mapping("promptsource_fields").items():
             if name in (*fields, LABEL, ANSWER):
-                message = f"promptsource_fields makes {clip(name)!r}, which every row has"
-                self._error("reserved-field", message, "leave it out, or name another", "promptsource_fields", name)
+                message = f"promptsource_fields defines {clip(name)!r}, which every row has"
+                self._error("reserved-field", message, "remove it, or rename it", "promptsource_fields", name)
             elif rule in fields:
                 derived[name] = rule
             elif match := _INDEX_RULE.fullmatch(rule.strip()):
                 derived[name] = int(match[1] or 0)
             else:
-                message = f"{clip(name)!r} is made of {clip(rule)!r}"
-                expected = f"it is made of a field ({', '.join(fields)}), or of 'index of the label + 1'"
+                message = f"{clip(name)!r} is defined as {clip(rule)!r}"
+                expected = f"define it as a field ({', '.join(fields)}) or as 'index of the label + 1'"
                 self._error("unknown-field", message, expected, "promptsource_fields", name)
         return derived
 
     def _choice_fields(self, fields: tuple[str, ...], labels: tuple[str, ...]) -> dict[str, str]:
-        told = self._mapping("choice_fields")
-        if told and (set(told) != set(labels) or not set(told.values()) <= set(fields)):
-            message = f"choice_fields has {', '.join(f'{clip(k, 20)}: {clip(v, 20)}' for k, v in told.items())}"
+        choices = self._mapping("choice_fields")
+        if choices and (set(choices) != set(labels) or not set(choices.values()) <= set(fields)):
+            message = f"choice_fields has {', '.join(f'{clip(k, 20)}: {clip(v, 20)}' for k, v in choices.items())}"
             expected = f"it has a field for each label ({', '.join(labels)})"
             self._error("unknown-field", message, expected, "choice_fields")
             return {}
-        return {label: told[label] for label in labels if label in told}
+        return {label: choices[label] for label in labels if label in choices}
 
     def _declared_rows(self) -> dict[str, int]:
-        told = self._told.get("rows")
-        sound = isinstance(told, dict) and all(type(count) is int for count in told.values())
-        if told is not None and not sound:
-            self._error("wrong-type", f"rows is {rules.kind_of(told)}", "it has a number of rows by split", "rows")
-        return dict(told) if sound and told is not None else {}
+        rows = self._entry.get("rows")
+        valid = isinstance(rows, dict) and all(type(count) is int for count in rows.values())
+        if rows is not None and not valid:
+            self._error("wrong-type", f"rows is {rules.kind_of(rows)}", "it has a number of rows by split", "rows")
+        return dict(rows) if valid and rows is not None else {}
 
     def _templates(self, fields: tuple[str, ...]) -> tuple[Template, ...]:
-        told = self._told.get("templates")
-        if told is None:
+        items = self._entry.get("templates")
+        if items is None:
             return ()
-        if not isinstance(told, list) or not all(isinstance(item, dict) for item in told):
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
             self._error(
-                "wrong-type", f"templates is {rules.kind_of(told)}", "it lists name, input, target", "templates"
+                "wrong-type", f"templates is {rules.kind_of(items)}", "it lists name, input, target", "templates"
             )
             return ()
-        made = [self._template(number, item, fields) for number, item in enumerate(told)]
-        return tuple(template for template in made if template is not None)
+        templates = [self._template(number, item, fields) for number, item in enumerate(items)]
+        return tuple(template for template in templates if template is not None)
 
-    def _template(self, number: int, told: dict[str, Any], fields: tuple[str, ...]) -> Template | None:
+    def _template(self, number: int, item: dict[str, Any], fields: tuple[str, ...]) -> Template | None:
         path = ("templates", number)
-        note_unknown(told, _TEMPLATE_KEYS, (*self._path, *path), self._document, self._found)
+        note_unknown(item, _TEMPLATE_KEYS, (*self._path, *path), self._document, self._found)
         name = self._text(*path, "name") or f"{self._name} {number + 1}"
-        if "jinja" not in told and not ("input" in told and "target" in told):
-            self._error("missing-key", f"template {clip(name)!r} has not both input and target", "or jinja", *path)
+        if "jinja" not in item and not ("input" in item and "target" in item):
+            message = f"template {clip(name)!r} has neither both input and target nor jinja"
+            self._error("missing-key", message, "give input and target, or jinja", *path)
             return None
-        original = told.get("original_task")
+        original = item.get("original_task")
         if original is not None and not isinstance(original, bool):
             self._error("wrong-type", f"original_task is {rules.kind_of(original)}", "it must be true or false", *path)
             return None
         try:
-            template = self._patterns(path, name, told, fields, original is not False)
+            template = self._patterns(path, name, item, fields, original is not False)
             faults = pattern_faults(template)
             if not faults:
                 names = {*fields, LABEL, ANSWER, *self._mapping("promptsource_fields")}
@@ -247,24 +250,25 @@ class Entry:
         except UserError as error:
             faults = [str(error)]
         for fault in faults:
-            self._error("unusable-template", f"template {clip(name)!r}: {fault}", "mend it or take it out", *path)
+            self._error("unusable-template", f"template {clip(name)!r}: {fault}", "fix it or remove it", *path)
         return None if faults else template
 
     def _patterns(
-        self, path: tuple[str, int], name: str, told: dict[str, Any], fields: tuple[str, ...], original: bool
+        self, path: tuple[str, int], name: str, item: dict[str, Any], fields: tuple[str, ...], original: bool
     ) -> Template:
         choices = self._text(*path, "answer_choices")
-        if "jinja" in told:
+        if "jinja" in item:
             return Template(name, self._text(*path, "jinja"), "", choices, original, joined=True)
-        if not choices and (own := self._told.get("choice_fields")) and isinstance(own, dict):
-            # The row's own choices, in the order of the labels that stand for them.
+        if not choices and (own := self._entry.get("choice_fields")) and isinstance(own, dict):
+            # The row's own choices, in the order of their labels.
             choices = "|||".join(
                 f"{{{{ {own[label]} }}}}"
                 for label in self._document.written_list(*self._path, "labels") or ()
                 if label in own
             )
         slots = {} if "answer" in fields else {"answer": ANSWER}
-        told_input, told_target = (
+        input_pattern, target_pattern = (
             from_flan(self._text(*path, side), what=f"its {side}", names=slots) for side in ("input", "target")
         )
-        return Template(name, told_input, told_target, choices, original, choices_in_prompt="options_" in told_input)
+        in_prompt = "options_" in input_pattern
+        return Template(name, input_pattern, target_pattern, choices, original, choices_in_prompt=in_prompt)

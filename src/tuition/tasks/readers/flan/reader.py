@@ -1,4 +1,4 @@
-"""FLAN-style clusters as a collection: clusters.yaml, a file of rows for each dataset, and their templates."""
+"""FLAN-style clusters as a collection: clusters.yaml, one file of rows per dataset, and the datasets' templates."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _EXPECTED = "a folder with clusters.yaml and <cluster>/<dataset>.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """One dataset in its folder."""
+class _DatasetFiles:
+    """One dataset and the paths of its files."""
 
     dataset: Dataset
     root: Path
@@ -53,11 +53,11 @@ def _open(path: Path) -> Collection:
     clusters = read_clusters(found.file, root, found)
     if clusters is None or found.failed:
         raise ProblemsError(found.errors())
-    places = {name: _Place(dataset, root) for name, dataset in clusters.datasets.items()}
+    datasets = {name: _DatasetFiles(dataset, root) for name, dataset in clusters.datasets.items()}
     return Collection(
         path,
-        tuple(places),
-        read_task=partial(_read_named, places),
+        tuple(datasets),
+        read_task=partial(_read_named, datasets),
         fingerprint_of=partial(_fingerprint, root, clusters),
         related=clusters.related,
     )
@@ -69,28 +69,28 @@ def _audit(path: Path) -> Iterator[Audit]:
     clusters = read_clusters(found.file, root, found)
     yield Audit(0, 0, found.all())
     for dataset in clusters.datasets.values() if clusters else ():
-        place = _Place(dataset, root)
-        templates = place.findings(place.templates)
-        _templates(place, templates)
-        rows = place.findings(place.rows)
-        count = sum(1 for _ in read_rows(dataset, place.rows, root, rows))
+        files = _DatasetFiles(dataset, root)
+        templates = files.findings(files.templates)
+        _templates(files, templates)
+        rows = files.findings(files.rows)
+        count = sum(1 for _ in read_rows(dataset, files.rows, root, rows))
         yield Audit(1, count, (*templates.all(), *rows.all()))
 
 
 READER = Reader("flan", _EXPECTED, _recognises, _open, _audit)
 
 
-def _read_named(places: Mapping[str, _Place], name: str) -> Task:
-    place = places[name]
-    dataset = place.dataset
-    found = place.findings(place.templates)
-    templates = _templates(place, found)
+def _read_named(datasets: Mapping[str, _DatasetFiles], name: str) -> Task:
+    files = datasets[name]
+    dataset = files.dataset
+    found = files.findings(files.templates)
+    templates = _templates(files, found)
     if found.failed:
         raise ProblemsError(found.errors())
     return Task(
         dataset.name,
         (dataset.meaning,) if dataset.meaning.strip() else (),
-        partial(_read_instances, place),
+        partial(_read_instances, files),
         categories=(dataset.cluster,),
         sources=(dataset.name,),
         options=dataset.labels,
@@ -99,9 +99,9 @@ def _read_named(places: Mapping[str, _Place], name: str) -> Task:
     )
 
 
-def _read_instances(place: _Place) -> Iterator[Instance]:
-    found = place.findings(place.rows)
-    rows = read_rows(place.dataset, place.rows, place.root, found)
+def _read_instances(files: _DatasetFiles) -> Iterator[Instance]:
+    found = files.findings(files.rows)
+    rows = read_rows(files.dataset, files.rows, files.root, found)
     for instance in rows:
         if found.failed:
             break
@@ -112,32 +112,32 @@ def _read_instances(place: _Place) -> Iterator[Instance]:
         raise ProblemsError(found.errors())
 
 
-def _templates(place: _Place, found: Findings) -> tuple[Template, ...]:
-    """Return a dataset's templates: those of its PromptSource file that its fields suffice for, then its own."""
-    dataset = place.dataset
-    suited: list[Template] = []
-    told = read_templates(place.templates, place.root, found) if dataset.promptsource else None
-    for template, line in zip(told.templates, told.lines, strict=True) if told else ():
-        if missing := sorted(template_names(template) - dataset.told_fields):
-            message = f"the template {clip(template.name, 80)!r} reads {', '.join(missing)}; it is left out"
-            expected = "name fields for it under promptsource_fields, or do without it"
+def _templates(files: _DatasetFiles, found: Findings) -> tuple[Template, ...]:
+    """Return a dataset's templates: those of its PromptSource file that need only its fields, then its own."""
+    dataset = files.dataset
+    usable: list[Template] = []
+    content = read_templates(files.templates, files.root, found) if dataset.promptsource else None
+    for template, line in zip(content.templates, content.lines, strict=True) if content else ():
+        if missing := sorted(template_names(template) - dataset.template_fields):
+            message = f"the template {clip(template.name, 80)!r} reads {', '.join(missing)}; it is ignored"
+            expected = "define these fields under promptsource_fields, or do without the template"
             found.warning("template-without-fields", message, expected, line=line)
         else:
-            suited.append(template)
-    names = {template.name for template in suited}
+            usable.append(template)
+    names = {template.name for template in usable}
     for template in dataset.templates:
         if template.name in names:
-            message = f"the cluster file too has a template named {clip(template.name, 80)!r}"
-            found.warning("duplicate-template", message, "by that name only the first can be asked for")
+            message = f"the cluster file also has a template named {clip(template.name, 80)!r}"
+            found.warning("duplicate-template", message, "only the first can be selected by that name")
         names.add(template.name)
-    return (*suited, *dataset.templates)
+    return (*usable, *dataset.templates)
 
 
 def _fingerprint(root: Path, clusters: Clusters) -> str:
     files = [root / _CLUSTERS]
     for dataset in clusters.datasets.values():
-        place = _Place(dataset, root)
-        files += [place.rows, *([place.templates] if dataset.promptsource else [])]
+        paths = _DatasetFiles(dataset, root)
+        files += [paths.rows, *([paths.templates] if dataset.promptsource else [])]
     digest = hashlib.sha256()
     for file in dict.fromkeys(files):
         found = Findings(file)

@@ -1,4 +1,4 @@
-"""PromptSource as a collection: a templates.yaml or a folder of such files, each a task with templates but no rows."""
+"""PromptSource as a collection: a templates.yaml, or a folder of such files; each is a task with templates, no rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tuition.tasks.types import Instance, Task
 _EXPECTED = "a templates.yaml, a folder of such .yaml files, or PromptSource's own folder tree of them"
 _YAML = (".yaml", ".yml")
 _DATA = (".csv", ".tsv", ".json", ".jsonl", ".parquet", ".arrow")
-# Cards and cluster files are YAML too: they describe rows, not templates alone.
+# Cards and cluster files are YAML too, but they also describe rows.
 _OTHERS = ("task", "clusters")
 _TREES = ("*/templates.yaml", "*/*/templates.yaml", "*/*/*/templates.yaml")
 
@@ -54,11 +54,11 @@ def _audit(path: Path) -> Iterator[Audit]:
     files = _list_files(path, found)
     yield Audit(0, 0, found.all())
     for file in files.values():
-        place = Findings(file.path, file.name)
-        read_templates(file.path, file.root, place)
-        message = "there are templates, but no rows to tell by them"
-        place.warning("no-instances", message, "give rows too, in a folder of clusters, to learn or judge by them")
-        yield Audit(1, 0, place.all())
+        findings = Findings(file.path, file.name)
+        read_templates(file.path, file.root, findings)
+        message = "there are templates, but no rows to render with them"
+        findings.warning("no-instances", message, "add rows, in a folder of clusters, to train or evaluate on them")
+        yield Audit(1, 0, findings.all())
 
 
 READER = Reader("promptsource", _EXPECTED, _recognises, _open, _audit)
@@ -67,12 +67,12 @@ READER = Reader("promptsource", _EXPECTED, _recognises, _open, _audit)
 def _read_named(files: Mapping[str, _File], name: str) -> Task:
     file = files[name]
     found = Findings(file.path, name)
-    told = read_templates(file.path, file.root, found)
-    if told is None or found.failed:
+    content = read_templates(file.path, file.root, found)
+    if content is None or found.failed:
         raise ProblemsError(found.errors())
-    source = "/".join(part for part in (told.dataset, told.subset) if part)
+    source = "/".join(part for part in (content.dataset, content.subset) if part)
     sources = (source,) if source else ()
-    return Task(name, (), _no_instances, sources=sources, templates=told.templates)
+    return Task(name, (), _no_instances, sources=sources, templates=content.templates)
 
 
 def _no_instances() -> Iterator[Instance]:
@@ -80,11 +80,11 @@ def _no_instances() -> Iterator[Instance]:
 
 
 def _list_files(path: Path, found: Findings) -> dict[str, _File]:
-    """Return the files by the names of their tasks; names come from the listing, or from inside a lone file."""
+    """Return the files by task name; the names come from the file names, or from the content of a single file."""
     if path.is_file():
         name = path.stem
-        if name == "templates" and (told := read_templates(path, path, Findings(path))) is not None:
-            name = told.name or name
+        if name == "templates" and (content := read_templates(path, path, Findings(path))) is not None:
+            name = content.name or name
         listed = {name: _File(path, name, path)}
     else:
         listed = _list_folder(path, found)
@@ -100,7 +100,7 @@ def _list_folder(path: Path, found: Findings) -> dict[str, _File]:
         flat = sorted(entry.name for entry in os.scandir(path) if Path(entry.name).suffix in _YAML)
         trees = sorted(file for tree in _TREES for file in path.glob(tree))
     except OSError as error:
-        found.error("unreadable-folder", f"it cannot be listed ({error.strerror})", "check its rights")
+        found.error("unreadable-folder", f"it cannot be listed ({error.strerror})", "check its permissions")
         return {}
     files = {path / name: Path(name).stem for name in flat}
     files |= {file: "_".join(file.relative_to(path).parts[:-1]) for file in trees}

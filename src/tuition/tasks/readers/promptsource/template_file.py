@@ -1,4 +1,4 @@
-"""One of PromptSource's templates.yaml: the dataset's name and its templates, each judged before it is used.
+"""A templates.yaml of PromptSource: the dataset's name and its templates, each validated before it is used.
 
 The schema is that of Bach et al. 2022 (arXiv:2202.01279): `dataset`, `subset`, and `templates`, by id, each with name,
 jinja, answer_choices and metadata (original_task, choices_in_prompt, metrics, languages).
@@ -20,7 +20,7 @@ _TAGS = ("!Template", "!TemplateMetadata")
 
 @dataclass(frozen=True, slots=True)
 class TemplatesFile:
-    """What such a file says; `lines` has the line of each template, in their order."""
+    """The content of such a file; `lines` has the line of each template, in the same order."""
 
     dataset: str
     subset: str
@@ -29,54 +29,55 @@ class TemplatesFile:
 
     @property
     def name(self) -> str:
-        """The dataset's name, with its subset's: `super_glue_copa`."""
+        """The dataset's name and its subset's, joined: `super_glue_copa`."""
         return "_".join(part for part in (self.dataset, self.subset) if part).replace("/", "_")
 
 
 def read_templates(file: Path, root: Path, found: Findings) -> TemplatesFile | None:
-    """Read a file within `root`; None where it cannot be used at all. Faulty templates are left out of it.
+    """Read a file within `root`, without its faulty templates; None if the file cannot be used at all.
 
-    What is wrong goes to `found`: the file's faults, and each template's with its line.
+    What is wrong goes to `found`: the file's faults, and each template's faults with its line.
     """
     document = read_yaml(file, root, found, _TAGS)
     if document is None:
         return None
-    told = document.value
-    if not isinstance(told, dict) or not isinstance(told.get("templates"), dict):
-        message = f"it holds {rules.kind_of(told)}" if not isinstance(told, dict) else "there are no 'templates'"
+    content = document.value
+    if not isinstance(content, dict) or not isinstance(content.get("templates"), dict):
+        is_object = isinstance(content, dict)
+        message = "there are no 'templates'" if is_object else f"it contains {rules.kind_of(content)}"
         found.error("not-templates", message, "it has the keys dataset and templates, with templates by id", line=1)
         return None
     heads = [_text(document, found, key) for key in ("dataset", "subset")]
-    made: list[Template] = []
+    templates: list[Template] = []
     lines: list[int] = []
     names: dict[str, int] = {}
-    for key in told["templates"]:
+    for key in content["templates"]:
         line = document.line("templates", key)
         found.id, found.line = key, line
         template = _template(document, key, found)
         if template is not None:
-            made.append(template)
+            templates.append(template)
             lines.append(line)
             if (first := names.setdefault(template.name, line)) != line:
-                message = f"the name {template.name!r} stands at line {first} too"
-                found.warning("duplicate-template", message, "by that name only the first can be asked for")
+                message = f"line {first} has the same name, {template.name!r}"
+                found.warning("duplicate-template", message, "only the first can be selected by that name")
     found.id = found.line = None
-    if not told["templates"]:
+    if not content["templates"]:
         found.error("no-templates", "'templates' is empty", "give at least one template", line=1)
-    return TemplatesFile(heads[0] or "", heads[1] or "", tuple(made), tuple(lines))
+    return TemplatesFile(heads[0] or "", heads[1] or "", tuple(templates), tuple(lines))
 
 
 def _template(document: YamlText, key: str, found: Findings) -> Template | None:
     path = ("templates", key)
-    told = document.value["templates"][key]
-    if not isinstance(told, dict):
-        found.error("wrong-type", f"the template {key!r} is {rules.kind_of(told)}", "it has the keys name and jinja")
+    entry = document.value["templates"][key]
+    if not isinstance(entry, dict):
+        found.error("wrong-type", f"the template {key!r} is {rules.kind_of(entry)}", "it has the keys name and jinja")
         return None
     name, jinja, choices = (_text(document, found, *path, part) for part in ("name", "jinja", "answer_choices"))
     for part, text in (("name", name), ("jinja", jinja)):
         if text is not None and not text.strip():
             found.error("missing-key", f"the template {key!r} has no {part!r}", "every template has one")
-    metadata = told.get("metadata")
+    metadata = entry.get("metadata")
     if metadata is not None and not isinstance(metadata, dict):
         found.error("wrong-type", f"metadata is {rules.kind_of(metadata)}", "it has keys such as original_task")
         return None
@@ -87,12 +88,12 @@ def _template(document: YamlText, key: str, found: Findings) -> Template | None:
     template = Template(name, jinja, "", choices, original is not False, in_prompt, metrics, languages, joined=True)
     faults = pattern_faults(template)
     for fault in faults:
-        found.error("unusable-template", f"template {name!r}: {fault}", "mend it or take it out")
+        found.error("unusable-template", f"template {name!r}: {fault}", "fix it or remove it")
     return None if faults else template
 
 
 def _text(document: YamlText, found: Findings, *path: str) -> str | None:
-    """Return a text exactly as it was written, "" where it is null or not there, None (noted) where it is no text."""
+    """Return a text exactly as it was written, "" if it is null or absent, None (reported) if it is not text."""
     value = document.value
     for step in path:
         value = value.get(step) if isinstance(value, dict) else None
@@ -105,8 +106,8 @@ def _text(document: YamlText, found: Findings, *path: str) -> str | None:
     return written if rules.is_text(written, path[-1], found) else None
 
 
-def _truth(told: dict[str, object], key: str, found: Findings) -> bool | None:
-    value = told.get(key)
+def _truth(metadata: dict[str, object], key: str, found: Findings) -> bool | None:
+    value = metadata.get(key)
     if value is not None and not isinstance(value, bool):
         found.error("wrong-type", f"{key} is {rules.kind_of(value)}", "it must be true, false or null")
         return None

@@ -1,4 +1,4 @@
-"""Super-NaturalInstructions as a collection: one task's file, a folder of them, or a checkout with lists of splits."""
+"""Super-NaturalInstructions as a collection: one task's file, a folder of such files, or a checkout with splits/."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from tuition.tasks.index.source import with_index
 from tuition.tasks.readers.common import file_tasks
 from tuition.tasks.readers.common.findings import Findings
 from tuition.tasks.readers.common.json_task import TaskFile, audit_task, read_task
-from tuition.tasks.readers.common.sniff import holds_table, keys_at
+from tuition.tasks.readers.common.sniff import first_is_table, keys_at
 from tuition.tasks.readers.common.text_file import read_text
 from tuition.tasks.readers.reader import Audit, Reader
 from tuition.tasks.readers.superni.task import SUPERNI
 
 _TASK_FILE = re.compile(r"task([0-9]+)(_.*)?\.json", re.DOTALL)
-_TELLING = {"Definition", "Instances", "Positive Examples"}
+_TYPICAL_KEYS = {"Definition", "Instances", "Positive Examples"}
 _EXPECTED = "a folder of taskNNN_*.json, a checkout with tasks/ and splits/, or one task's .json file"
 
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """What a collection's file names and lists say, before any task is read."""
+    """A collection's task files and splits, before any task is read."""
 
     files: Mapping[str, TaskFile]
     splits: Mapping[str, TaskSplit]
@@ -37,15 +37,15 @@ def _recognises(path: Path) -> bool:
         if path.suffix != ".json":
             return False
         keys = keys_at(path, ".json")
-        if not keys and holds_table([path]):  # a table, whatever its name
+        if not keys and first_is_table([path]):  # a table, whatever its name
             return False
-        if {"Title", "Prompt"} <= keys or "instructions" in keys:  # those of other formats
+        if {"Title", "Prompt"} <= keys or "instructions" in keys:  # other formats
             return False
-        return len(keys & _TELLING) > 1 or _TASK_FILE.fullmatch(path.name) is not None
+        return len(keys & _TYPICAL_KEYS) > 1 or _TASK_FILE.fullmatch(path.name) is not None
     if (path / "tasks").is_dir():
         return True
     named = sorted(entry.path for entry in os.scandir(path) if _TASK_FILE.fullmatch(entry.name))
-    return bool(named) and not holds_table(map(Path, named))
+    return bool(named) and not first_is_table(map(Path, named))
 
 
 def _open(path: Path) -> Collection:
@@ -78,7 +78,7 @@ def _lay_out(path: Path, found: Findings) -> _Layout:
 
 
 def _list_tasks(folder: Path, root: Path, found: Findings) -> dict[str, TaskFile]:
-    """Return the tasks in the order of their numbers; everything comes from the folder's own listing."""
+    """Return the tasks in the order of their numbers, from the names in the folder."""
     names = file_tasks.list_names(folder, found)
     if names is None:
         return {}
@@ -89,7 +89,7 @@ def _list_tasks(folder: Path, root: Path, found: Findings) -> dict[str, TaskFile
         found.error("no-tasks", f"there are no tasks in it{seen}", f"expected {_EXPECTED}")
         return {}
     for name in others:
-        found.warning("not-a-task-file", f"{clip(name)!r} is left out", "a task's file is named taskNNN_*.json")
+        found.warning("not-a-task-file", f"{clip(name)!r} is ignored", "a task's file is named taskNNN_*.json")
     file_tasks.note_same_names((name for _, name in numbered), found)
     stems = [(name, name[: -len(".json")]) for _, name in numbered]
     return {stem: TaskFile(folder / name, stem, root, SUPERNI) for name, stem in stems}
@@ -101,7 +101,7 @@ def _list_splits(root: Path, files: Mapping[str, TaskFile], found: Findings) -> 
     try:
         folders = sorted(entry for entry in (root / "splits").iterdir() if entry.is_dir())
     except OSError as error:
-        found.error("unreadable-folder", f"splits/ cannot be listed ({error.strerror})", "check its rights")
+        found.error("unreadable-folder", f"splits/ cannot be listed ({error.strerror})", "check its permissions")
         return {}
     splits: dict[str, TaskSplit] = {}
     for folder in folders:
@@ -121,29 +121,29 @@ def _list_splits(root: Path, files: Mapping[str, TaskFile], found: Findings) -> 
 
 
 def _split_list(file: Path, root: Path, files: Mapping[str, TaskFile], found: Findings) -> tuple[str, ...]:
-    """Return the names of a list that have a file, in its order. The names are compared, never made into paths."""
+    """Return a list's names that have a file, in its order. The names are only compared, never used as paths."""
     if not os.path.lexists(file):
         return ()
-    place = Findings(file)
+    findings = Findings(file)
     lines: dict[str, int] = {}
-    for line, row in enumerate((read_text(file, root, place) or "").split("\n"), start=1):
+    for line, row in enumerate((read_text(file, root, findings) or "").split("\n"), start=1):
         name = row.strip()
         if name and name in lines:
-            message = f"{clip(name)!r} stands here and at line {lines[name]}"
-            place.warning("listed-twice", message, "once is enough", line=line)
+            message = f"{clip(name)!r} is listed here and at line {lines[name]}"
+            findings.warning("listed-twice", message, "once is enough", line=line)
         elif name and (fault := name_fault(name)):
-            message = f"the name {clip(name)!r} {fault}; it is left out"
-            place.warning("unsafe-name", message, file_tasks.SAFE_NAME, line=line)
+            message = f"the name {clip(name)!r} {fault}; it is ignored"
+            findings.warning("unsafe-name", message, file_tasks.SAFE_NAME, line=line)
         elif name and name not in files:
-            message = f"there is no file of the task {clip(name)!r}; it is left out"
-            place.warning("unknown-task", message, _nearest(name, files), line=line)
+            message = f"there is no file of the task {clip(name)!r}; it is ignored"
+            findings.warning("unknown-task", message, _nearest(name, files), line=line)
         if name:
             lines.setdefault(name, line)
-    found.include(place)
+    found.include(findings)
     return tuple(name for name in lines if name in files)
 
 
 def _nearest(name: str, files: Mapping[str, TaskFile]) -> str:
     word = name.split("_")[0]
     same = next((other for other in files if other.split("_")[0] == word), None)
-    return f"is {same!r} meant?" if same else "add its file, or take the line out"
+    return f"did you mean {same!r}?" if same else "add its file, or remove the line"

@@ -1,6 +1,6 @@
 """The keys of a Super-NaturalInstructions task (Wang et al. 2022, arXiv:2204.07705).
 
-Contributors, URL, Reasoning, Instance License and whatever else a file has are kept in `Task.extra` by their own names.
+Contributors, URL, Reasoning, Instance License and all other keys of a file are kept in `Task.extra` under their names.
 """
 
 from __future__ import annotations
@@ -30,5 +30,5 @@ SUPERNI = Schema(
     rows={"Instances": ""},
     row=_instance,
     required=("Definition",),
-    expected={"Positive Examples": "add two, or prompts will show none"},
+    expected={"Positive Examples": "add two, or prompts have no examples"},
 )

@@ -1,4 +1,4 @@
-"""Parquet and Arrow files (Feather, and what Hugging Face `datasets` saves), read a batch of rows at a time."""
+"""Parquet and Arrow files (Feather, and those that Hugging Face `datasets` saves), read one batch of rows at a time."""
 
 from __future__ import annotations
 
@@ -21,20 +21,22 @@ from tuition.tasks.readers.table.size_limit import ROW, VALUE, VARIABLE, TableLi
 
 _BATCH = 1024
 _TEXTS = ("STRING", "JSON", "ENUM")
-_WHOLE = "get the file again, or save it anew with a current library"
-_ALLOW = f"if the file is right, allow more, such as {VARIABLE}=2000 (megabytes) in the environment; else do not use it"
+_GET_AGAIN = "get the file again, or save it again with a current library"
+_ALLOW = (
+    f"if the file is right, raise the limit, such as {VARIABLE}=2000 (megabytes) in the environment; else do not use it"
+)
 
 
 def arrow_columns(file: Path, root: Path, found: Findings) -> tuple[str, ...] | None:
-    """Return the columns of a file within `root`; None, with the reasons in `found`, where it cannot be used."""
+    """Return the columns of a file within `root`; None, with the reasons in `found`, if it cannot be used."""
     return next((tuple(part) for part in _parts(file, root, found)), None)
 
 
 def arrow_rows(file: Path, root: Path, found: Findings) -> Iterator[tuple[int | None, dict[str, object]]]:
-    """Yield None (there are no lines) and each row's cells by column; what is wrong goes to `found`.
+    """Yield None (these files have no lines) and each row's cells by column; what is wrong goes to `found`.
 
-    Whole numbers that stand for class names (a `ClassLabel` of Hugging Face `datasets`) become these names. Dates and
-    decimals become text, a float that is no number becomes null, and columns of bytes are left out with a warning.
+    Class numbers (a `ClassLabel` of Hugging Face `datasets`) become the classes' names. Dates and decimals become
+    text, NaN and infinity become null, and columns of bytes are dropped with a warning.
     """
     parts = _parts(file, root, found)
     next(parts, None)
@@ -43,7 +45,7 @@ def arrow_rows(file: Path, root: Path, found: Findings) -> Iterator[tuple[int | 
 
 
 def _parts(file: Path, root: Path, found: Findings) -> Iterator[dict[str, object]]:
-    """Yield first a row that has the columns' names only, then the rows."""
+    """Yield a row with only the columns' names first, then the rows."""
     import pyarrow
 
     try:
@@ -61,14 +63,15 @@ def _parts(file: Path, root: Path, found: Findings) -> Iterator[dict[str, object
                 batch.validate(full=True)
                 yield from _rows(batch.select(columns), labels, limit)
     except TableLimitError as error:
-        message = f"its {file.stat().st_size:,} bytes hold more than {error.limit >> 20:,} MB when decoded"
+        message = f"its {file.stat().st_size:,} bytes decode to more than {error.limit >> 20:,} MB"
         found.error("table-too-large", message, _ALLOW)
     except (FileNotFoundError, PermissionError) as error:
         note_unreadable(error, found)
     except (pyarrow.ArrowException, OSError, ValueError, KeyError, TypeError, MemoryError, RuntimeError,
-            OverflowError) as error:  # fmt: skip # a damaged file: pyarrow tells it by any of these
-        message = f"it is no sound {'Parquet' if _is_parquet(file) else 'Arrow'} file ({clip(str(error)) or 'damaged'})"
-        found.error("broken-table", message, _WHOLE)
+            OverflowError) as error:  # fmt: skip # pyarrow may raise any of these for a damaged file
+        kind = "Parquet" if _is_parquet(file) else "Arrow"
+        message = f"it is not a valid {kind} file ({clip(str(error)) or 'damaged'})"
+        found.error("broken-table", message, _GET_AGAIN)
 
 
 def _is_parquet(file: Path) -> bool:
@@ -76,7 +79,7 @@ def _is_parquet(file: Path) -> bool:
 
 
 _Batches = Callable[[list[str]], Iterator[Any]]
-"""Yields the batches of a file, which have these columns at least."""
+"""A function that yields the batches of a file, with at least these columns."""
 
 
 def _open(source: BinaryIO, file: Path, limit: TableLimit) -> tuple[Any, _Batches]:
@@ -86,7 +89,7 @@ def _open(source: BinaryIO, file: Path, limit: TableLimit) -> tuple[Any, _Batche
 
     magic = source.read(6)
     if magic[:4] == b"FEA1":
-        raise ValueError("Feather of the first version; save it as the second")
+        raise ValueError("Feather version 1; save it as version 2")
     for size in decompressed_sizes(source):
         limit.require(size)
     source.seek(0)
@@ -98,15 +101,15 @@ def _open(source: BinaryIO, file: Path, limit: TableLimit) -> tuple[Any, _Batche
 
 
 def _open_parquet(source: BinaryIO, limit: TableLimit) -> tuple[Any, _Batches]:
-    """Open a Parquet file whose row groups are within the limit; texts that rows share are decoded once a batch."""
+    """Open a Parquet file if its row groups are within the limit; texts that rows share are decoded once per batch."""
     from pyarrow import parquet
 
-    described = parquet.read_metadata(source)
-    for number in range(described.num_row_groups):
-        group = described.row_group(number)
-        chunks = [group.column(place) for place in range(group.num_columns)]
+    metadata = parquet.read_metadata(source)
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        chunks = [group.column(column) for column in range(group.num_columns)]
         limit.require(sum(chunk.total_uncompressed_size + 8 * chunk.num_values for chunk in chunks))
-    leaves = [described.schema.column(place) for place in range(described.num_columns)]
+    leaves = [metadata.schema.column(column) for column in range(metadata.num_columns)]
     source.seek(0)
     table = parquet.ParquetFile(
         source, read_dictionary=[leaf.path for leaf in leaves if leaf.logical_type.type in _TEXTS]
@@ -115,15 +118,15 @@ def _open_parquet(source: BinaryIO, limit: TableLimit) -> tuple[Any, _Batches]:
 
 
 def _columns(schema: Any, found: Findings) -> list[str] | None:
-    twice = [name for name, count in Counter(schema.names).items() if count > 1]
-    for name in twice:
+    duplicates = [name for name, count in Counter(schema.names).items() if count > 1]
+    for name in duplicates:
         found.error("duplicate-column", f"several columns are named {clip(name, 60)!r}", "give each its own name")
-    if twice:
+    if duplicates:
         return None
     kept = [field.name for field in schema if not _holds_bytes(field.type)]
     for field in schema:
         if field.name not in kept:
-            message = f"the column {clip(field.name, 60)!r} holds bytes; it is left out"
+            message = f"the column {clip(field.name, 60)!r} contains bytes; it is dropped"
             found.warning("bytes-column", message, "tasks are made of text")
     return kept
 
@@ -139,13 +142,13 @@ def _holds_bytes(kind: Any) -> bool:
 
 
 def _class_names(schema: Any) -> dict[str, tuple[str, ...]]:
-    """Return the names of the classes, by column, that Hugging Face `datasets` left in the schema's metadata.
+    """Return each column's class names from the schema metadata that Hugging Face `datasets` writes.
 
-    A column holds one class, or a list of them.
+    A column's cells are classes, or lists of classes.
     """
     try:
-        told = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-        features = {name: _item(feature) for name, feature in told["info"]["features"].items()}
+        metadata = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+        features = {name: _item(feature) for name, feature in metadata["info"]["features"].items()}
         return {
             name: tuple(map(str, feature["names"]))
             for name, feature in features.items()
@@ -156,7 +159,7 @@ def _class_names(schema: Any) -> dict[str, tuple[str, ...]]:
 
 
 def _item(feature: object) -> object:
-    """Return what a list's feature says of its items, and any other feature as it is."""
+    """Return the feature of a list's items; any other feature is returned unchanged."""
     if isinstance(feature, list) and len(feature) == 1:
         return feature[0]
     if isinstance(feature, dict) and feature.get("_type") in ("Sequence", "List", "LargeList"):
@@ -165,7 +168,7 @@ def _item(feature: object) -> object:
 
 
 def _rows(batch: Any, labels: Mapping[str, tuple[str, ...]], limit: TableLimit) -> Iterator[dict[str, object]]:
-    """Yield the rows of a batch, one decoded at a time, and count what they hold."""
+    """Yield the rows of a batch, decoding one at a time, and count their decoded bytes."""
     from pyarrow import types
 
     singles = {field.name for field in batch.schema if types.is_float32(field.type) or types.is_float16(field.type)}
@@ -196,7 +199,7 @@ def _text(scalar: Any, limit: TableLimit) -> str | None:
 
 
 def _value(scalar: Any, limit: TableLimit) -> object:
-    """Return an Arrow value as JSON could hold it; lists and structs are decoded, and counted, item by item."""
+    """Return an Arrow value as a JSON value; lists and structs are decoded, and counted, item by item."""
     import pyarrow
 
     if isinstance(scalar, (pyarrow.DictionaryScalar, pyarrow.RunEndEncodedScalar, pyarrow.UnionScalar)):
@@ -214,26 +217,26 @@ def _value(scalar: Any, limit: TableLimit) -> object:
 
 
 def _plain(value: Any) -> object:
-    """Return a value as JSON could hold it."""
+    """Return a Python value as a JSON value."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
-    dated = (datetime.date, datetime.time, datetime.timedelta, decimal.Decimal, uuid.UUID)
-    return str(value) if isinstance(value, dated) else value
+    written_as_text = (datetime.date, datetime.time, datetime.timedelta, decimal.Decimal, uuid.UUID)
+    return str(value) if isinstance(value, written_as_text) else value
 
 
 def _shortest(value: object) -> object:
-    """Return a float of 32 bits as the shortest decimal that it stands for: 0.1, not 0.10000000149."""
+    """Return a 32-bit float as the shortest decimal that rounds to it: 0.1, not 0.10000000149."""
     import numpy
 
     return float(str(numpy.float32(value))) if isinstance(value, float) else value
 
 
 def _class_name(value: object, names: tuple[str, ...]) -> object:
-    """Return the name of a class, or of each class in a list; a number without a name is marked as such."""
+    """Return the name of a class, or of each class in a list; a number without a name becomes a NamelessClass."""
     if isinstance(value, list):
         return [_class_name(item, names) for item in value]
     if not isinstance(value, int) or isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""The files that make up a table, and their rows: CSV, TSV, JSON lines, Parquet, Arrow, folders of them."""
+"""The files of a table, and their rows: CSV, TSV, JSON lines, Parquet, Arrow, and folders of such files."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _JSON = (".jsonl", ENDING)
 _PEEKED = 100
 _STATE, _DICT = "state.json", "dataset_dict.json"
 _SHARD = re.compile(r"-\d{5}-of-\d{5}$")
-_SETS = ("train", "training", "validation", "valid", "val", "dev", "test")
+_SPLIT_NAMES = ("train", "training", "validation", "valid", "val", "dev", "test")
 
 Row = tuple[int | None, dict[str, object]]
-"""A row's line, where its file has lines, and its cells by column."""
+"""A row's line, if its file has lines, and its cells by column."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One file of a table, the folder that it may not lead out of, and the split it is of by its source's own name."""
+    """One file of a table, the folder it must be inside, and its split, by the name the source uses."""
 
     path: Path
     root: Path
@@ -40,31 +40,31 @@ class Part:
 
 
 def is_table(path: Path) -> bool:
-    """Whether a file can be read as a table: by its name, and for .json by its beginning."""
+    """Whether a file can be read as a table: decided by its name, and for .json by its beginning."""
     suffix = path.suffix.lower()
     return suffix in SUFFIXES and (suffix != ENDING or is_json_table(path) or not path.exists())
 
 
 def is_saved_dataset(folder: Path) -> bool:
-    """Whether a folder is what `save_to_disk` of Hugging Face `datasets` makes."""
+    """Whether a folder was written by `save_to_disk` of Hugging Face `datasets`."""
     return (folder / _STATE).is_file() or (folder / _DICT).is_file()
 
 
 def table_parts(path: Path, root: Path, found: Findings) -> list[Part]:
-    """Return the files of a table: a file, a saved dataset, or a folder whose files are shards or splits of one."""
+    """Return the files of a table: one file, a saved dataset, or a folder with a table's shards or splits."""
     if not path.is_dir():
         return [Part(path, root)]
     if (path / _DICT).is_file():
-        told = _json(path / _DICT, root, found).get("splits")
-        if not isinstance(told, list) or not all(isinstance(name, str) and _is_name(name) for name in told):
+        splits = _json(path / _DICT, root, found).get("splits")
+        if not isinstance(splits, list) or not all(isinstance(name, str) and _is_name(name) for name in splits):
             found.error("wrong-type", f"{_DICT} has no list of splits", "save the dataset again with save_to_disk")
             return []
-        return [part for name in told for part in _saved(path / name, root, name, found)]
+        return [part for name in splits for part in _saved(path / name, root, name, found)]
     if (path / _STATE).is_file():
         return _saved(path, root, "", found)
     files = table_names(path, found)
-    sets = split_names(files)
-    return [Part(path / name, root, sets[number] if sets else "") for number, name in enumerate(files)]
+    splits = split_names(files)
+    return [Part(path / name, root, splits[number] if splits else "") for number, name in enumerate(files)]
 
 
 def table_names(folder: Path, found: Findings) -> list[str]:
@@ -73,21 +73,21 @@ def table_names(folder: Path, found: Findings) -> list[str]:
 
 
 def split_names(files: list[str]) -> list[str]:
-    """Return the split that each file is of by its name (`test-00000-of-00001.parquet`); none if one has no such name.
+    """Return each file's split by its name (`test-00000-of-00001.parquet`); none if any name names no split.
 
     Examples:
         >>> split_names(["test.csv", "train-00000-of-00001.parquet"]), split_names(["a.csv"])
         (['test', 'train'], [])
     """
     words = [re.split(r"[-_.]", _SHARD.sub("", Path(name).stem))[0].lower() for name in files]
-    return words if all(word in _SETS for word in words) else []
+    return words if all(word in _SPLIT_NAMES for word in words) else []
 
 
 def columns_of(part: Part, found: Findings) -> tuple[str, ...] | None:
     """Return a file's columns; None, with the reasons in `found`, if it has none that can be used.
 
-    JSON names them row by row: those of the first hundred rows are returned. What is wrong is left to `rows_of`
-    (as it is for rows that lack one) unless no row is sound.
+    JSON names columns row by row: those of the first hundred rows are returned. `rows_of` reports what is wrong with
+    rows (also missing columns), unless no row is valid: then it goes to `found`.
     """
     suffix = part.path.suffix.lower()
     if suffix in _TEXT:
@@ -105,14 +105,14 @@ def columns_of(part: Part, found: Findings) -> tuple[str, ...] | None:
 
 
 def names_columns_once(part: Part) -> bool:
-    """Whether a file has the same columns in all its rows, so that one that lacks is told once."""
+    """Whether all rows of a file have the same columns, so that a missing column is reported once."""
     return part.path.suffix.lower() not in _JSON
 
 
 def rows_of(part: Part, found: Findings) -> Iterator[Row]:
-    """Yield the rows of a file, text exactly as it stands; what is wrong goes to `found`, and nothing is raised.
+    """Yield the rows of a file with unchanged text; what is wrong goes to `found`, and nothing is raised.
 
-    Numbers in JSON that Python would write otherwise are left the text that they are.
+    JSON numbers that Python would write differently are returned as text.
     """
     suffix = part.path.suffix.lower()
     if suffix in _TEXT:
@@ -133,7 +133,7 @@ def _json_rows(part: Part, found: Findings) -> Iterator[Row]:
 def _saved(folder: Path, root: Path, split: str, found: Findings) -> list[Part]:
     state = _json(folder / _STATE, root, found)
     if state.get("_indices_data_files") or state.get("_indices_files"):
-        message = f"{clip(folder.name, 60)} keeps a selection of its rows in other files"
+        message = f"{clip(folder.name, 60)} has an index file that selects some of its rows"
         found.error("selected-rows", message, "save the dataset again with a current library, or flatten_indices first")
         return []
     files = state.get("_data_files")
@@ -150,13 +150,13 @@ def _is_name(name: str) -> bool:
 
 
 def _json(file: Path, root: Path, found: Findings) -> dict[str, object]:
-    place = Findings(file, found.task)
-    text = read_text(file, root, place)
+    findings = Findings(file, found.task)
+    text = read_text(file, root, findings)
     value: object = {}
-    if not place.failed:
+    if not findings.failed:
         try:
             value = json.loads(text or "")
         except (ValueError, RecursionError) as error:
-            place.error("broken-json", f"it is no JSON ({clip(str(error))})", "save the dataset again")
-    found.include(place)
+            findings.error("broken-json", f"it is not JSON ({clip(str(error))})", "save the dataset again")
+    found.include(findings)
     return value if isinstance(value, dict) else {}

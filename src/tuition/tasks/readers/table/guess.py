@@ -1,4 +1,4 @@
-"""Which of a table's columns are likely the input and the output, by their names and by some of its rows."""
+"""Guess a table's input and output columns from their names and from some of its rows."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from tuition.tasks.readers.table.card import TaskCard
 Sample = Sequence[Mapping[str, object]]
 """Some rows of a table: their cells by column."""
 
-# Pairs of names that tables of texts and answers go by, the likelier first.
+# Pairs of names that tables use for input and output, the more common first.
 _KNOWN = (
     ("input", "output"), ("prompt", "completion"), ("text", "label"), ("sentence", "label"), ("question", "answer"),
     ("instruction", "output"), ("instruction", "response"),
 )  # fmt: skip
 # Alpaca (instruction, input, output) and Dolly (instruction, context, response): each row has its own instruction, and
-# mostly nothing more to read.
-_READ, _WRITTEN = ("input", "context"), ("output", "response")
+# usually no other input.
+_CONTEXTS, _RESPONSES = ("input", "context"), ("output", "response")
 _INSTRUCTED = "{{ %s }}{%% if %s %%}\n\n{{ %s }}{%% endif %%}"
 
-# Chat messages: the column, the keys of a turn, and who speaks in the answer.
+# Chat messages: the column, the turn's keys of role and text, and the role of the answer.
 _CHATS = (
     ("messages", "role", "content", "assistant"),
     ("conversations", "from", "value", "gpt"),
     ("conversations", "role", "content", "assistant"),
     ("conversation", "role", "content", "assistant"),
 )
-_ASKED = (
+_CHAT_INPUT = (
     '{%% if %(column)s|length == 2 %%}{{ %(column)s[0]["%(text)s"] }}{%% else %%}{%% for turn in %(column)s[:-1] %%}'
     '{{ turn["%(who)s"] }}: {{ turn["%(text)s"] }}{%% if not loop.last %%}\n\n{%% endif %%}{%% endfor %%}{%% endif %%}'
 )
-_ANSWERED = '{%% if %(column)s[-1]["%(who)s"] == "%(answers)s" %%}{{ %(column)s[-1]["%(text)s"] }}{%% endif %%}'
+_CHAT_OUTPUT = '{%% if %(column)s[-1]["%(who)s"] == "%(answers)s" %%}{{ %(column)s[-1]["%(text)s"] }}{%% endif %%}'
 
 _ANSWERS = frozenset(
     {"output", "completion", "label", "answer", "target", "response", "class", "category", "department", "intent"}
@@ -44,23 +44,23 @@ _TEXTS = frozenset(
 )  # fmt: skip
 _IDS = re.compile(r"(?:.*[_-])?(?:id|idx|index|uid|uuid|guid|key|hash|row|no|nr)", re.IGNORECASE)
 _ID_VALUE = re.compile(r"(?=.*\d)[0-9a-f-]{8,}|([A-Za-z_.-]+)\d+", re.IGNORECASE)
-# A column is of running text where most of its values have so many words, and hardly one stands twice.
+# A column is running text if most of its values have at least this many words, and most of its texts are distinct.
 _WORDS, _MOST, _DISTINCT = 3, 0.5, 0.5
 
 
 def guessed(card: TaskCard, columns: Sequence[str], rows: Sample) -> TaskCard | None:
-    """Return the card with input and output filled in, from columns of well-known names; None if there are none."""
+    """Return the card with input and output filled in, from columns with well-known names; None if there are none."""
     named = {column.strip().casefold(): column for column in reversed(columns)}
-    for read in _READ:
-        for written in _WRITTEN:
-            if {"instruction", read, written} <= named.keys():
-                first, second = named["instruction"], named[read]
+    for context in _CONTEXTS:
+        for response in _RESPONSES:
+            if {"instruction", context, response} <= named.keys():
+                first, second = named["instruction"], named[context]
                 if first.isidentifier() and second.isidentifier():
                     template = _INSTRUCTED % (first, second, second)
-                    return card.model_copy(update={"output": (named[written],), "template": template})
-    for told, answer in _KNOWN:
-        if told in named and answer in named:
-            return card.model_copy(update={"output": (named[answer],), "input": (named[told],)})
+                    return card.model_copy(update={"output": (named[response],), "template": template})
+    for input_, output in _KNOWN:
+        if input_ in named and output in named:
+            return card.model_copy(update={"output": (named[output],), "input": (named[input_],)})
     return _guessed_chat(card, columns, rows)
 
 
@@ -68,7 +68,7 @@ def _guessed_chat(card: TaskCard, columns: Sequence[str], rows: Sample) -> TaskC
     for column, who, text, answers in _CHATS:
         if column in columns and rows and all(_is_chat(row.get(column), who, text) for row in rows):
             names = {"column": column, "who": who, "text": text, "answers": answers}
-            return card.model_copy(update={"output": (_ANSWERED % names,), "template": _ASKED % names})
+            return card.model_copy(update={"output": (_CHAT_OUTPUT % names,), "template": _CHAT_INPUT % names})
     return None
 
 
@@ -77,11 +77,11 @@ def _is_chat(value: object, who: str, text: str) -> bool:
 
 
 def left_out(used: Sequence[str], columns: Sequence[str], rows: Sample) -> list[str]:
-    """Return the columns that look like text to be read and are not among those that are used."""
-    return [name for name in columns if name not in used and _is_read(name, [row.get(name) for row in rows])]
+    """Return the unused columns that look like a part of the input."""
+    return [name for name in columns if name not in used and _looks_like_input(name, [row.get(name) for row in rows])]
 
 
-def _is_read(name: str, values: Sequence[object]) -> bool:
+def _looks_like_input(name: str, values: Sequence[object]) -> bool:
     filled = [value for value in values if value not in (None, "", [], {}) and not _is_blank(value)]
     if not filled or is_id(name, filled):
         return False
@@ -97,7 +97,7 @@ def _is_blank(value: object) -> bool:
 
 
 def is_id(name: str, values: Sequence[object]) -> bool:
-    """Whether a column only tells its rows apart: by its name, or as a running number or the like."""
+    """Whether a column only identifies its rows: by its name, or because it is a running number or similar."""
     if _IDS.fullmatch(name.strip()):
         return True
     texts = [str(value) for value in values]
@@ -111,30 +111,30 @@ def is_id(name: str, values: Sequence[object]) -> bool:
 
 
 def likely_columns(columns: Sequence[str], rows: Sample) -> tuple[str, str] | None:
-    """Return the columns that are likely the input and the output; None where no two columns may be.
+    """Return the columns that are likely the input and the output; None if fewer than two columns are possible.
 
-    Ids, lists and objects are neither. The output is the one that names an answer, or else has the fewest different
-    values; the input has the longest texts of the others.
+    Ids, lists and objects are neither. The output is the column named like an answer, or else the one with the fewest
+    distinct values; the input is the one with the longest texts of the others.
     """
     if (known := guessed(TaskCard(), columns, rows)) is not None and known.input:
         return known.input[0], known.output[0]
-    open_ = [name for name in columns if _may_be(name, [row.get(name) for row in rows])]
-    if len(open_) < 2:
+    candidates = [name for name in columns if _is_candidate(name, [row.get(name) for row in rows])]
+    if len(candidates) < 2:
         return None
-    texts = {name: [str(row.get(name) or "") for row in rows] for name in open_}
+    texts = {name: [str(row.get(name) or "") for row in rows] for name in candidates}
 
     def length(name: str) -> int:
         return sum(map(len, texts[name]))
 
-    def kinds(name: str) -> tuple[bool, int, int]:
-        different = len(set(texts[name]))
-        return different < 2, different, length(name)
+    def variety(name: str) -> tuple[bool, int, int]:
+        distinct = len(set(texts[name]))
+        return distinct < 2, distinct, length(name)
 
-    answer = next((name for name in open_ if name.strip().casefold() in _ANSWERS), None)
-    told = max((name for name in open_ if name != answer), key=length)
-    return told, answer or min((name for name in reversed(open_) if name != told), key=kinds)
+    output = next((name for name in candidates if name.strip().casefold() in _ANSWERS), None)
+    input_ = max((name for name in candidates if name != output), key=length)
+    return input_, output or min((name for name in reversed(candidates) if name != input_), key=variety)
 
 
-def _may_be(name: str, values: Sequence[object]) -> bool:
+def _is_candidate(name: str, values: Sequence[object]) -> bool:
     filled = [value for value in values if value is not None]
     return not is_id(name, filled) and not any(isinstance(value, (list, dict)) for value in filled)

@@ -1,4 +1,4 @@
-"""A table that is one JSON list of objects, as Alpaca's data is and as `tuition convert` writes it."""
+"""A table in one JSON list of objects, like Alpaca's data and like `tuition convert` writes it."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from tuition.tasks.readers.common.sniff import begins_as_table
 from tuition.tasks.readers.common.text_file import note_unreadable, read_text
 
 ENDING = ".json"
-# The file is held as a whole while it is read; JSON lines, which are not, have no such limit.
+# The whole file is in memory while it is read; JSON lines are not, and have no such limit.
 _LARGEST = 1 << 30
 ROW = 'a row is an object, {"column": "text", …}'
 
 
 def is_json_table(path: Path) -> bool:
-    """Whether a file is, by its name and how it begins, a list of objects in JSON."""
+    """Whether a file is a JSON list of objects, by its name and its beginning."""
     try:
         return path.suffix.lower() == ENDING and path.is_file() and begins_as_table(path)
     except OSError:
-        return True  # what is wrong with it is reported when it is read
+        return True  # reading it reports what is wrong
 
 
 def json_list_rows(file: Path, root: Path, found: Findings) -> Iterator[tuple[int | None, dict[str, object]]]:
@@ -34,7 +34,7 @@ def json_list_rows(file: Path, root: Path, found: Findings) -> Iterator[tuple[in
         note_unreadable(error, found)
         return
     if size > _LARGEST:
-        message = f"a JSON list of {size:,} bytes is held in memory as a whole; {_LARGEST:,} are read"
+        message = f"a JSON list of {size:,} bytes; it is read into memory, and at most {_LARGEST:,} bytes are"
         found.error("table-too-large", message, f"write it as JSON lines: jq -c '.[]' {file.name} > {file.stem}.jsonl")
         return
     text = read_text(file, root, found)
@@ -53,7 +53,7 @@ def json_list_rows(file: Path, root: Path, found: Findings) -> Iterator[tuple[in
 def _rows(cursor: Cursor, found: Findings) -> Iterator[tuple[int | None, dict[str, object]]]:
     if not cursor.opens("["):
         found.error(
-            "wrong-type", f"the file holds {rules.kind_of(cursor.value())}", f"a table is a list; {ROW}", line=1
+            "wrong-type", f"the file contains {rules.kind_of(cursor.value())}", f"a table is a list; {ROW}", line=1
         )
         return
     for row in cursor.elements():

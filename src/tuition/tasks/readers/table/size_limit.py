@@ -1,4 +1,4 @@
-"""How much a table's file may hold when it is decoded: a few bytes of Parquet or Arrow can stand for gigabytes."""
+"""The limit on a table file's decoded size: a few bytes of Parquet or Arrow can decode to gigabytes."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from tuition.base.errors import UserError, clip
 
 VARIABLE = "TUITION_TABLE_MB"
 _MEGABYTE = 1 << 20
-# Texts compress five- to tenfold, a column of one value far more. Beyond both of these a file is refused.
+# Texts compress five- to tenfold, a column with one value far more. A file beyond both limits is refused.
 _LEAST_LIMIT, _RATIO = 256 * _MEGABYTE, 100
-# What Python needs for a row and for each of its values, whatever they hold.
+# The bytes that Python needs for a row and for each of its values, whatever their content.
 ROW, VALUE = 256, 64
 
 
 class TableLimitError(Exception):
-    """A file holds more than its limit when decoded; `limit` is in bytes."""
+    """A file decodes to more than its limit; `limit` is in bytes."""
 
     def __init__(self, limit: int) -> None:
-        """Keep the limit."""
+        """Store the limit."""
         self.limit = limit
         super().__init__(f"more than {limit:,} bytes when decoded")
 
@@ -27,16 +27,16 @@ class TableLimit:
     """The bytes that may still be decoded from one file."""
 
     def __init__(self, file_size: int) -> None:
-        """Allow a hundred times the file's size, at least 256 MB, or what `TUITION_TABLE_MB` allows if that is more.
+        """Allow a hundred times the file's size, but at least 256 MB and at least what `TUITION_TABLE_MB` allows.
 
         Raises:
-            UserError: the variable is no whole number.
+            UserError: the variable is not a whole number.
         """
         self.limit = max(_LEAST_LIMIT, _RATIO * file_size, _allowed())
         self._left = self.limit
 
     def spend(self, size: int) -> None:
-        """Count decoded bytes.
+        """Subtract decoded bytes from those that are left.
 
         Raises:
             TableLimitError: they are more than are left.
@@ -46,7 +46,7 @@ class TableLimit:
             raise TableLimitError(self.limit)
 
     def require(self, size: int) -> None:
-        """Refuse a file whose own description says that it holds more than the limit.
+        """Refuse a file that declares more decoded bytes than the limit.
 
         Raises:
             TableLimitError: it does.

@@ -1,4 +1,4 @@
-"""Files that may well hold a table, but in a form that is not read: what they are, and what to do with them."""
+"""Files that may contain a table in an unsupported format: what they are, and how to convert them."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ _RENAMED = ((b"PAR1", "Parquet", ".parquet"), (b"ARROW1", "Arrow", ".arrow"))
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """What a file is, and what makes a table of it that can be read."""
+    """What a file is, and how to convert it to a table that can be read."""
 
     what: str
     advice: str
 
 
 def remedy_for(path: Path) -> Remedy | None:
-    """Return what to do with a file, or with the first such file of a folder; None where nothing is known.
+    """Return how to convert a file, or the first such file of a folder; None if the format is not known.
 
     Raises:
         OSError: it cannot be read.
     """
     if path.is_dir():
         for file in sorted(entry for entry in path.iterdir() if entry.is_file() and entry.name[0] != "."):
-            if (remedy := _certain(file, _head(file))) is not None:  # any folder may have notes in text beside
+            if (remedy := _certain(file, _head(file))) is not None:  # not `_likely`: a folder may have notes in text
                 return Remedy(f"{file.name} is {remedy.what}", remedy.advice)
         return None
     head = _head(path)
@@ -57,7 +57,7 @@ def _certain(path: Path, head: bytes) -> Remedy | None:
             return Remedy("a spreadsheet", _SAVE_AS_CSV)
         return Remedy("a zip archive", f"unpack it first: unzip {path.name}")
     if head.startswith(b"\xd0\xcf\x11\xe0"):
-        return Remedy("a spreadsheet of an old format", _SAVE_AS_CSV)
+        return Remedy("a spreadsheet in an old format", _SAVE_AS_CSV)
     if head.startswith(b"SQLite format 3\0"):
         return Remedy("a SQLite database", "export the table with the rows as CSV: sqlite3 -header -csv")
     for magic, kind, ending in _RENAMED:
@@ -73,8 +73,8 @@ def _likely(path: Path, head: bytes) -> Remedy | None:
     first = head.decode("utf-8", "replace").removeprefix("\ufeff").partition("\n")[0]
     if path.suffix.lower() not in (".txt", ".text", ".dat", ".tab", "") or "\0" in first:
         return None
-    for sign, ending in (("\t", ".tsv"), (",", ".csv"), (";", ".csv")):
-        if sign in first and not first.lstrip().startswith(("{", "[")):
+    for delimiter, ending in (("\t", ".tsv"), (",", ".csv"), (";", ".csv")):
+        if delimiter in first and not first.lstrip().startswith(("{", "[")):
             advice = f"if its first line names the columns, rename it to {path.stem}{ending}"
             return Remedy("text that may be a table", advice)
     if first.lstrip().startswith("{"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -27,6 +28,7 @@ from tuition.studies.planning.evaluation_notes import decoding_words
 from tuition.studies.planning.metric_selection import MetricSelection
 from tuition.studies.planning.plan import Plan, make_plan
 from tuition.studies.planning.rows import TaskRows
+from tuition.studies.prompted_model import PromptedModel
 from tuition.studies.results import StudyResults
 from tuition.studies.run import gather, plan_study, run_plan
 from tuition.studies.spec.study import Evaluate, StudySpec, parse_study
@@ -260,7 +262,6 @@ def test_flans_two_encodings_rank_the_templates_own_words(tiny_model: Path, tmp_
 def test_processes_rank_their_parts_and_all_get_the_whole(
     two_tasks: Callable[..., StudySpec], tiny_model: Path
 ) -> None:
-    from tuition.prompts.fit import LengthPolicy
     from tuition.training.distributed import ALONE
 
     class Half:
@@ -276,12 +277,13 @@ def test_processes_rank_their_parts_and_all_get_the_whole(
     step = planned(two_tasks({"rank": "all"})).evaluations[0]
     assert step.option_scoring is not None
     loaded = load_model(str(tiny_model), precision="float32")
-    asked = option_scoring.Asked(loaded, loaded.model, loaded.tokens, lambda room: LengthPolicy(1024, room=room))
-    alone, _ = option_scoring.score_options(step, step.option_scoring, asked, ALONE, lambda done: None)
+    model = PromptedModel(loaded, step.encoding, max_length=1024)
+    score = partial(option_scoring.score_options, step, step.option_scoring, model, loaded.model)
+    alone, _ = score(ALONE, lambda done: None)
     second = Half(1, [])
     with pytest.raises(KeyError):  # half of the rows are not there
-        option_scoring.score_options(step, step.option_scoring, asked, second, lambda done: None)  # type: ignore[arg-type]
-    both, _ = option_scoring.score_options(step, step.option_scoring, asked, Half(0, [second.told]), lambda done: None)  # type: ignore[arg-type]
+        score(second, lambda done: None)  # type: ignore[arg-type]
+    both, _ = score(Half(0, [second.told]), lambda done: None)  # type: ignore[arg-type]
     for one, other in zip(alone, both, strict=True):
         assert one.options == other.options
         assert one.scores["pmi"] == pytest.approx(other.scores["pmi"], abs=1e-5)
@@ -294,8 +296,8 @@ def test_the_self_test_is_made_once_a_model_and_stands_beside_every_score(
 
     made = []
 
-    def shaky(step: object, asked: option_scoring.Asked) -> dict[str, object] | None:
-        made.append(option_scoring.self_test(step, asked))  # type: ignore[arg-type]
+    def shaky(*given: object) -> dict[str, object] | None:
+        made.append(option_scoring.self_test(*given))  # type: ignore[arg-type]
         return made[-1] and made[-1] | {"batched": 0.5}
 
     monkeypatch.setattr(worker, "self_test", shaky)

@@ -10,31 +10,20 @@ from tuition.base.errors import UserError
 from tuition.evaluation.invariance import invariance
 from tuition.evaluation.options.rank import neutral_instance, rank
 from tuition.evaluation.options.rankings import Ranking, ranking_of
-from tuition.models.tokens import PromptTokenizer, TokenizedPrompt
+from tuition.models.tokens import TokenizedPrompt
 from tuition.prompts.encode import variant
-from tuition.prompts.fit import Fitted, LengthPolicy, fit, ledger
+from tuition.prompts.fit import Fitted, LengthPolicy, ledger
 from tuition.prompts.types import Prompt
 from tuition.studies.planning.steps import EvaluateStep, OptionScoring
-from tuition.tasks import Instance
+from tuition.studies.prompted_model import PromptedModel
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from tuition.models.load import LoadedModel
     from tuition.training.distributed import Group
 
 _TEST_ROWS, _TEST_TOKENS = 6, 8
 """The size of the self-test: it is to take less time than the answers beside which it stands."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A step's model and how its prompts are made: `policy` says what fits beside so many tokens of an answer."""
-
-    loaded: LoadedModel
-    tuned: nn.Module
-    tokens: PromptTokenizer
-    policy: Callable[[int], LengthPolicy]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +37,12 @@ class _Question:
 
 
 def score_options(
-    step: EvaluateStep, option_scoring: OptionScoring, asked: Asked, group: Group, advance: Callable[[int], None]
+    step: EvaluateStep,
+    option_scoring: OptionScoring,
+    model: PromptedModel,
+    tuned: nn.Module,
+    group: Group,
+    advance: Callable[[int], None],
 ) -> tuple[list[Ranking], dict[str, Any]]:
     """Weigh the options of a step's test rows; return the rankings and what the store keeps on them.
 
@@ -56,16 +50,16 @@ def score_options(
         UserError: an option is empty or has no token, or a prompt does not fit.
     """
     distinct = list(dict.fromkeys(option for own in option_scoring.options for option in own))
-    room = 1 + max(len(ids) for ids in asked.loaded.tokens.ids([f" {option}" for option in distinct]))
-    policy = asked.policy(room)
-    fitted = [_fitted(step, asked, row, policy) for row in step.instances]
-    questions = _questions(step, option_scoring, asked, fitted, policy)
+    room = 1 + max(len(ids) for ids in model.loaded.tokens.ids([f" {option}" for option in distinct]))
+    policy = model.answer_policy(room)
+    fitted = [model.fit(step.task, row, policy, shown=step.shown) for row in step.instances]
+    questions = _questions(step, option_scoring, model, fitted, policy)
     if group.size == 1:
-        rankings = _ranked(step, asked, questions, advance)
+        rankings = _ranked(step, model, tuned, questions, advance)
     else:
         order = sorted(range(len(questions)), key=lambda at: len(questions[at].prompt.body))
         mine = order[group.rank :: group.size]
-        own = _ranked(step, asked, [questions[at] for at in mine], lambda done: advance(done * group.size))
+        own = _ranked(step, model, tuned, [questions[at] for at in mine], lambda done: advance(done * group.size))
         told = [
             [at, one.scores["sum"], one.tokens, one.scores.get("pmi")] for at, one in zip(mine, own, strict=True)
         ]  # fmt: skip
@@ -74,51 +68,50 @@ def score_options(
     return rankings, {"fit": asdict(ledger(fitted)), "options_from": option_scoring.origin, "options": len(distinct)}
 
 
-def self_test(step: EvaluateStep, asked: Asked) -> dict[str, Any] | None:
+def self_test(step: EvaluateStep, model: PromptedModel, tuned: nn.Module) -> dict[str, Any] | None:
     """Return what the shape of a batch does to a few of a step's answers; None where it has too few rows for one."""
-    policy = asked.policy(_TEST_TOKENS)
-    fitted = [_fitted(step, asked, row, policy) for row in step.instances[:_TEST_ROWS]]
-    prompts = asked.tokens([row.prompt for row in fitted if row.prompt is not None])
+    policy = model.answer_policy(_TEST_TOKENS)
+    fitted = [model.fit(step.task, row, policy, shown=step.shown) for row in step.instances[:_TEST_ROWS]]
+    prompts = model.tokenize(fitted)
     if len(prompts) < 2:
         return None
     rows = len(prompts)
     found = invariance(
-        asked.loaded,
-        asked.tuned,
+        model.loaded,
+        tuned,
         prompts,
         new_tokens=_TEST_TOKENS,
         rows=rows,
         batch_size=rows,
-        tokens=asked.tokens,
+        tokens=model.tokens,
     )
     return asdict(found)
 
 
-def _fitted(step: EvaluateStep, asked: Asked, row: Instance, policy: LengthPolicy) -> Fitted:
-    count = asked.loaded.tokens.count
-    return fit(step.task, row, step.encoding, policy, count, shown=step.shown, seed=step.seed)
-
-
 def _questions(
-    step: EvaluateStep, option_scoring: OptionScoring, asked: Asked, fitted: Sequence[Fitted], policy: LengthPolicy
+    step: EvaluateStep,
+    option_scoring: OptionScoring,
+    model: PromptedModel,
+    fitted: Sequence[Fitted],
+    policy: LengthPolicy,
 ) -> list[_Question]:
-    prompts = asked.tokens([row.prompt for row in fitted if row.prompt is not None])
-    neutral = _neutral(step, asked, policy) if "pmi" in option_scoring.ways else None
+    prompts = model.tokenize(fitted)
+    neutral = _neutral(step, model, policy) if "pmi" in option_scoring.ways else None
     # Rows without their input are mostly the same: each text is tokenized once.
-    told = dict(zip(neutral, asked.tokens(list(neutral)), strict=True)) if neutral else {}
+    told = dict(zip(neutral, model.tokens(list(neutral)), strict=True)) if neutral else {}
     priors = [told[prompt] for prompt in neutral] if neutral else [None] * len(prompts)
     targets = [variant(step.task, row, step.encoding, step.seed).target for row in step.instances]
     return [_Question(*parts) for parts in zip(prompts, option_scoring.options, targets, priors, strict=True)]
 
 
-def _neutral(step: EvaluateStep, asked: Asked, policy: LengthPolicy) -> list[Prompt] | None:
+def _neutral(step: EvaluateStep, model: PromptedModel, policy: LengthPolicy) -> list[Prompt] | None:
     """Return each row's prompt without its input; None where a template then says nothing for some row."""
     encoding = step.encoding
     by_row = encoding.one_of or encoding.template or encoding.jinja
     made: list[Prompt] = []
     for row in step.instances if by_row else step.instances[:1]:
         try:
-            prompt = _fitted(step, asked, neutral_instance(row), policy).prompt
+            prompt = model.fit(step.task, neutral_instance(row), policy, shown=step.shown).prompt
         except UserError:
             if not row.fields:
                 raise
@@ -130,7 +123,11 @@ def _neutral(step: EvaluateStep, asked: Asked, policy: LengthPolicy) -> list[Pro
 
 
 def _ranked(
-    step: EvaluateStep, asked: Asked, questions: Sequence[_Question], advance: Callable[[int], None]
+    step: EvaluateStep,
+    model: PromptedModel,
+    tuned: nn.Module,
+    questions: Sequence[_Question],
+    advance: Callable[[int], None],
 ) -> list[Ranking]:
     """Rank options, those told by one pattern together."""
     rankings: list[Ranking | None] = [None] * len(questions)
@@ -139,13 +136,13 @@ def _ranked(
         own = [questions[at] for at in places]
         neutral = [one.neutral for one in own if one.neutral is not None]
         found = rank(
-            asked.loaded,
-            asked.tuned,
+            model.loaded,
+            tuned,
             [one.prompt for one in own],
             [one.options for one in own],
             neutral=neutral or None,
             target=target,
-            tokens=asked.tokens,
+            tokens=model.tokens,
             share_prefix=step.recipe.share_prefix,
             advance=advance,
         )

@@ -7,32 +7,32 @@ import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tuition.base.errors import UserError
 from tuition.base.files import atomic_path
 from tuition.evaluation.baselines import BASELINES
 from tuition.evaluation.options.rankings import Ranking
-from tuition.evaluation.predict import predict
 from tuition.models.load import LoadedModel, load_model
 from tuition.models.model_pool import Link, ModelPool
-from tuition.models.tokens import PromptTokenizer, TokenizedPrompt
+from tuition.models.tokens import TokenizedPrompt
 from tuition.models.tuners import make_tuner
-from tuition.prompts.encode import read_answer
-from tuition.prompts.fit import Fitted, LengthPolicy, TooLong, fit, ledger
-from tuition.prompts.types import InContextExamples
+from tuition.prompts.fit import Fitted, TooLong, ledger
 from tuition.splits import epoch
 from tuition.studies.engines.distributed_answers import answer_in_parts
-from tuition.studies.engines.option_scoring import Asked, score_options, self_test
+from tuition.studies.engines.option_scoring import score_options, self_test
 from tuition.studies.engines.scoring import keep_scored, labelled
 from tuition.studies.export.adapter_encoding import require_encoding, write_encoding
 from tuition.studies.planning.estimate import generation_cost, option_scoring_cost, step_cost
 from tuition.studies.planning.steps import EvaluateStep, ParentStep, Step, TrainStep
+from tuition.studies.prompted_model import PromptedModel
 from tuition.studies.storage.store import Store
-from tuition.tasks import Instance, Task
 from tuition.training import train
 from tuition.training.checkpoints import Checkpoint
 from tuition.training.distributed import ALONE, Group
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _MOST_NEW_TOKENS = 128
 """Tk-Instruct's limit of a target."""
@@ -135,13 +135,13 @@ class Worker:
         Raises:
             UserError: no row fits.
         """
-        tokens = self._tokens(step)
-        policy = self._policy(step, tokens.overhead, step.recipe.too_long)
+        model = self._prompted(step, step.recipe.too_long)
+        policy = model.training_policy()
         fitted = [
-            [self._fit(step, own.task, row, own.shown, policy, out) for row, out in own.rows()]
+            [model.fit(own.task, row, policy, shown=own.shown, output=out) for row, out in own.rows()]
             for own in step.task_batches
         ]
-        prompts = tokens([row.prompt for own in fitted for row in own if row.prompt is not None])
+        prompts = model.tokenize(row for own in fitted for row in own)
         if not prompts:
             raise UserError(f"all {step.rows} instances are longer than {policy.limit} tokens; raise max_length")
         return fitted, prompts
@@ -152,8 +152,7 @@ class Worker:
             return self._guess(step)
         started = time.perf_counter()
         self._compare()
-        tokens = self._tokens(step)
-        too_long: TooLong = "raise" if step.recipe.too_long == "raise" else "shorten"
+        model = self._prompted(step, "raise" if step.recipe.too_long == "raise" else "shorten")
         details: dict[str, Any] = {
             "encoding_mismatch": step.encoding_mismatch,
         }
@@ -161,19 +160,16 @@ class Worker:
         rankings: list[Ranking] = []
         try:
             tuned = self.warm.answering(self._links(step.after))
-            asked = Asked(
-                self.loaded, tuned, tokens, lambda room: self._policy(step, room + tokens.overhead - 1, too_long)
-            )
             if self._group.first and not self._tested:
                 self._say("checking, once, whether the shape of a batch changes what this model answers")
-                self._tested, self._invariance = True, self_test(step, asked)
+                self._tested, self._invariance = True, self_test(step, model, tuned)
             if step.metrics:
-                texts, told = self._written(step, asked, advance)
+                texts, told = self._written(step, model, tuned, advance)
                 details |= told
             if step.option_scoring is not None:
                 share = option_scoring_cost(step) / len(step.instances)
                 rankings, told = score_options(
-                    step, step.option_scoring, asked, self._group, lambda done: advance(done * share)
+                    step, step.option_scoring, model, tuned, self._group, lambda done: advance(done * share)
                 )
                 details = {"fit": told["fit"], **details, "rank": told}
         finally:
@@ -185,23 +181,23 @@ class Worker:
             texts = [ranking.chosen(step.option_scoring.ways[0]) for ranking in rankings]
         return keep_scored(self._store, step, texts, rankings, details, started)
 
-    def _written(self, step: EvaluateStep, asked: Asked, advance: Advance) -> tuple[list[str], dict[str, Any]]:
+    def _written(
+        self, step: EvaluateStep, model: PromptedModel, tuned: nn.Module, advance: Advance
+    ) -> tuple[list[str], dict[str, Any]]:
         """Return the model's answers to a step's test rows, and what the store keeps on them."""
         limit = step.new_tokens or self._answer_limit(step)
-        policy, tokens = asked.policy(limit), asked.tokens
-        fitted = [self._fit(step, step.task, row, step.shown, policy) for row in step.instances]
-        prompts = tokens([row.prompt for row in fitted if row.prompt is not None])
+        policy = model.answer_policy(limit)
+        fitted = [model.fit(step.task, row, policy, shown=step.shown) for row in step.instances]
+        prompts = model.tokenize(fitted)
         share = generation_cost(step) / len(step.instances)
         answers = answer_in_parts(
             self._group,
             prompts,
-            lambda part: predict(
-                asked.loaded,
-                asked.tuned,
+            lambda part: model.answer(
+                tuned,
                 part,
                 new_tokens=limit,
                 decoding=step.own_decoding,
-                tokens=tokens,
                 share_prefix=step.recipe.share_prefix,
                 advance=lambda done: advance(done * share * (1 if step.decoding.samples else self._group.size)),
             ),
@@ -213,7 +209,7 @@ class Worker:
             "ended": sum(answer.ended for answer in answers),
             "generated_tokens": sum(answer.tokens for answer in answers),
         }
-        return [read_answer(answer.text, step.encoding) for answer in answers], details
+        return model.read(answers), details
 
     def _guess(self, step: EvaluateStep) -> str:
         """Answer by a heuristic, for which no model is loaded."""
@@ -243,25 +239,16 @@ class Worker:
             links.append(Link(make_tuner(earlier.tuner, earlier.tuner_options), folder, earlier.start))
         return links
 
-    def _tokens(self, step: Step) -> PromptTokenizer:
-        return self.loaded.tokens.in_chat() if step.encoding.chat else self.loaded.tokens
-
-    def _policy(self, step: Step, room: int, too_long: TooLong) -> LengthPolicy:
-        context = self.loaded.context
-        most = min(step.recipe.max_length, context) if context else step.recipe.max_length
-        return LengthPolicy(most, too_long, step.recipe.cut, room)
-
-    def _fit(
-        self,
-        step: Step,
-        task: Task,
-        row: Instance,
-        shown: InContextExamples,
-        policy: LengthPolicy,
-        output: str = "",
-    ) -> Fitted:
-        count = self.loaded.tokens.count
-        return fit(task, row, step.encoding, policy, count, output=output, shown=shown, seed=step.seed)
+    def _prompted(self, step: Step, too_long: TooLong) -> PromptedModel:
+        recipe = step.recipe
+        return PromptedModel(
+            self.loaded,
+            step.encoding,
+            max_length=recipe.max_length,
+            too_long=too_long,
+            truncated_end=recipe.cut,
+            seed=step.seed,
+        )
 
     def _answer_limit(self, step: EvaluateStep) -> int:
         """One and a half times the longest answer known from outside the test rows, and a little."""

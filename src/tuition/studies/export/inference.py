@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 from tuition.base.boundary import library_errors
 from tuition.base.errors import UserError, clip
 from tuition.base.names import full_name
-from tuition.evaluation.predict import predict
 from tuition.models.decoding import GREEDY, Decoding
 from tuition.models.load import LoadedModel, load_model
 from tuition.models.tuners import make_tuner
-from tuition.prompts.encode import read_answer
-from tuition.prompts.fit import LengthPolicy, fit, ledger
+from tuition.prompts.fit import ledger
 from tuition.prompts.types import NO_EXAMPLES
 from tuition.studies.export.card import Exported, read_exported
+from tuition.studies.prompted_model import PromptedModel
 from tuition.tasks import Instance, Task
 
 if TYPE_CHECKING:
@@ -81,20 +80,16 @@ class ExportedModel:
 
         A task that the model did not learn is told in the same encoding: that is what generalising to it means.
         """
-        exported, encoding = self.exported, self.exported.encoding
-        tokens = self._loaded.tokens.in_chat() if encoding.chat else self._loaded.tokens
-        limit = min(exported.max_length, self._loaded.context or exported.max_length)
-        policy = LengthPolicy(limit, room=exported.new_tokens + tokens.overhead - 1)
+        exported = self.exported
+        model = PromptedModel(self._loaded, exported.encoding, max_length=exported.max_length)
+        policy = model.answer_policy(exported.new_tokens)
         shown = exported.shown.get(task.name, NO_EXAMPLES)
-        fitted = [fit(task, row, encoding, policy, tokens.count, shown=shown) for row in instances]
-        prompts = tokens([row.prompt for row in fitted if row.prompt is not None])
-        answers = predict(
-            self._loaded,
+        fitted = [model.fit(task, row, policy, shown=shown) for row in instances]
+        answers = model.answer(
             self._module,
-            prompts,
+            model.tokenize(fitted),
             new_tokens=exported.new_tokens,
             decoding=decoding,
-            tokens=tokens,
             advance=advance,
         )
-        return Answered(tuple(read_answer(answer.text, encoding) for answer in answers), str(ledger(fitted)))
+        return Answered(tuple(model.read(answers)), str(ledger(fitted)))

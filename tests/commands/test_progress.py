@@ -56,7 +56,7 @@ def test_the_bar_moves_and_says_what_is_left_within_one_step(steps: list[Step]) 
     assert f"step 1/{len(steps)}, 0%" in drawn(progress)
     before = progress._bar.tasks[0].completed
     clock.now = 30
-    progress.advance(step_cost(judged) / 4)
+    progress.advance(judged, step_cost(judged) / 4)
     shown = drawn(progress)
     assert f"step 1/{len(steps)}, 25%" in shown
     assert re.search(r"about \d+ (s|min) left", shown)
@@ -68,7 +68,7 @@ def test_the_bar_is_full_when_all_steps_are_finished(steps: list[Step]) -> None:
     progress, _, _ = watched(steps, terminal=True)
     for step in steps:
         progress.begin(step)
-        progress.advance(step_cost(step) * 2)  # a step may be more work than was thought
+        progress.advance(step, step_cost(step) * 2)  # a step may be more work than was thought
         progress.end(step, 1.0, "")
     assert progress._bar.tasks[0].finished
 
@@ -78,7 +78,7 @@ def test_off_a_terminal_a_long_step_prints_a_line_a_minute(steps: list[Step]) ->
     progress.begin(steps[0])
     for _ in range(8):
         clock.now += 20
-        progress.advance(step_cost(steps[0]) / 10)
+        progress.advance(steps[0], step_cost(steps[0]) / 10)
     lines = [" ".join(line.split()) for line in out.getvalue().splitlines()]
     assert len(lines) == 2
     assert lines[0].startswith(f"[0/{len(steps)}] evaluate ")
@@ -93,7 +93,7 @@ def test_a_short_step_prints_one_line_off_a_terminal(steps: list[Step]) -> None:
     progress.begin(steps[0])
     for _ in range(50):
         clock.now += 1
-        progress.advance(step_cost(steps[0]) / 50)
+        progress.advance(steps[0], step_cost(steps[0]) / 50)
     progress.end(steps[0], 50.0, "rouge_l 1.0")
     assert len(out.getvalue().splitlines()) == 1
 
@@ -101,13 +101,34 @@ def test_a_short_step_prints_one_line_off_a_terminal(steps: list[Step]) -> None:
 def test_a_failed_step_leaves_the_work_that_is_left(steps: list[Step]) -> None:
     progress, _, out = watched(steps, terminal=True)
     progress.begin(steps[0])
-    progress.advance(step_cost(steps[0]) / 2)
+    progress.advance(steps[0], step_cost(steps[0]) / 2)
     progress.fail(Failure(steps[0], "it broke"))
     for step in steps[1:]:
         progress.begin(step)
         progress.end(step, 1.0, "")
     assert progress._bar.tasks[0].finished
     assert "it broke" in out.getvalue()
+
+
+def test_several_steps_at_once_are_counted_together_and_end_one_by_one(steps: list[Step]) -> None:
+    progress, clock, out = watched(steps, terminal=True)
+    first, second, *others = steps
+    progress.begin(first)
+    progress.begin(second)
+    clock.now = 30
+    progress.advance(first, step_cost(first))
+    assert f"steps 1-2/{len(steps)}, {100 * step_cost(first) / (step_cost(first) + step_cost(second)):.0f}%" in drawn(
+        progress
+    )
+    assert "evaluate 2 models" in drawn(progress)
+    progress.end(first, 30.0, "")
+    assert f"step 2/{len(steps)}, 0%" in drawn(progress)
+    progress.fail(Failure(second, "it broke"))
+    assert "it broke" in out.getvalue()
+    for step in others:
+        progress.begin(step)
+        progress.end(step, 1.0, "")
+    assert progress._bar.tasks[0].finished
 
 
 def test_a_run_reports_to_it_more_often_than_steps_end(tiny_study: Callable[..., StudySpec], tmp_path: Path) -> None:
@@ -118,7 +139,7 @@ def test_a_run_reports_to_it_more_often_than_steps_end(tiny_study: Callable[...,
     calls: list[float] = []
 
     class Counting(Listener):
-        def advance(self, work: float) -> None:
+        def advance(self, step: Step, work: float) -> None:
             calls.append(work)
 
     listener = Counting()

@@ -27,10 +27,10 @@ class Listener:
     def begin(self, step: Step) -> None:
         pass
 
-    def advance(self, work: float) -> None:
+    def advance(self, step: Step, work: float) -> None:
         self.work += work
 
-    def end(self, step: Step, seconds: float, told: str) -> None:
+    def end(self, step: Step, seconds: float, summary: str) -> None:
         self.ended.append(step)
 
     def fail(self, failure: Failure) -> None:

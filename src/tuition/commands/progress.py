@@ -47,10 +47,10 @@ class RunProgress:
         )
         self._row: TaskID | None = None
         self._total_steps = self._steps = self._begun = 0
-        self._total = self._before = self._work = 0.0
+        self._total = self._before = self._done = 0.0
         self._started = self._last_line = clock()
-        self._step: Step | None = None
-        self._at_step_start = 0.0
+        self._running: dict[str, Step] = {}
+        self._within: dict[str, float] = {}
 
     def __enter__(self) -> RunProgress:
         """Begin to draw."""
@@ -65,7 +65,7 @@ class RunProgress:
 
     def expect(self, done: Done) -> None:
         """Learn how much there is to do, and how much of it was done before."""
-        self._total, self._before, self._work = done.total_work, done.work, done.work
+        self._total, self._before, self._done = done.total_work, done.work, done.work
         self._total_steps, self._steps, self._begun = done.total_steps, done.steps, done.steps
         self._started = self._clock()
         if done.steps:
@@ -79,38 +79,45 @@ class RunProgress:
         self._console.print(escape(text), style="dim")
 
     def begin(self, step: Step) -> None:
-        """Name the step at work."""
-        self._step, self._at_step_start = step, self._work
-        self._begun += 1
-        self._last_line = self._clock()
-        self._draw()
-
-    def advance(self, work: float) -> None:
-        """Move on within a step."""
-        cost = step_cost(self._step) if self._step else 0.0
-        self._work = min(self._work + work, self._at_step_start + cost)
-        self._draw()
-        if self._step and not self._console.is_terminal and self._clock() - self._last_line >= _LINE_EVERY:
+        """Name a step that has begun; several may run at once."""
+        if not self._running:
             self._last_line = self._clock()
-            self._line(f"{_title(self._step)}: {self._percent()} of this step{self._left(', ')}")
+        self._running[step.key], self._within[step.key] = step, 0.0
+        self._begun += 1
+        self._draw()
 
-    def end(self, step: Step, seconds: float, told: str) -> None:
+    def advance(self, step: Step, work: float) -> None:
+        """Move on within a step."""
+        self._within[step.key] = min(self._within[step.key] + work, step_cost(step))
+        self._draw()
+        if not self._console.is_terminal and self._clock() - self._last_line >= _LINE_EVERY:
+            self._last_line = self._clock()
+            which = "this step" if len(self._running) == 1 else f"these {len(self._running)} steps"
+            self._line(f"{self._titles()}: {self._percent()} of {which}{self._left(', ')}")
+
+    def end(self, step: Step, seconds: float, summary: str) -> None:
         """Count a finished step; off a terminal, print a line for it."""
-        self._work = self._at_step_start + step_cost(step)
+        self._forget(step)
+        self._done += step_cost(step)
         self._steps += 1
         self._draw()
         if not self._console.is_terminal:
-            self._line(f"{_title(step)}: {told} ({seconds:.0f} s){self._left(', ')}")
-        self._step = None
+            self._line(f"{_title(step)}: {summary} ({seconds:.0f} s){self._left(', ')}")
 
     def fail(self, failure: Failure) -> None:
-        """Report a failed step at once; the run goes on without its work."""
-        if failure.step is self._step:
-            self._work = self._at_step_start
+        """Report a failed step at once; the run continues without its work."""
+        self._forget(failure.step)
         self._total -= step_cost(failure.step)
-        self._step = None
         self._draw()
         self._console.print(escape(f"failed: {_title(failure.step)}: {failure.reason}"), style="red")
+
+    @property
+    def _work(self) -> float:
+        return self._done + sum(self._within.values())
+
+    def _forget(self, step: Step) -> None:
+        self._running.pop(step.key, None)
+        self._within.pop(step.key, None)
 
     def _line(self, text: str) -> None:
         self._console.print(escape(f"[{self._steps}/{self._total_steps}] {text}"))
@@ -118,18 +125,23 @@ class RunProgress:
     def _draw(self) -> None:
         if self._row is None:
             return
-        own: dict[str, Any] = (
-            {} if self._step is None else {"description": escape(_title(self._step)), "steps": self._place()}
-        )
+        own: dict[str, Any] = {"description": escape(self._titles()), "steps": self._place()} if self._running else {}
         total = max(self._total, self._work, 1e-9)
         self._bar.update(self._row, total=total, completed=self._work, left=self._left(), **own)
 
     def _place(self) -> str:
-        return f"step {self._begun}/{self._total_steps}, {self._percent()}"
+        first = self._begun - len(self._running) + 1
+        which = f"step {self._begun}" if first >= self._begun else f"steps {first}-{self._begun}"
+        return f"{which}/{self._total_steps}, {self._percent()}"
 
     def _percent(self) -> str:
-        cost = step_cost(self._step) if self._step else 0.0
-        return f"{100 * (self._work - self._at_step_start) / cost:.0f}%" if cost else "0%"
+        cost = sum(map(step_cost, self._running.values()))
+        return f"{100 * sum(self._within.values()) / cost:.0f}%" if cost else "0%"
+
+    def _titles(self) -> str:
+        """Return what runs: one step by its title, several by their number and kind."""
+        first, *others = self._running.values()
+        return _title(first) if not others else f"{first.kind} {len(self._running)} models at once"
 
     def _left(self, lead: str = "") -> str:
         seconds, made = self._clock() - self._started, self._work - self._before

@@ -27,13 +27,13 @@ class Watcher(Protocol):
         """Something that takes a while has begun outside the steps."""
 
     def begin(self, step: Step) -> None:
-        """A step has begun."""
+        """A step has begun; others may still run."""
 
-    def advance(self, work: float) -> None:
-        """So much work (in the units of `step_cost`) has been done."""
+    def advance(self, step: Step, work: float) -> None:
+        """So much work (in the units of `step_cost`) has been done for a step."""
 
-    def end(self, step: Step, seconds: float, told: str) -> None:
-        """A step is finished; `told` is what it has to say in a few words."""
+    def end(self, step: Step, seconds: float, summary: str) -> None:
+        """A step is finished; `summary` describes its result in a few words."""
 
     def fail(self, failure: Failure) -> None:
         """A step could not be finished."""

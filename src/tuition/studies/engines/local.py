@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from functools import partial
 
 from tuition.base.errors import UserError
 from tuition.studies.engines import Failure, Watcher
@@ -47,7 +48,7 @@ def _attempt(worker: Worker, step: Step, watcher: Watcher, group: Group) -> Fail
     watcher.begin(step)
     begin_step(group, step)
     try:
-        told = in_step(group, step, lambda: worker.run(step, watcher.advance))
+        told = in_step(group, step, lambda: worker.run(step, partial(watcher.advance, step)))
     except ProcessLostError:
         raise  # no further step could be run either
     except UserError as error:

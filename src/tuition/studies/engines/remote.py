@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from tuition.base.errors import UserError
@@ -77,7 +78,7 @@ def _attempt(
     try:
         if isinstance(made, Exception):
             raise made
-        told = asker.guess(step) if made is None else asker.judge(made, watcher.advance)
+        told = asker.guess(step) if made is None else asker.judge(made, partial(watcher.advance, step))
     except UserError as error:
         return error
     except Exception as error:

@@ -12,9 +12,10 @@ from typing import TypeVar
 
 import torch
 
+from tuition.models.out_of_memory import is_out_of_memory
 from tuition.models.tokens import TokenizedPrompt
 from tuition.training.device_optimiser import AheadOptimiser
-from tuition.training.memory import does_not_fit, is_out_of_memory
+from tuition.training.memory import does_not_fit
 from tuition.training.passes import Pass, Passes
 
 _T = TypeVar("_T")

@@ -1,6 +1,5 @@
 """One stage of learning: from prompts and a recipe to tuned weights."""
 
-from tuition.training.runs import TrainingLog
-from tuition.training.trainer import train
+from tuition.training.trainer import TrainingLog, train
 
 __all__ = ["TrainingLog", "train"]

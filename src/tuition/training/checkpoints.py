@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import orjson
 import torch
@@ -15,11 +16,20 @@ from safetensors.torch import load_file, save_file
 
 from tuition.base.errors import UserError
 from tuition.base.files import atomic_path, recover
-from tuition.training.optimiser import MasterOptimiser
 from tuition.training.sharding import whole
 
 _STATE, _FACTS = "state.safetensors", "progress.json"
 _RANDOM = "random"
+
+
+class Resumable(Protocol):
+    """An optimiser whose whole state can be read and put back."""
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Return all that the next step depends on, as named tensors."""
+
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        """Take up what `state` returned."""
 
 
 @dataclass(slots=True)
@@ -34,7 +44,7 @@ class Checkpoint:
     writes: bool = True
     _last: float = 0.0
 
-    def begin(self, optimiser: MasterOptimiser) -> list[float]:
+    def begin(self, optimiser: Resumable) -> list[float]:
         """Take up the kept state, if there is one; return the losses of the steps that were done.
 
         Raises:
@@ -61,7 +71,7 @@ class Checkpoint:
         """Whether it is time to keep the state again."""
         return time.monotonic() - self._last >= self.seconds
 
-    def keep(self, optimiser: MasterOptimiser, losses: Sequence[float]) -> None:
+    def keep(self, optimiser: Resumable, losses: Sequence[float]) -> None:
         """Keep the state after as many steps as there are losses, whole or not at all."""
         state: dict[str, torch.Tensor] = {}
         for name, value in optimiser.state().items():

@@ -16,14 +16,6 @@ from tuition.training.optimiser import MasterOptimiser
 _Runs = Sequence[Sequence[TokenizedPrompt]]
 
 
-def does_not_fit(tokens: int) -> UserError:
-    """Return the error of a row that memory does not suffice for, alone as it is."""
-    return UserError(
-        f"a single row of {tokens} tokens does not fit into memory; lower max_length, set "
-        "gradient_checkpointing, or tune less of the model (LoRA, IA³)"
-    )
-
-
 class Accumulator:
     """Runs batches forward and backward within a budget of tokens that it learns to be smaller where it must."""
 
@@ -56,7 +48,10 @@ class Accumulator:
                 self._group.sum_gradients(self._optimiser.parameters)
                 return sum(part for part, _, _ in met)
             if single := [int(tokens) for _, tokens, alone in met if alone]:
-                raise does_not_fit(max(single))
+                raise UserError(
+                    f"a single row of {max(single)} tokens does not fit into memory; lower max_length, set "
+                    "gradient_checkpointing, or tune less of the model (LoRA, IA³)"
+                )
             self._optimiser.clear()
             free_memory()
             self.tokens = max(1, min(self.tokens, most) // 2)
@@ -77,7 +72,7 @@ class Accumulator:
             if not is_out_of_memory(error):
                 raise
         # Outside the handler, whose traceback would keep the tensors of the failed run alive.
-        return 0.0, max(tokens_of(run) for run in runs)
+        return 0.0, max(_tokens(run) for run in runs)
 
     def _through(self, runs: _Runs, targets: int) -> float:
         total = 0.0
@@ -108,7 +103,6 @@ class Accumulator:
         return total
 
 
-def tokens_of(run: Sequence[TokenizedPrompt]) -> int:
-    """Return how many tokens a micro-batch is run as, with its padding where it is padded."""
+def _tokens(run: Sequence[TokenizedPrompt]) -> int:
     padded = len(run[0].prefix) + len(run) * max(len(row.body) + len(row.target) for row in run)
     return padded if len({row.prefix for row in run}) == 1 else packed_tokens(run)

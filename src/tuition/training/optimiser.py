@@ -37,7 +37,7 @@ class MasterOptimiser:
         learning = [pair for pair in zip(self.parameters, self._masters, strict=True) if pair[0].grad is not None]
         # Held here alone: a parameter that is its own master would be stepped with another's, and unclipped.
         gradients = {id(pair[0]): pair[0].grad for pair in learning if pair[0].grad is not None}
-        self._let_go()
+        self.clear()
         norm = _norm(gradients.values())
         if math.isfinite(norm):
             for group in self._optimiser.param_groups:
@@ -60,9 +60,6 @@ class MasterOptimiser:
 
     def clear(self) -> None:
         """Forget all gradients."""
-        self._let_go()
-
-    def _let_go(self) -> None:
         for parameter, master in zip(self.parameters, self._masters, strict=True):
             parameter.grad = master.grad = None
 

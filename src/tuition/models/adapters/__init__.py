@@ -12,17 +12,18 @@ How it is used, for training and for answering alike:
         bank.save(0, other)                             # a peft folder of the single path's format
     # here the model has its own layers back
 
-`bank.rows(index)` divides the batch dimension into `len(index)` equal groups of consecutive rows; group i is computed by
-the adapter in slot `index[i]`. A slot may occur several times. Slots that follow one another (2, 3, 4) are the fastest,
-since their weights are not copied. Calling the model outside `rows` is an error; `bank.bypassed()` answers as the base.
+`bank.rows(index)` divides the batch dimension into `len(index)` equal groups of consecutive rows; group i is computed
+by the adapter in slot `index[i]`. A slot may occur several times. Slots that follow one another (2, 3, 4) are fastest,
+since their weights are not copied. Calling the model outside `rows` is an error; under `bank.bypassed()` the base
+answers alone.
 A soft prompt wraps no layer: `bank.vectors()` gives its vectors (G × V × hidden) for the current rows, and the caller
 puts them before the embeddings of the tokens.
 
-What one adapter computes does not depend on the others: each has its own matrix products. In fp32, losses and gradients
-are those of the single path up to rounding (tested to 1e-5). They are the same bit for bit only where a matrix product
-rounds a row the same way whatever the number of rows, which torch does not promise. In bfloat16 a LoRA's update is added
-to the base's output in one rounding where peft rounds three times: the two differ by rounding, and a bank is no further
-from fp32 than the single path is (tested).
+What one adapter computes does not depend on the others: each has its own matrix products. In fp32, losses and
+gradients are those of the single path up to rounding (tested to 1e-5). They are the same bit for bit only where a
+matrix product rounds a row the same way whatever the number of rows, which torch does not promise. In bfloat16 a LoRA's
+update is added to the base's output in one rounding where peft rounds three times: the two differ by rounding, and a
+bank is no further from fp32 than the single path is (tested).
 """
 
 from tuition.models.adapters.bank import AdapterBank

@@ -67,6 +67,11 @@ class AdapterBank:
         return self.weights.device
 
     @property
+    def groups(self) -> int:
+        """How many groups the rows are divided into at present; 0 where none are set."""
+        return self._rows.groups
+
+    @property
     def soft(self) -> bool:
         """Whether the adapters are soft prompts, which the caller puts before the rows."""
         return not self.template.layers
@@ -116,9 +121,12 @@ class AdapterBank:
         return [row[weight.start : weight.stop].view(weight.shape) for weight in self.template.weights]
 
     @contextmanager
-    def rows(self, index: Sequence[int]) -> Iterator[None]:
-        """Let the model run meanwhile with the batch divided into `len(index)` groups, group i by slot `index[i]`."""
-        self._rows.set(index, self.device)
+    def rows(self, index: Sequence[int], held: torch.Tensor | None = None) -> Iterator[None]:
+        """Let the model run meanwhile with the batch divided into `len(index)` groups, group i by slot `index[i]`.
+
+        `held` is the index on the device, where a caller keeps it in one place, as a captured graph needs it.
+        """
+        self._rows.set(index, self.device, held)
         try:
             yield
         finally:

@@ -20,19 +20,17 @@ class Rows:
         self._span: tuple[int, int] | None = None
         self._index = torch.empty(0, dtype=torch.long)
 
-    def set(self, index: Sequence[int], device: torch.device) -> None:
-        """Let group i be computed by slot `index[i]`.
+    def set(self, index: Sequence[int], device: torch.device, held: torch.Tensor | None = None) -> None:
+        """Let group i be computed by slot `index[i]`; `held` is the same on the device, where the caller has it there.
 
         Raises:
             ValueError: a slot is out of range, or there is none.
         """
         if not index or not all(0 <= slot < self.slots for slot in index):
             raise ValueError(f"rows need slots from 0 to {self.slots - 1}, not {list(index)}")
-        first, self.groups = index[0], len(index)
-        # Neighbouring slots are a view of the stack; any others are copied.
-        self._span = (first, len(index)) if list(index) == list(range(first, first + len(index))) else None
+        self.groups, self._span = len(index), neighbours(index)
         if self._span is None:
-            self._index = torch.tensor(index, dtype=torch.long, device=device)
+            self._index = torch.tensor(index, dtype=torch.long, device=device) if held is None else held
 
     def clear(self) -> None:
         """Set no rows."""
@@ -49,6 +47,12 @@ class Rows:
         if self._span is None:
             return stacked.index_select(0, self._index)
         return stacked if self._span == (0, self.slots) else stacked.narrow(0, *self._span)
+
+
+def neighbours(index: Sequence[int]) -> tuple[int, int] | None:
+    """Return the first of slots that follow one another, and their number: they are a view of the stack, no copy."""
+    first = index[0]
+    return (first, len(index)) if list(index) == list(range(first, first + len(index))) else None
 
 
 class _Wrapped(nn.Module):

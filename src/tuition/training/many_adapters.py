@@ -1,0 +1,423 @@
+"""Many runs of training at once: adapters of one kind on one frozen base, each with its own course.
+
+What a run is given and leaves is what `train` is given and leaves: its own order of batches, schedule, number of steps,
+clipping, losses and checkpoint, which either way of training can resume. A run that ends, is refused or diverges leaves
+its slot to the next one, and the others continue as they would have. In fp32 each run's losses and weights are those
+of training alone up to rounding (tested to 1e-5). The same group gives the same bits on a CPU; with other neighbours
+sequences are padded to other lengths, and sums may be rounded otherwise. On bfloat16 see `tuition.models.adapters`.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from tuition.base.errors import UserError
+from tuition.base.interrupts import deferred_interrupts
+from tuition.models.adapters.bank import AdapterBank
+from tuition.models.adapters.suitability import drops_at_random, why_not
+from tuition.models.out_of_memory import is_out_of_memory
+from tuition.models.recipes import Recipe
+from tuition.models.tokens import TokenizedPrompt
+from tuition.models.tuners import Tuner, make_tuner
+from tuition.training.checkpoints import Checkpoint
+from tuition.training.group_step import GroupStep, RowTooLargeError, Taken
+from tuition.training.trainer import (
+    Advance,
+    TrainingLog,
+    check_targets,
+    checkpointed,
+    diverged,
+    epoch_batches,
+    rate_factor,
+)
+
+Save = Callable[[Path], None]
+"""Writes the trained adapter into a folder, as the tuner's `save` does; it works only while `finish` runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterRun:
+    """One run of training among others: what `train` takes, and who is called when it ends.
+
+    `start` is the folder of a saved adapter to continue with; without it the weights are drawn from `seed`. One of
+    `finish` and `fail` is called, once, unless training is interrupted: then every state is kept.
+    """
+
+    prompts: Sequence[TokenizedPrompt]
+    recipe: Recipe
+    seed: int
+    finish: Callable[[TrainingLog, Save], None]
+    fail: Callable[[UserError], None]
+    batches: Iterator[list[int]] | None = None
+    checkpoint: Checkpoint | None = None
+    advance: Advance = lambda done: None
+    start: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupLog:
+    """What training together did: adapters at most at once, passes through the model, how often memory was halved."""
+
+    slots: int
+    steps: int
+    passes: int
+    halved: int
+    graphs: str
+
+
+def group_key(recipe: Recipe) -> Hashable:
+    """Return what recipes must have in common for their runs to be trained together."""
+    options = tuple(sorted(recipe.tuner_options.items()))
+    shared = (recipe.share_prefix, recipe.gradient_checkpointing, recipe.memory)
+    return (recipe.tuner, options, recipe.optimiser, *shared)
+
+
+def why_alone(model: nn.Module, recipe: Recipe) -> str:
+    """Return why runs of a recipe on this model are trained one after another; nothing where they can be together."""
+    if reason := why_not(model, make_tuner(recipe.tuner, recipe.tuner_options)):
+        return reason
+    if dropping := drops_at_random(model):
+        return f"the model drops activations at random ({dropping}), which a run alone draws otherwise than a group"
+    return ""
+
+
+def train_together(model: nn.Module, runs: Iterable[AdapterRun], *, slots: int) -> GroupLog:
+    """Train the adapters of many runs on one frozen base, `slots` at a time; `model` is given back as it was.
+
+    Args:
+        model: the base, plain or with finished adapters on it.
+        runs: of one `group_key`. They are taken one by one, whenever a slot is free.
+        slots: the most adapters at once; fewer where memory does not suffice.
+
+    Raises:
+        UserError: the runs cannot be trained together on this model (`why_alone` knows most reasons beforehand), or
+            their recipes differ in what they must share. A run that itself cannot go on is told by its `fail`.
+        KeyboardInterrupt: a signal to stop came; the state of every run was kept first.
+    """
+    waiting = _Waiting(runs)
+    first = waiting.peek()
+    if first is None:
+        return GroupLog(slots, 0, 0, 0, "")
+    if reason := why_alone(model, first.recipe):
+        raise UserError(f"these runs cannot be trained together: {reason}")
+    group = _Group(model, waiting, group_key(first.recipe))
+    with ExitStack() as opened:
+        # The stacked weights are views, for which torch's layout advice does not hold.
+        opened.enter_context(warnings.catch_warnings())
+        warnings.filterwarnings("ignore", message="grad and param do not obey the gradient layout contract")
+        opened.enter_context(_in_training_mode(model))
+        opened.enter_context(checkpointed(model, first.recipe))
+        interrupts = opened.enter_context(deferred_interrupts())
+        opened.callback(group.close)
+        group.open(first.recipe, slots)
+        try:
+            while group.take_up():
+                group.step()
+                interrupts.heed()
+        except (Exception, KeyboardInterrupt):
+            group.keep()
+            raise
+    return group.log()
+
+
+class _Waiting:
+    """Runs that have no slot yet: those that lost theirs first, then the caller's, fetched one at a time."""
+
+    def __init__(self, runs: Iterable[AdapterRun]) -> None:
+        self._fresh = iter(runs)
+        self._back: deque[AdapterRun | _Running] = deque()
+
+    def put_back(self, run: AdapterRun | _Running) -> None:
+        self._back.appendleft(run)
+
+    def take(self) -> AdapterRun | _Running | None:
+        return self._back.popleft() if self._back else next(self._fresh, None)
+
+    def peek(self) -> AdapterRun | None:
+        run = next(self._fresh, None)
+        if run is not None:
+            self.put_back(run)
+        return run
+
+
+@dataclass(slots=True)
+class _Running:
+    """A run that has begun: where it is, and, between two banks, the state that it left the first with."""
+
+    run: AdapterRun
+    steps: int
+    batches: Iterator[list[int]]
+    losses: list[float] = field(default_factory=list)
+    resumed_at: int = 0
+    seconds: float = 0.0
+    batch: list[TokenizedPrompt] = field(default_factory=list)
+    aside: dict[str, torch.Tensor] = field(default_factory=dict)
+
+    def next_batch(self) -> list[TokenizedPrompt]:
+        """Return the prompts of the next step, the same until it is taken."""
+        if not self.batch:
+            self.batch = [self.run.prompts[at] for at in next(self.batches)]
+        return self.batch
+
+    def took(self, loss: float) -> int:
+        """Record a step; return how many instances it used."""
+        self.losses.append(loss)
+        used, self.batch = len(self.batch), []
+        return used
+
+    @property
+    def rate(self) -> float:
+        recipe = self.run.recipe
+        return recipe.learning_rate * rate_factor(recipe, len(self.losses), self.steps)
+
+    @property
+    def ended(self) -> bool:
+        return len(self.losses) >= self.steps
+
+
+@dataclass(slots=True)
+class _SlotState:
+    """One slot's part of the optimiser, as a checkpoint keeps it."""
+
+    step: GroupStep
+    slot: int
+
+    def state(self) -> dict[str, torch.Tensor]:
+        return self.step.optimiser.state(self.slot)
+
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        self.step.optimiser.restore(self.slot, state)
+
+
+class _Group:
+    """The runs that have slots at present, and how they take a step together."""
+
+    def __init__(self, model: nn.Module, waiting: _Waiting, key: Hashable) -> None:
+        self._model, self._waiting, self._key = model, waiting, key
+        self._running: dict[int, _Running] = {}
+        self._step: GroupStep | None = None
+        self._most = self._steps = self._passes = self._halved = 0
+        self._recipe: Recipe | None = None
+        self._graphs = ""
+        self._between_steps = True
+
+    @property
+    def current(self) -> GroupStep:
+        assert self._step is not None  # noqa: S101 - opened before anything else
+        return self._step
+
+    def open(self, recipe: Recipe, slots: int) -> None:
+        """Make a bank of so many slots, or of as many as memory allows."""
+        tuner: Tuner = make_tuner(recipe.tuner, recipe.tuner_options)
+        self._recipe = recipe
+        while True:
+            try:
+                self._step = _opened(self._model, tuner, recipe, slots)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error) or slots == 1:
+                    raise
+            if self._step is not None:
+                self._most = max(self._most, slots)
+                return
+            self._halved += 1
+            slots //= 2
+            _free_memory()
+
+    def close(self) -> None:
+        if self._step is not None:
+            self._passes += self._step.passes
+            self._halved += self._step.halved
+            self._graphs = self._step.graphs.summary()
+            self._step.bank.close()
+        self._step = None
+
+    def log(self) -> GroupLog:
+        return GroupLog(self._most, self._steps, self._passes, self._halved, self._graphs)
+
+    def take_up(self) -> bool:
+        """Give free slots to waiting runs; return whether there is anything to train."""
+        for slot in range(self.current.bank.slots):
+            while slot not in self._running:
+                taken = self._waiting.take()
+                if taken is None:
+                    return bool(self._running)
+                self._begin(slot, taken)
+        return True
+
+    def _begin(self, slot: int, taken: AdapterRun | _Running) -> None:
+        """Put a run into a slot: a fresh one, one that continues from its checkpoint, or one that lost its slot."""
+        if isinstance(taken, _Running):
+            self.current.bank.weights[slot].zero_()
+            self.current.optimiser.begin(slot, taken.run.recipe)
+            self.current.optimiser.restore(slot, taken.aside)
+            taken.aside = {}
+            self._running[slot] = taken
+            return
+        try:
+            self._running[slot] = self._begun(slot, taken)
+        except UserError as error:
+            taken.fail(error)
+            return
+        self._finish_if_ended(slot)
+
+    def _begun(self, slot: int, run: AdapterRun) -> _Running:
+        """Return a run with its weights and its kept state in a slot.
+
+        Raises:
+            UserError: there is nothing to train on, or its adapter or kept state cannot be used.
+        """
+        if group_key(run.recipe) != self._key:
+            raise UserError(f"the recipe {run.recipe.name} cannot be trained in one group with the others")
+        if not run.prompts:
+            raise UserError("training was asked for with no instance; give a budget of at least 1")
+        check_targets(run.prompts)
+        step = self.current
+        if run.start is None:
+            step.bank.start(slot, run.seed)
+        else:
+            step.bank.load(slot, run.start)
+        step.optimiser.begin(slot, run.recipe)
+        order = run.batches
+        if order is None:
+            order = epoch_batches(len(run.prompts), run.recipe.batch_size, run.seed)
+        begun = _Running(run, run.recipe.steps(len(run.prompts)), order)
+        if run.checkpoint is not None:
+            begun.losses = run.checkpoint.begin(_SlotState(step, slot))
+            begun.resumed_at = len(begun.losses)
+        for _ in range(begun.resumed_at):
+            run.advance(len(next(order)))
+        return begun
+
+    def step(self) -> None:
+        """Take one step of every run that has a slot."""
+        started = time.perf_counter()
+        batches = {slot: running.next_batch() for slot, running in self._running.items()}
+        rates = {slot: running.rate for slot, running in self._running.items()}
+        tokens = 0
+        self._between_steps = False
+        try:
+            taken = self.current.take(batches, rates)
+        except RowTooLargeError as error:
+            tokens = error.tokens
+        spent = (time.perf_counter() - started) / len(batches)
+        for running in self._running.values():
+            running.seconds += spent
+        if tokens:
+            self._between_steps = True
+            self._make_room(tokens)
+        else:
+            self._settle(taken)
+            self._steps += 1
+
+    def _settle(self, taken: Taken) -> None:
+        """Record a step's losses; end the runs that are finished or have diverged."""
+        used = {slot: self._running[slot].took(loss) for slot, loss in taken.losses.items()}
+        self._between_steps = True  # from here on callers' functions are called, which may raise
+        for slot, fault in taken.faults.items():
+            running = self._running[slot]
+            self._keep(slot)
+            self._drop(slot)
+            run = running.run
+            run.fail(diverged(fault, len(running.losses) + 1, running.steps, run.recipe, run.checkpoint))
+        for slot, instances in used.items():
+            running = self._running[slot]
+            checkpoint = running.run.checkpoint
+            if checkpoint is not None and not running.ended and checkpoint.due():
+                self._keep(slot)
+            running.run.advance(instances)
+            self._finish_if_ended(slot)
+
+    def _finish_if_ended(self, slot: int) -> None:
+        running = self._running[slot]
+        if not running.ended:
+            return
+        run, bank = running.run, self.current.bank
+        log = TrainingLog(
+            steps=len(running.losses),
+            losses=tuple(running.losses),
+            instances=len(run.prompts),
+            target_tokens=sum(len(prompt.target) for prompt in run.prompts),
+            trained_parameters=sum(weight.shape.numel() for weight in bank.template.weights),
+            shared_prefix=self.current.loss.packs,
+            seconds=running.seconds,
+            resumed_at=running.resumed_at,
+            halved=self.current.halved,
+            together=bank.slots,
+        )
+        run.finish(log, lambda folder: bank.save(slot, folder))
+        self._drop(slot)
+
+    def _drop(self, slot: int) -> None:
+        del self._running[slot]
+        self.current.optimiser.end(slot)
+
+    def keep(self) -> None:
+        """Keep the state of every run, unless something failed in the middle of a step."""
+        for slot in self._running if self._between_steps else ():
+            self._keep(slot)
+
+    def _keep(self, slot: int) -> None:
+        running = self._running[slot]
+        if running.run.checkpoint is not None:
+            running.run.checkpoint.keep(_SlotState(self.current, slot), running.losses)
+
+    def _make_room(self, tokens: int) -> None:
+        """Halve the slots where one row alone did not fit into memory; with one slot left, end its run."""
+        assert self._recipe is not None  # noqa: S101 - the bank was opened with it
+        slots = self.current.bank.slots
+        if slots == 1:
+            [(slot, running)] = self._running.items()
+            self._keep(slot)
+            self._drop(slot)
+            running.run.fail(
+                UserError(
+                    f"a single row of {tokens} tokens does not fit into memory; lower max_length, set "
+                    "gradient_checkpointing, or tune less of the model (LoRA, IA³)"
+                )
+            )
+            return
+        for slot, running in sorted(self._running.items(), reverse=True):
+            state = self.current.optimiser.state(slot)
+            running.aside = {name: value.detach().cpu().clone() for name, value in state.items()}
+            self._waiting.put_back(running)
+        self._running = {}
+        self.close()
+        self._halved += 1
+        _free_memory()
+        self.open(self._recipe, slots // 2)
+
+
+def _opened(model: nn.Module, tuner: Tuner, recipe: Recipe, slots: int) -> GroupStep:
+    bank = AdapterBank(model, tuner, slots)
+    try:
+        return GroupStep(bank, recipe)
+    except BaseException:
+        bank.close()
+        raise
+
+
+@contextmanager
+def _in_training_mode(model: nn.Module) -> Iterator[None]:
+    """Run a model in its training mode meanwhile."""
+    before = model.training
+    model.train()
+    try:
+        yield
+    finally:
+        model.train(before)
+
+
+def _free_memory() -> None:
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -39,7 +39,7 @@ class Tuition:
         from tuition.tasks.readers import open_collection
 
         if worth is not None:
-            source.WORTH = worth
+            source.MIN_BYTES = worth
         self._folder, self._open, self._index = folder, open_collection, index_collection
 
     def first(self) -> Iterator[tuple[str, int, str]]:

@@ -22,7 +22,7 @@ def test_what_can_be_indexed_is_and_the_rest_is_named(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(source, "WORTH", 0)
+    monkeypatch.setattr(source, "MIN_BYTES", 0)
     monkeypatch.setenv("TUITION_CACHE", str(tmp_path / "cache"))
     for number in (1, 2):
         folder = write_task(number)

@@ -33,14 +33,14 @@ from tuition.tasks.starter import STARTER_PATH
 from tuition.tasks.types import Instance, task_fingerprint
 
 ROWS = 12
-WORTH = source.WORTH
+MIN_BYTES = source.MIN_BYTES
 TASKS = 4
 
 
 @pytest.fixture(autouse=True)
 def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TUITION_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(source, "WORTH", 0)
+    monkeypatch.setattr(source, "MIN_BYTES", 0)
     monkeypatch.setattr(build, "_TICK_NS", -1)  # files made a moment ago count as settled
 
 
@@ -84,7 +84,7 @@ def _entries(tmp_path: Path) -> list[Path]:
 
 def _plain(path: Path, monkeypatch: pytest.MonkeyPatch) -> Collection:
     with monkeypatch.context() as patch:
-        patch.setattr(source, "WORTH", 1 << 60)
+        patch.setattr(source, "MIN_BYTES", 1 << 60)
         return open_collection(path)
 
 
@@ -161,7 +161,7 @@ def test_a_row_that_is_not_there_is_refused_either_way(
     folder: Path, places: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for collection in (open_collection(folder), _plain(folder, monkeypatch)):
-        with pytest.raises(IndexError, match=rf"task1_x: row {places[-1]} was asked for; it has {ROWS}"):
+        with pytest.raises(IndexError, match=rf"task1_x: row {places[-1]} was requested; it has {ROWS}"):
             collection["task1_x"].rows.read(places)
 
 
@@ -441,7 +441,7 @@ _DRAW = """
 import random, sys
 from pathlib import Path
 from tuition.tasks.index import build, source
-source.WORTH, build._TICK_NS = 0, -1
+source.MIN_BYTES, build._TICK_NS = 0, -1
 from tuition.tasks.readers import open_collection
 draw = random.Random(int(sys.argv[2]))
 for _ in range(int(sys.argv[3])):
@@ -491,7 +491,7 @@ def _big(folder: Path, tasks: int = 6) -> Path:
     """A folder that is worth an index by its size alone: workers are processes that no patch reaches."""
     for number in range(1, tasks + 1):
         path = _write(folder, number)
-        path.write_bytes(path.read_bytes() + b" " * (WORTH // (tasks - 1)))
+        path.write_bytes(path.read_bytes() + b" " * (MIN_BYTES // (tasks - 1)))
     return folder
 
 

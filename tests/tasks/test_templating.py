@@ -108,8 +108,8 @@ def test_choice_is_the_same_for_the_same_row_and_follows_the_given_generator() -
     first = [pattern.render(row) for row in rows]
     assert first == [pattern.render(row) for row in rows]
     assert len(set(first)) > 3
-    by_seed = [pattern.render(rows[0], draw=random.Random(seed)) for seed in range(30)]
-    assert by_seed == [pattern.render(rows[0], draw=random.Random(seed)) for seed in range(30)]
+    by_seed = [pattern.render(rows[0], rng=random.Random(seed)) for seed in range(30)]
+    assert by_seed == [pattern.render(rows[0], rng=random.Random(seed)) for seed in range(30)]
     assert len(set(by_seed)) > 3
 
 
@@ -151,7 +151,7 @@ def test_options_come_from_the_task_or_from_the_templates_own_choices() -> None:
     made = render_template(own, row, options=("yes", "no"))
     assert made is not None
     assert made.choices == ("yes", "never")
-    with pytest.raises(UserError, match="no answer options"):
+    with pytest.raises(UserError, match="needs answer options"):
         render_template(flan, row)
 
 

@@ -81,7 +81,7 @@ def test_jsonl_holds_everything(place: Path) -> None:
         related={"a": ("b", "c")},
     )
     done = convert_collection(source, place, "jsonl")
-    assert (done.tasks, done.instances, done.fell, done.beside, done.renamed) == (2, 2, (), (), {})
+    assert (done.tasks, done.instances, done.dropped, done.extra_keys, done.renamed) == (2, 2, (), (), {})
     assert find_reader(place).name == "jsonl"
     back = open_collection(place)
     assert back.names == source.names
@@ -128,9 +128,9 @@ def test_superni_keeps_what_its_schema_has_and_the_rest_beside_it_or_tells_that_
     assert first == ROWS[0]
     assert (second.input, second.outputs) == ("None", ("1.0",))
     assert second.fields == {"premise": "p", "n": 3, "rationale": "because", "split": "train"}
-    assert told(done.fell) == {"templates | tasks": 1}
-    assert "rationale (as 'rationale') | instances" in told(done.beside)
-    assert "title (as 'Title') | tasks" in told(done.beside)
+    assert told(done.dropped) == {"templates | tasks": 1}
+    assert "rationale (as 'rationale') | instances" in told(done.extra_keys)
+    assert "title (as 'Title') | tasks" in told(done.extra_keys)
 
 
 def test_superni_tells_of_keys_and_fields_that_its_own_stand_in_the_way_of(place: Path) -> None:
@@ -138,7 +138,7 @@ def test_superni_tells_of_keys_and_fields_that_its_own_stand_in_the_way_of(place
     done = convert_collection(
         collection(bare_task(rows=rows, title="T", extra={"Instances": 5, "Title": "other"})), place, "superni"
     )
-    assert told(done.fell) == {
+    assert told(done.dropped) == {
         "the other key 'Instances' (the schema has its own) | tasks": 1,
         "title (the task has another 'Title') | tasks": 1,
         "the named field 'input' (the schema has its own) | instances": 1,
@@ -162,9 +162,9 @@ def test_what_superni_cannot_hold_at_all_falls_whole_and_nothing_is_written_wher
     templated = bare_task("templated", definitions=(), templates=(Template("t", "x", "y"),))
     rowless = bare_task("rowless", rows=())
     done = convert_collection(collection(bare_task(), templated, rowless), place, "superni")
-    assert told(done.fell) == {
-        "all (the schema wants a definition) | tasks": 1,
-        "all (the schema wants instances) | tasks": 1,
+    assert told(done.dropped) == {
+        "all (the schema requires a definition) | tasks": 1,
+        "all (the schema requires instances) | tasks": 1,
     }
     assert len(open_collection(place)) == done.tasks == len(done.renamed) == 1
     other = place.parent / "other"
@@ -184,7 +184,7 @@ def test_chat_tells_definition_and_input_and_answers_with_the_main_output(place:
         ]
     }
     assert json.loads((place / "plain.jsonl").read_text())["messages"][0]["content"] == "in"
-    fell = told(done.fell)
+    fell = told(done.dropped)
     assert fell["further accepted outputs | instances"] == 1
     assert fell["templates | tasks"] == fell["negative examples | tasks"] == fell["further definitions | tasks"] == 1
     assert fell["id | instances"] == 2
@@ -196,7 +196,7 @@ def test_test_rows_do_not_stand_among_training_rows(place: Path) -> None:
     assert json.loads((place / "train" / "cb.json").read_text())[0]["input"] == "train"
     assert json.loads((place / "test" / "cb.json").read_text())[0]["input"] == "test"
     one = convert_collection(collection(bare_task("cb", rows)), place.with_suffix(".jsonl"), "alpaca")
-    assert told(one.fell)["split | instances"] == 2
+    assert told(one.dropped)["split | instances"] == 2
 
 
 def test_alpaca_puts_the_input_into_the_instruction_where_there_is_no_definition(place: Path) -> None:
@@ -260,7 +260,7 @@ def test_rows_without_an_output_fall_where_one_is_needed_and_stay_in_jsonl(place
     rows = (Instance("1", "in", ()), Instance("2", "in", ("out",)))
     done = convert_collection(collection(bare_task(rows=rows)), place, "chat")
     assert done.instances == 1
-    assert told(done.fell)["all (they have no output) | instances"] == 1
+    assert told(done.dropped)["all (they have no output) | instances"] == 1
     convert_collection(collection(bare_task(rows=rows)), place.parent / "all", "jsonl")
     assert tuple(open_collection(place.parent / "all").read_task("bare").instances()) == rows
 
@@ -271,7 +271,7 @@ def test_values_that_json_lacks_become_text_and_are_told(place: Path) -> None:
     done = convert_collection(collection(bare_task(rows=rows)), place, "jsonl")
     row = json.loads((place / "instances" / "bare.jsonl").read_text())
     assert row["fields"] == {"day": "2024-02-29", "ratio": "nan", "big": 10**30}
-    assert told(done.beside) == {"values that JSON lacks, as text, | instances": 1}
+    assert told(done.extra_keys) == {"values that JSON does not have, as text, | instances": 1}
 
 
 @pytest.mark.parametrize("name", ["../../x", "a/b", "a\\b", ".hidden", "a\nb", "x" * 200])
@@ -342,7 +342,7 @@ def test_a_file_is_no_place_for_a_folder(target: str, place: Path) -> None:
     with pytest.raises(UserError, match=r"without \.jsonl"):
         convert_collection(collection(bare_task()), place.with_suffix(".jsonl"), target)
     place.write_text("text")
-    with pytest.raises(UserError, match="no folder"):
+    with pytest.raises(UserError, match="not a folder"):
         convert_collection(collection(bare_task()), place, target, force=True)
     assert place.read_text() == "text"
 
@@ -422,7 +422,7 @@ def test_real_tasks_come_back_equal(superni: Path, target: str, place: Path) -> 
     source = open_collection(superni)
     few = Collection(superni, source.names[::10], source.read_task, splits={})
     done = convert_collection(few, place, target)
-    assert (done.fell, done.beside, done.renamed) == ((), (), {})
+    assert (done.dropped, done.extra_keys, done.renamed) == ((), (), {})
     back = open_collection(place)
     assert back.names == few.names
     for name in few.names:
@@ -441,7 +441,7 @@ def test_every_real_format_comes_back_equal_from_jsonl(folder: str, place: Path)
     source = open_collection(path)
     few = Collection(path, source.names[::7], source.read_task, related=source.related)
     done = convert_collection(few, place, "jsonl")
-    assert (done.fell, done.beside) == ((), ())
+    assert (done.dropped, done.extra_keys) == ((), ())
     back = open_collection(place)
     assert back.related == source.related
     for name in few.names:

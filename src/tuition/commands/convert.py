@@ -37,9 +37,9 @@ def convert_and_print(
     if done.renamed:
         first, new = next(iter(done.renamed.items()))
         lines.append(f"renamed: {_count(len(done.renamed), 'task')}, such as {first} to {new}")
-    if done.beside:
-        lines.append(f"kept beside the format's own keys: {', '.join(map(str, done.beside))}")
-    lines.append(f"fell: {', '.join(map(str, done.fell)) or 'nothing'}")
+    if done.extra_keys:
+        lines.append(f"kept beside the format's own keys: {', '.join(map(str, done.extra_keys))}")
+    lines.append(f"fell: {', '.join(map(str, done.dropped)) or 'nothing'}")
     for line in lines:
         out.print(escape(line), soft_wrap=True)
 
@@ -55,6 +55,6 @@ def _as_json(done: Conversion) -> dict[str, object]:
         "tasks": done.tasks,
         "instances": done.instances,
         "renamed": done.renamed,
-        "kept_beside": [asdict(loss) for loss in done.beside],
-        "fell": [asdict(loss) for loss in done.fell],
+        "kept_beside": [asdict(loss) for loss in done.extra_keys],
+        "fell": [asdict(loss) for loss in done.dropped],
     }

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tuition.commands.console import console, notes
 from tuition.tasks.index.many import index_collection
-from tuition.tasks.index.source import WORTH, IndexedFiles
+from tuition.tasks.index.source import MIN_BYTES, IndexedFiles
 from tuition.tasks.readers import open_collection
 
 
@@ -21,7 +21,7 @@ def index_and_print(path: Path, format: str | None) -> int:  # noqa: A002 - the 
     """
     collection = open_collection(path, format)
     if not isinstance(collection.read_task, IndexedFiles):
-        least = f"{WORTH >> 20} MiB of superni files"
+        least = f"{MIN_BYTES >> 20} MiB of superni files"
         console().print(escape(f"{path}: needs no index: it has less than {least}, and is read quickly as it is"))
         return 0
     shown = notes()

@@ -72,7 +72,7 @@ def _rendered(task: Task, instance: Instance, encoding: Encoding, seed: int) -> 
         named_random("template", task.name, instance.id, seed).shuffle(candidates)
     for template in candidates:
         draw = named_random("choice", task.name, template.name, instance.id, seed)
-        if (rendered := render_template(template, instance.fields, options=task.options, draw=draw)) is not None:
+        if (rendered := render_template(template, instance.fields, options=task.options, rng=draw)) is not None:
             return template, rendered
     raise UserError(
         f"task {clip(task.name)}, instance {clip(instance.id)}: every one of its {len(candidates)} templates yields "

@@ -1,4 +1,4 @@
-"""What is to be learnt: tasks, their instances, and the collections they come in."""
+"""Tasks, their instances, and collections of tasks."""
 
 from tuition.tasks.collection import Collection
 from tuition.tasks.types import Example, Instance, Task, Template

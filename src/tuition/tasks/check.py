@@ -1,4 +1,4 @@
-"""Checking a collection: all of it is read, and every problem is listed, by the rules that reading follows."""
+"""Check a collection: all of it is read, by the same rules as usual, and every problem is listed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tuition.tasks.readers.common.findings import Finding
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """What reading all of a collection showed: its size (valid instances only) and its problems in their order."""
+    """The result of reading a whole collection: its size (valid instances only) and its problems in file order."""
 
     path: Path
     tasks: int
@@ -21,16 +21,16 @@ class CheckReport:
 
     @property
     def errors(self) -> tuple[Finding, ...]:
-        """The problems that reading refuses."""
+        """The problems that make reading fail."""
         return tuple(problem for problem in self.problems if problem.severity == "error")
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
-        """The problems that reading passes over."""
+        """The problems that reading tolerates."""
         return tuple(problem for problem in self.problems if problem.severity == "warning")
 
     def findings(self) -> list[dict[str, str | int | list[str]]]:
-        """Return the problems as plain data: kind, severity, tasks, count (places it stands for), where, message."""
+        """Return the problems as plain data: kind, severity, tasks, count (of occurrences), where, message."""
         return [
             {
                 "kind": problem.kind,
@@ -47,7 +47,7 @@ class CheckReport:
 def check_collection(path: Path, format: str | None = None) -> CheckReport:  # noqa: A002 - as in open_collection
     """Read all of the collection at `path`, one file at a time, and list every problem in it.
 
-    Nothing that the files hold makes this raise; a path without tasks is a problem too.
+    The files' content never makes this raise; a path without tasks is a problem too.
 
     Raises:
         UserError: no format has that name.

@@ -1,4 +1,4 @@
-"""A collection: an ordered, lazily read set of tasks from one place."""
+"""A collection: an ordered set of tasks from one path, read lazily."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from tuition.base.fingerprints import fingerprint
 from tuition.base.names import full_name
 from tuition.tasks.types import Task, task_fingerprint
 
-# File systems allow 255 bytes; this leaves room for what is added to a name (a suffix, a seed, a temporary ending).
+# File systems allow 255 bytes; this leaves room for additions to a name (a suffix, a seed, a temporary ending).
 _NAME_LIMIT = 180
 
 
 def name_fault(name: str) -> str | None:
-    """Say what makes a task's name unfit to stand in paths, tables and terminals; None if nothing does.
+    """Return why a task's name cannot be used in paths, tables and terminals; None if it can.
 
-    Names come from strangers' files. They are never made into paths unchecked: no separators, no `..`, nothing that
-    does not print, nothing over-long.
+    Names come from untrusted files, so they are checked before they become paths: no separators, no `..`, only
+    printable characters, not too long.
 
     Examples:
         >>> name_fault("../../x")
         "has a path separator in it ('/')"
     """
-    for sign in "/\\:":
-        if sign in name:
-            return f"has a path separator in it ({sign!r})"
+    for separator in "/\\:":
+        if separator in name:
+            return f"has a path separator in it ({separator!r})"
     if not name.isprintable():
-        return "has characters in it that do not print"
+        return "has unprintable characters in it"
     if ".." in name or name.startswith((".", "-", " ")) or name.endswith((".", " ")):
-        return "begins or ends like no name, or has '..' in it"
+        return "begins with '.', '-' or a space, ends with '.' or a space, or has '..' in it"
     if len(name.encode()) > _NAME_LIMIT:
         return f"is longer than {_NAME_LIMIT} bytes"
     return None if name else "is empty"
@@ -46,9 +46,9 @@ class TaskSplit:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """Tasks by name, each read when it is asked for; `splits` holds the lists that its source ships.
+    """Tasks by name, each read when it is requested; `splits` has the task splits that the source ships.
 
-    `related` says which other categories go where a category goes (FLAN holds entailment out together with paraphrase).
+    `related` maps a category to those that are held out together with it (in FLAN, entailment and paraphrase).
     """
 
     path: Path
@@ -63,39 +63,39 @@ class Collection:
         return len(self.names)
 
     def __contains__(self, name: object) -> bool:
-        """Whether a task has exactly that name; none is read for it."""
+        """Whether a task has exactly that name; no task is read."""
         return name in self.names
 
     def __iter__(self) -> Iterator[Task]:
-        """Yield the tasks in order, reading each as it comes."""
+        """Yield the tasks in order, reading one at a time."""
         return (self.read_task(name) for name in self.names)
 
     def __getitem__(self, name: str) -> Task:
-        """Read the task of that name, or the only one whose name begins so.
+        """Read the task with that name, or the only task whose name begins with it.
 
         Raises:
-            UserError: no task, or several, answer to the name.
+            UserError: no task, or several tasks, match the name.
         """
         return self.read_task(self.full_name(name))
 
     def full_name(self, name: str) -> str:
-        """Return the task name meant by `name`: itself, the one whose first word it is, or a unique prefix's.
+        """Return the task name that `name` abbreviates: the same name, a first word, or a unique prefix.
 
-        Examples: `task39` means `task39_sum` even beside `task391_difference`, since it is a whole first word.
+        Example: `task39` is `task39_sum` even if there is a `task391_difference`, since it is the whole first word.
 
         Raises:
-            UserError: no task, or several, answer to the name.
+            UserError: no task, or several tasks, match the name.
         """
         return full_name(name, self.names, "task", str(self.path))
 
     def _repr_html_(self) -> str:
-        """Show the tasks' names in a notebook; none is read for it."""
+        """Show the tasks' names in a notebook; no task is read."""
         from tuition.base.html import html_table
 
         return html_table(("task",), [(name,) for name in self.names], caption=f"{self.path}: {len(self)} tasks")
 
     def fingerprint(self) -> str:
-        """Return a hash of the tasks' names and content, worked out anew by each call.
+        """Return a hash of the tasks' names and content, computed again by each call.
 
         Raises:
             ProblemsError: a task cannot be read.

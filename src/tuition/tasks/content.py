@@ -1,4 +1,4 @@
-"""When two inputs are the same content: the measure by which test, validation and training are kept apart."""
+"""When two inputs count as equal; used to keep training, validation and test rows disjoint."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import unicodedata
 
 
 def content_key(text: str) -> str:
-    r"""Return `text` as it is compared: NFKC, case folded, each run of white space one space, none at the ends.
+    r"""Normalise `text` for comparison: NFKC, case folded, each run of white space one space, none at the ends.
 
-    Two inputs with the same key never stand on both sides of a split. Punctuation and digits count.
+    Two inputs with the same key are never on both sides of a split. Punctuation and digits count.
 
     Examples:
         >>> content_key("  The\tﬁrst\r\n ONE ")
@@ -17,15 +17,15 @@ def content_key(text: str) -> str:
     """
     if text.isascii():
         return " ".join(text.lower().split())
-    # Folding can undo the normal form (and normalising can bring back white space), hence the second round.
+    # Case folding can undo the normal form (and normalising can add white space), hence the second round.
     folded = unicodedata.normalize("NFKC", text).casefold()
     return " ".join(unicodedata.normalize("NFKC", folded).split())
 
 
 def content_hash(text: str) -> int:
-    """Return 64 bits of a hash of `content_key(text)`: the same for the same content.
+    """Return a 64-bit hash of `content_key(text)`.
 
-    Two contents among a million share a hash with a chance below 3e-8. To take rows with equal hashes for equal can
-    only keep a row out of a set too many; it never lets one content into two sets.
+    Among a million distinct contents, the probability that any two share a hash is below 3e-8. A collision can only
+    drop a row too many; it never puts equal content into two splits.
     """
     return int.from_bytes(hashlib.blake2b(content_key(text).encode(), digest_size=8).digest(), "little")

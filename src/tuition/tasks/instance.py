@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 RowSplit = Literal["", "train", "validation", "test"]
-"""The set that a row's source puts it in; empty where the source does not divide its rows."""
+"""A row's split in its source; empty if the source does not split its rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Instance:
     """One labelled row: an input with one or more accepted outputs, the main one first.
 
-    `fields` holds the row's named columns where its source has any: templates are told from these. `rationale` is the
-    reasoning that leads to the output, where the source has it.
+    `fields` has the row's named columns, if its source has any; templates are rendered from them. `rationale` is the
+    reasoning that leads to the output, if the source has it.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""A task's rows by their places: read all in order as the source has them, or some through an index."""
+"""A task's rows by number: all read in source order, or some through an index."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from tuition.tasks.instance import Instance, RowSplit
 class Rows(Protocol):
     """The rows of a task, numbered from 0 in the order of `Task.instances`.
 
-    Every method raises ProblemsError where a row of the task cannot be read, asked for or not.
+    Every method raises ProblemsError if any row of the task cannot be read, even one that is not requested.
     """
 
     def count(self) -> int:
-        """Return how many rows there are."""
+        """Return the number of rows."""
 
-    def read(self, places: Sequence[int]) -> list[Instance]:
-        """Return the rows at these places, in the order of asking.
+    def read(self, numbers: Sequence[int]) -> list[Instance]:
+        """Return the rows with these numbers, in the given order.
 
         Raises:
-            IndexError: there is no row at one of them.
+            IndexError: there is no row with one of them.
         """
 
     def splits(self) -> list[RowSplit]:
-        """Return the set that the source puts each row in."""
+        """Return each row's split in the source."""
 
     def content_hashes(self) -> array[int]:
         """Return the `content_hash` of each row's input, as an array of 64-bit numbers."""
@@ -36,29 +36,29 @@ class Rows(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PlainRows:
-    """Rows without an index: each question is answered by reading all of them."""
+    """Rows without an index: each method reads all of them."""
 
     task: str
     read_instances: Callable[[], Iterator[Instance]] = field(repr=False)
 
     def count(self) -> int:
-        """Return how many rows there are."""
+        """Return the number of rows."""
         return sum(1 for _ in self.read_instances())
 
-    def read(self, places: Sequence[int]) -> list[Instance]:
-        """Return the rows at these places, in the order of asking."""
-        wanted = set(places)
+    def read(self, numbers: Sequence[int]) -> list[Instance]:
+        """Return the rows with these numbers, in the given order."""
+        wanted = set(numbers)
         kept: dict[int, Instance] = {}
         count = 0
         for instance in self.read_instances():
             if count in wanted:
                 kept[count] = instance
             count += 1
-        require_places(self.task, places, count)
-        return [kept[place] for place in places]
+        require_rows(self.task, numbers, count)
+        return [kept[number] for number in numbers]
 
     def splits(self) -> list[RowSplit]:
-        """Return the set that the source puts each row in."""
+        """Return each row's split in the source."""
         return [instance.split for instance in self.read_instances()]
 
     def content_hashes(self) -> array[int]:
@@ -66,12 +66,12 @@ class PlainRows:
         return array("Q", (content_hash(instance.input) for instance in self.read_instances()))
 
 
-def require_places(task: str, places: Sequence[int], count: int) -> None:
-    """Make sure that there is a row at each of these places.
+def require_rows(task: str, numbers: Sequence[int], count: int) -> None:
+    """Check that there is a row with each of these numbers.
 
     Raises:
-        IndexError: there is none at one of them.
+        IndexError: there is no row with one of them.
     """
-    for place in places:
-        if not 0 <= place < count:
-            raise IndexError(f"{task}: row {place} was asked for; it has {count}, from 0 on")
+    for number in numbers:
+        if not 0 <= number < count:
+            raise IndexError(f"{task}: row {number} was requested; it has {count} rows, numbered from 0")

@@ -1,7 +1,7 @@
-"""Templates: a row's named fields told as text by Jinja patterns, FLAN's and PromptSource's alike.
+"""Templates: render a row's named fields as text with Jinja patterns, both FLAN's and PromptSource's.
 
-PromptSource cuts every variable at 2,048 characters unless it is told not to; nothing is ever cut here. A name that the
-row lacks is an error, where PromptSource prints nothing.
+By default PromptSource truncates every variable to 2,048 characters; nothing is truncated here. A name that the row
+does not have is an error; PromptSource prints nothing for it.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from tuition.tasks.sandbox.render_budget import BUDGET_NAME, RenderBudget, requi
 from tuition.tasks.types import Template
 
 SEPARATOR = "|||"
-"""What parts input from target, and one answer choice from the next, in PromptSource's patterns."""
+"""The separator between input and target, and between answer choices, in PromptSource's patterns."""
 
-_SOURCE_LIMIT = 50_000  # characters; some ten times the longest of PromptSource's
-_OPTIONS = "0options"  # no pattern can write such a name
+_SOURCE_LIMIT = 50_000  # characters; about ten times PromptSource's longest pattern
+_OPTIONS = "0options"  # not a valid name in Jinja, so no pattern can use it
 _SANDBOX = Sandbox()
-_FILE = "<template>"  # what Jinja calls a pattern that came from no file
-# Jinja would take one of these for the beginning of a tag; a brace at the end may meet the brace of a slot.
+_FILE = "<template>"  # Jinja's file name for a pattern that is not from a file
+# Jinja would read these as the beginning of a tag; a brace at the end may be followed by the brace of a slot.
 _TAG = re.compile(r"\{(?=[{%#]|$)")
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A Jinja pattern that was read, found safe, and can be rendered.
+    """A Jinja pattern that was parsed and found safe, and can be rendered.
 
     `leading_text` is the constant text before the first expression or tag: every rendering begins with it. `names` are
-    the fields that it reads. `what` says in messages which pattern this is.
+    the fields that the pattern reads. `what` names the pattern in error messages.
     """
 
     source: str
@@ -52,30 +52,30 @@ class Pattern:
     names: frozenset[str]
     _template: jinja2.Template = field(repr=False, compare=False)
 
-    def render(self, fields: Mapping[str, Any], *, draw: random.Random | None = None) -> str:
-        """Return the text that the pattern makes of a row's fields; its values stay text, whatever they hold.
+    def render(self, fields: Mapping[str, Any], *, rng: random.Random | None = None) -> str:
+        """Render the pattern with a row's fields; Jinja syntax inside a field's value is not interpreted.
 
         Args:
             fields: the row's named columns: texts, numbers, lists and mappings.
-            draw: where `choice` draws from; by default a generator seeded by the pattern and the row.
+            rng: the generator for `choice`; by default one seeded by the pattern and the row.
 
         Raises:
-            UserError: a name is missing, an operation does not suit the row, or the rendering does too much work.
+            UserError: a name is missing, an operation fails on the row, or the rendering does too much work.
         """
 
         def seeded() -> random.Random:
-            return draw or named_random("choice", self.source, fingerprint(repr(sorted(fields.items(), key=str))))
+            return rng or named_random("choice", self.source, fingerprint(repr(sorted(fields.items(), key=str))))
 
-        made: list[str] = []
+        pieces: list[str] = []
         length = 0
         try:
             for piece in self._template.generate({**fields, BUDGET_NAME: RenderBudget(seeded)}):
                 length += len(piece)
                 require_length(length)
-                made.append(piece)
-        except Exception as error:  # a stranger's pattern may raise anything; whatever it is, the pattern is at fault
+                pieces.append(piece)
+        except Exception as error:  # an untrusted pattern may raise anything; in any case the pattern is at fault
             raise UserError(f"{self.what}{_line_of(error)} {_fault(error, fields)}") from error
-        text = "".join(made)
+        text = "".join(pieces)
         if not text.isascii() or "\0" in text:
             _require_storable(text, self.what)
         return text
@@ -83,7 +83,7 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A row told by a template: what the model is given, what it should answer, and the choices that it has."""
+    """A row rendered by a template: the model's input, the target, and the answer choices."""
 
     input: str
     target: str
@@ -91,15 +91,15 @@ class Rendered:
 
 
 def compile_pattern(source: str, *, what: str) -> Pattern:
-    """Read a Jinja pattern and make sure that it is safe; nothing is run.
+    """Parse a Jinja pattern and check that it is safe; nothing is run.
 
     Args:
-        source: the pattern. Jinja as it comes, except that a newline at its end is kept; besides `range` there are
-            PromptSource's `zip`, `choice` and `most_frequent`.
-        what: which pattern this is, for messages: `"the input of template 'GPT-3 style'"`.
+        source: the pattern, in Jinja with defaults, except that a newline at its end is kept. Its functions are `range`
+            and PromptSource's `zip`, `choice` and `most_frequent`.
+        what: names the pattern in messages: `"the input of template 'GPT-3 style'"`.
 
     Raises:
-        UserError: the pattern is broken, or reaches for what no pattern may have.
+        UserError: the pattern is broken, or uses something that patterns must not use.
     """
     try:
         leading_text, names, template = _compiled(source)
@@ -120,12 +120,12 @@ def _compiled(source: str) -> tuple[str, frozenset[str], jinja2.Template]:
         return leading_text, names, _SANDBOX.from_string(tree)
     except TemplateSyntaxError as error:
         message = f"line {error.lineno}: {clip(error.message or 'it cannot be read')}"
-        raise UserError(f"{message.rstrip('.')}; fix the pattern there (it is read as Jinja)") from error
+        raise UserError(f"{message.rstrip('.')}; fix the pattern there (it is parsed as Jinja)") from error
     except SecurityError as error:
         raise UserError(f"the pattern is refused: {error.message}") from error
     except RecursionError as error:
         raise UserError("the pattern is nested too deep; a pattern nests a few levels") from error
-    except Exception as error:  # a number of 5,000 digits, 21 loops in each other: Python refuses what Jinja let pass
+    except Exception as error:  # Jinja accepts, but Python refuses, a number of 5,000 digits or 21 nested loops
         raise UserError(f"the pattern cannot be used ({clip(str(error))}); make it simpler") from error
 
 
@@ -134,68 +134,68 @@ def render_template(
     fields: Mapping[str, Any],
     *,
     options: Sequence[str] = (),
-    draw: random.Random | None = None,
+    rng: random.Random | None = None,
 ) -> Rendered | None:
-    """Tell a row by a template; None where the template does not suit the row (its input or target comes out empty).
+    """Render a row with a template; None if the template does not apply to the row (its input or target is empty).
 
-    Beside the row's fields a pattern sees `answer_choices`, the list of choices, and `options_`, the same as FLAN
-    tells them: `OPTIONS:` and a line `- …` for each. The choices are the template's own, or else `options`.
+    In addition to the row's fields a pattern can use `answer_choices`, the list of choices, and `options_`, the choices
+    in FLAN's format: `OPTIONS:` and a line `- …` for each. The choices are the template's own, or else `options`.
 
     Args:
-        template: its patterns; where it is `joined`, the rendered input is parted at `|||` and both sides are stripped,
-            as PromptSource does. A `|||` in a field's value never parts anything.
+        template: the patterns; if it is `joined`, the rendered input is split at `|||` and both sides are stripped, as
+            in PromptSource. A `|||` in a field's value is never a separator.
         fields: the row's named columns.
         options: the task's answer options, for templates without `answer_choices`.
-        draw: where `choice` draws from; by default a generator seeded by the pattern and the row.
+        rng: the generator for `choice`; by default one seeded by the pattern and the row.
 
     Raises:
-        UserError: a pattern is refused, reads a name that the row lacks, or fails on it.
+        UserError: a pattern is refused, reads a name that the row does not have, or fails on the row.
     """
     name = f"template {clip(template.name, 80)!r}"
     if "answer_choices" in fields:
         raise UserError(f"{name}: the row has a field named 'answer_choices', which templates need; rename the field")
     try:
-        hidden, shown = _hide_separators({**fields, _OPTIONS: list(options)})
+        hidden, restore = _hide_separators({**fields, _OPTIONS: list(options)})
     except RecursionError as error:
         raise UserError(f"{name}: the row's values are nested too deep; a row nests a few levels") from error
     choices = hidden[_OPTIONS]
     if template.answer_choices:
         pattern = compile_pattern(template.answer_choices, what=f"the answer choices of {name}")
-        choices = [choice.strip() for choice in pattern.render(hidden, draw=draw).split(SEPARATOR)]
-    told = {"options_": _options_text(choices), **hidden, "answer_choices": choices or _no_choices("answer_choices")}
+        choices = [choice.strip() for choice in pattern.render(hidden, rng=rng).split(SEPARATOR)]
+    names = {"options_": _options_text(choices), **hidden, "answer_choices": choices or _no_choices("answer_choices")}
     pattern = compile_pattern(
         template.input, what=f"the pattern of {name}" if template.joined else f"the input of {name}"
     )
     if template.joined:
-        made = split_target(pattern.render(told, draw=draw), what=name)
+        sides = split_target(pattern.render(names, rng=rng), what=name)
     else:
         target = compile_pattern(template.target, what=f"the target of {name}")
-        made = (pattern.render(told, draw=draw), target.render(told, draw=draw))
-    if not all(part.strip() for part in made):
+        sides = (pattern.render(names, rng=rng), target.render(names, rng=rng))
+    if not all(side.strip() for side in sides):
         return None
-    return Rendered(shown(made[0]), shown(made[1]), tuple(map(shown, choices)))
+    return Rendered(restore(sides[0]), restore(sides[1]), tuple(map(restore, choices)))
 
 
 def split_target(rendered: str, *, what: str = "the template") -> tuple[str, str]:
-    """Part `input ||| target` at the separator and strip both; without one there is no target.
+    """Split `input ||| target` at the separator and strip both; without one the target is empty.
 
     Raises:
-        UserError: the separator stands there more than once.
+        UserError: the separator occurs more than once.
     """
     parts = [part.strip() for part in rendered.split(SEPARATOR)]
     if len(parts) > 2:
-        raise UserError(f"{what} renders to {len(parts)} parts; {SEPARATOR} stands once, between input and target")
+        raise UserError(f"{what} renders to {len(parts)} parts; {SEPARATOR} must occur once, between input and target")
     return parts[0], parts[1] if len(parts) == 2 else ""
 
 
 def pattern_faults(template: Template) -> list[str]:
-    """Return what is wrong in a template's patterns before any row is told: the messages, none if it is valid."""
+    """Return the faults of a template's patterns, checked without rendering a row: messages, none if it is valid."""
     faults = []
     sources = {"pattern" if template.joined else "input": template.input, "answer choices": template.answer_choices}
     if not template.joined:
         sources["target"] = template.target
     elif SEPARATOR not in template.input:
-        faults.append(f"the pattern has no {SEPARATOR}; it stands between input and target")
+        faults.append(f"the pattern has no {SEPARATOR}; put it between input and target")
     for part, source in sources.items():
         try:
             compile_pattern(source, what=f"the {part}")
@@ -205,7 +205,7 @@ def pattern_faults(template: Template) -> list[str]:
 
 
 def template_names(template: Template) -> frozenset[str]:
-    """Return the fields that a template reads, without `answer_choices` and `options_`, which every template has.
+    """Return the fields that a template reads, except `answer_choices` and `options_`, which are always available.
 
     Raises:
         UserError: a pattern is refused.
@@ -216,34 +216,34 @@ def template_names(template: Template) -> frozenset[str]:
 
 
 def from_flan(pattern: str, *, what: str, names: Mapping[str, str] | None = None) -> str:
-    """Return a pattern in FLAN's notation (`{premise}`, `{options_}`, `{{` for a brace) as Jinja.
+    """Convert a pattern from FLAN's notation (`{premise}`, `{options_}`, `{{` for a brace) to Jinja.
 
     Args:
         pattern: text with slots in single braces.
-        what: which pattern this is, for messages.
-        names: slots that stand for a field of another name.
+        what: names the pattern in messages.
+        names: slots whose field has another name.
 
     Raises:
-        UserError: a brace is not closed, a slot is no plain name, or the pattern was meant as Jinja.
+        UserError: a brace is not closed, a slot is not a plain name, or the pattern looks like Jinja.
     """
     if re.search(r"\{%|(?<!\{)\{\{\s*\w+\s*\}\}(?!\})", pattern):
         raise UserError(
             f"{what}: it looks like Jinja; write {{name}} in single braces, or give it under the key 'jinja'"
         )
-    made: list[str] = []
+    converted: list[str] = []
     try:
         for text, name, spec, conversion in string.Formatter().parse(pattern):
-            made.append(_TAG.sub("{{ '{' }}", text))
+            converted.append(_TAG.sub("{{ '{' }}", text))
             if name is None:
                 continue
             if not re.fullmatch(r"[^\W\d]\w*", name) or spec or conversion:
                 raise UserError(
-                    f"{what}: the slot {clip('{' + name + '}', 40)!r} is no plain name; write {{premise}}, say"
+                    f"{what}: the slot {clip('{' + name + '}', 40)!r} is not a plain name, such as {{premise}}"
                 )
-            made.append("{{ " + (names or {}).get(name, name) + " }}")
+            converted.append("{{ " + (names or {}).get(name, name) + " }}")
     except ValueError as error:
-        raise UserError(f"{what}: {error}; a slot is {{name}}, and a brace by itself is written twice") from error
-    return "".join(made)
+        raise UserError(f"{what}: {error}; a slot is {{name}}, and a literal brace is written twice") from error
+    return "".join(converted)
 
 
 def _options_text(choices: Sequence[str]) -> str | jinja2.Undefined:
@@ -253,25 +253,25 @@ def _options_text(choices: Sequence[str]) -> str | jinja2.Undefined:
 
 
 def _no_choices(name: str) -> jinja2.Undefined:
-    return jinja2.StrictUndefined(f"there are no answer options for {name} to tell")
+    return jinja2.StrictUndefined(f"{name} needs answer options, and there are none")
 
 
 def _hide_separators(fields: Mapping[str, Any]) -> tuple[Mapping[str, Any], Callable[[str], str]]:
-    """Return the fields with another sign for each `|||` in them, and the function that puts it back."""
+    """Return the fields with a substitute for each `|||` in them, and the function that restores it."""
     if not any(SEPARATOR in text for text in _texts(fields)):
         return fields, lambda text: text
-    sign = "\ue000"
-    while any(sign in text for text in _texts(fields)):
-        sign += "\ue001"
+    substitute = "\ue000"
+    while any(substitute in text for text in _texts(fields)):
+        substitute += "\ue001"
 
     def hide(value: Any) -> Any:
         if isinstance(value, str):
-            return value.replace(SEPARATOR, sign)
+            return value.replace(SEPARATOR, substitute)
         if isinstance(value, Mapping):
             return {key: hide(item) for key, item in value.items()}
         return [hide(item) for item in value] if isinstance(value, (list, tuple)) else value
 
-    return {name: hide(value) for name, value in fields.items()}, lambda text: text.replace(sign, SEPARATOR)
+    return {name: hide(value) for name, value in fields.items()}, lambda text: text.replace(substitute, SEPARATOR)
 
 
 def _texts(fields: Mapping[str, Any]) -> Iterator[str]:
@@ -287,31 +287,31 @@ def _texts(fields: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _leading_text(tree: nodes.Template) -> str:
-    made: list[str] = []
+    constants: list[str] = []
     for node in tree.body:
         if not isinstance(node, nodes.Output):
             break
         for child in node.nodes:
             if not isinstance(child, nodes.TemplateData):
-                return "".join(made)
-            made.append(child.data)
-    return "".join(made)
+                return "".join(constants)
+            constants.append(child.data)
+    return "".join(constants)
 
 
 def _fault(error: Exception, fields: Mapping[str, Any]) -> str:
     if isinstance(error, SecurityError):
         return str(error.message)
     if isinstance(error, jinja2.UndefinedError):
-        names = ", ".join(clip(str(name), 40) for name in list(fields)[:20])
-        return f"reads what is not there: {clip(str(error.message))}; the row has {names or 'no fields'}"
+        names = ", ".join(clip(str(name), 40) for name in list(fields)[:20] if name != _OPTIONS)
+        return f"uses a name that does not exist: {clip(str(error.message))}; the row has {names or 'no fields'}"
     if isinstance(error, RecursionError):
-        return "meets values nested too deep; a row nests a few levels"
+        return "reads values that are nested too deep; a row nests a few levels"
     reason = error.message if isinstance(error, TemplateError) else f"{type(error).__name__}: {error}"
     return f"fails on this row ({clip(str(reason))}); fix the pattern, or the row"
 
 
 def _line_of(error: Exception) -> str:
-    """Return `, line N` for the pattern's line that raised; empty where Jinja does not say."""
+    """Return `, line N:` for the pattern's line that raised; `:` if Jinja does not report a line."""
     line = None
     trace: TracebackType | None = error.__traceback__
     while trace is not None:
@@ -325,6 +325,7 @@ def _require_storable(text: str, what: str) -> None:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise UserError(f"{what}: makes half a character, \\u{ord(text[error.start]):04x}; write it whole") from error
+        code = ord(text[error.start])
+        raise UserError(f"{what}: renders half a character, \\u{code:04x}; write the whole pair") from error
     if "\0" in text:
-        raise UserError(f"{what}: makes the character \\u0000; remove it")
+        raise UserError(f"{what}: renders the character \\u0000; remove it")

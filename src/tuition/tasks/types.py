@@ -1,4 +1,4 @@
-"""A task: its instruction in words, and the labelled instances to learn it from."""
+"""A task: its instruction in words, and its labelled instances."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["Example", "Instance", "RowSplit", "Task", "Template", "task_fingerpr
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A worked example that belongs to the instruction, not to the labels.
+    """A few-shot example that belongs to the instruction, not to the labelled instances.
 
-    Positive examples show a right output; negative ones a wrong output, with an explanation of what is wrong.
+    Positive examples have a correct output; negative examples have a wrong output and an explanation of what is wrong.
     """
 
     input: str
@@ -28,12 +28,12 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """One way to tell a dataset's rows: two Jinja patterns over their named fields, as FLAN and PromptSource have it.
+    """A prompt template for a dataset's rows: two Jinja patterns over their named fields, as in FLAN and PromptSource.
 
-    `answer_choices` is a pattern too, whose rendered text is split at `|||`; it is empty where answers are free text.
-    `original_task` is false for a template that turns the task round (generate the premise, say). Where it is `joined`,
-    as PromptSource's are, `input` is one pattern for both, parted at the `|||` in what it renders to, and `target` is
-    empty. `tuition.tasks.templating.render_template` tells a row by either kind.
+    `answer_choices` is also a pattern, whose rendered text is split at `|||`; it is empty if answers are free text.
+    `original_task` is false for a template that inverts the task (for example, to generate the premise). If `joined`,
+    as in PromptSource, `input` is one pattern for both sides, whose rendered text is split at `|||`, and `target` is
+    empty. `tuition.tasks.templating.render_template` renders a row with either kind.
     """
 
     name: str
@@ -49,11 +49,11 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task told in words, in the schema of Super-NaturalInstructions and its forerunner.
+    """A task with its instruction in words, in the schema of Super-NaturalInstructions and its predecessor.
 
-    Text is kept exactly as its source has it; an element that is absent is empty. Instances are read anew by
-    each call of `instances`, so that a task costs no memory for rows that nobody asked for. `extra` keeps, by the
-    source's own key, what its file says besides (contributors, a licence), so that it can be written back.
+    Text is kept exactly as in the source; absent elements are empty. Each call of `instances` reads the instances
+    again, so rows that are not requested cost no memory. `extra` keeps the file's other keys (contributors, a licence),
+    so that they can be written back.
     """
 
     name: str
@@ -78,25 +78,25 @@ class Task:
 
     @property
     def definition(self) -> str:
-        """The definition that prompts tell: the first, where there are several (as Tk-Instruct does)."""
+        """The definition that prompts use: the first, if there are several (as in Tk-Instruct)."""
         return self.definitions[0] if self.definitions else ""
 
     def instances(self) -> Iterator[Instance]:
         """Yield the labelled instances in their source's order.
 
         Raises:
-            ProblemsError: rows that cannot be read, all of them together.
+            ProblemsError: rows cannot be read; all of them are listed.
         """
         return self.read_instances()
 
     @property
     def rows(self) -> Rows:
-        """The instances by their places: quick where the collection has an index, else read as `instances` does."""
+        """The instances by row number: fast if the collection has an index, else all are read."""
         return self.row_access or PlainRows(self.name, self.read_instances)
 
 
 def task_fingerprint(task: Task) -> str:
-    """Return a hash of everything a task says and of all its instances, in order."""
-    ways = ("read_instances", "row_access")
-    told = {name: getattr(task, name) for name in Task.__dataclass_fields__ if name not in ways}
-    return fingerprint({**told, "instances": list(task.instances())})
+    """Return a hash of all of a task's fields and of all its instances, in order."""
+    accessors = ("read_instances", "row_access")
+    fields = {name: getattr(task, name) for name in Task.__dataclass_fields__ if name not in accessors}
+    return fingerprint({**fields, "instances": list(task.instances())})

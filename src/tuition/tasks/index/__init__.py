@@ -1,1 +1,1 @@
-"""An index of big collections, so that what was read once need not be read again: see `source.with_index`."""
+"""An index of large collections, so that files are not read again: see `source.with_index`."""

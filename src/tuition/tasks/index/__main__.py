@@ -1,4 +1,4 @@
-"""A worker of `index_collection`: takes a format, a path and, line by line, tasks' names; says which are done."""
+"""A worker of `index_collection`: takes a format and a path, reads task names from stdin, and prints those done."""
 
 from __future__ import annotations
 

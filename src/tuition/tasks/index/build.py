@@ -1,4 +1,4 @@
-"""Making the index's entry for one file: the file is read once, whole, by the rules of plain reading."""
+"""Build the index entry of one file: the whole file is read once, by the same rules as without an index."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from tuition.tasks.readers.common.json_text import Cursor
 from tuition.tasks.readers.common.text_file import is_inside, read_text
 from tuition.tasks.types import Instance, RowSplit
 
-# Clocks of file systems tick as slowly as this: a file could change twice at what they call one time.
+# The time stamps of file systems are as coarse as this: a file could change twice with the same time stamp.
 _TICK_NS = 2_000_000_000
 
 
 def current_stamp(file: TaskFile) -> Stamp | None:
-    """Return the state of a file; None where plain reading would refuse to open it."""
+    """Return the state of a file; None if reading without an index would refuse to open it."""
     try:
         status = os.lstat(file.path)
         folder = os.path.dirname(file.path)
-        held = os.stat(folder)
-        if not stat.S_ISREG(status.st_mode) or not _holds(file.root, folder, held.st_dev, held.st_ino):
+        parent = os.stat(folder)
+        if not stat.S_ISREG(status.st_mode) or not _contains(file.root, folder, parent.st_dev, parent.st_ino):
             return stamp_of(file.path.stat()) if is_inside(file.path, file.root, file.findings()) else None
         return stamp_of(status)
     except (OSError, RuntimeError):
@@ -36,22 +36,22 @@ def current_stamp(file: TaskFile) -> Stamp | None:
 
 
 @lru_cache(maxsize=16)
-def _holds(root: Path, folder: str, device: int, number: int) -> bool:
-    """Whether a folder, which is that one on that device for now, is in `root` or is it: a plain file in it is, too."""
+def _contains(root: Path, folder: str, device: int, number: int) -> bool:
+    """Whether a folder is `root` or inside it, so that its regular files are; cached by device and inode number."""
     return Path(folder).resolve(strict=True).is_relative_to(root.resolve())
 
 
 def is_settled(stamp: Stamp) -> bool:
-    """Whether a file was last changed long enough ago that a further change cannot bear the same time."""
+    """Whether a file was last changed so long ago that another change cannot have the same time stamp."""
     now = time.time_ns()
     return all(abs(now - moment) > _TICK_NS for moment in stamp[1:3])
 
 
 def build(file: TaskFile) -> tuple[Header, Columns] | None:
-    """Read all of a file and return its entry; None where it is being changed, or was a moment ago.
+    """Read all of a file and return its entry; None if it is being changed, or was changed a moment ago.
 
     Raises:
-        ProblemsError: the file has faults; all of them are in it.
+        ProblemsError: the file has faults; all are listed.
     """
     stamp = current_stamp(file)
     if stamp is None or not is_settled(stamp):
@@ -68,13 +68,13 @@ def build(file: TaskFile) -> tuple[Header, Columns] | None:
         raise ProblemsError(found.errors())
     if current_stamp(file) != stamp:
         return None
-    # Text without faults is the file's bytes exactly: neither a mark was taken off it nor a byte replaced.
+    # A text without faults encodes to exactly the file's bytes: no mark was removed and no byte replaced.
     sha256 = hashlib.sha256(text.encode()).hexdigest()
     return Header(stamp, sha256, tally.skeleton(), tuple(tally.runs)), tally.columns
 
 
 class _Tally:
-    """The columns of the rows met so far, and what stands between the lists of rows."""
+    """The columns of the rows so far, and the text between the lists of rows."""
 
     def __init__(self, text: str) -> None:
         self.columns = Columns.empty()
@@ -85,7 +85,7 @@ class _Tally:
         self._offset = 0
 
     def add(self, start: int, end: int, instance: Instance) -> None:
-        """Count in the row at these characters."""
+        """Add the row at these characters."""
         gap, row = self._text[self._at : start], self._text[start:end].encode()
         if self.runs and self.runs[-1][0] == instance.split:
             self.runs[-1] = (instance.split, self.runs[-1][1] + 1)

@@ -1,4 +1,4 @@
-"""The index in the user's cache: an entry for each file, written whole or not at all, and never relied on."""
+"""The index in the user's cache: one entry per file, written atomically; a missing or damaged entry does no harm."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from pathlib import Path
 
 from tuition.tasks.index.entry import Columns, Header, Stamp, encode, read_columns, read_header
 
-_PLACE = "folder"
+_FOLDER_FILE = "folder"
 
 
 @dataclass(frozen=True, slots=True)
 class IndexCache:
     """The entries of files read in one format, within the cache folder `root`.
 
-    The entries of a folder's files lie together, beside its path. An entry that is missing, damaged, of another
-    version or of another state of its file counts as none. Two processes may write the same entry at once: each moves
-    a whole file of its own into the place. A cache that cannot be written stays as it is.
+    The entries of a folder's files are together in one subfolder, with a file that has the folder's path. An entry that
+    is damaged, of another version, or of another state of its file counts as missing. Two processes may write the same
+    entry at once: each moves a complete file into place. If the cache cannot be written, nothing is stored.
     """
 
     root: Path
     format: str
 
     def header(self, file: Path, stamp: Stamp) -> Header | None:
-        """Return what is known of the file in that state."""
+        """Return the header of the file in that state; None if it is not stored."""
         try:
             with open(self._entry(file), "rb") as stream:
                 header = read_header(stream)
@@ -37,7 +37,7 @@ class IndexCache:
         return header if header is not None and header.stamp == stamp else None
 
     def entry(self, file: Path, stamp: Stamp) -> tuple[Header, Columns] | None:
-        """Return what is known of the file in that state, and of its rows."""
+        """Return the header of the file in that state and the columns of its rows; None if they are not stored."""
         try:
             with open(self._entry(file), "rb") as stream:
                 header = read_header(stream)
@@ -49,26 +49,26 @@ class IndexCache:
         return None if columns is None else (header, columns)
 
     def write(self, file: Path, header: Header, columns: Columns) -> None:
-        """Keep an entry; without effect where the cache cannot be written."""
-        place = Path(self._entry(file))
-        # No name is made twice at once, and a process that is killed leaves at most this one file.
-        draft = place.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
+        """Store an entry; no effect if the cache cannot be written."""
+        path = Path(self._entry(file))
+        # The name is unique among running processes, and a killed process leaves at most this one file.
+        draft = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
         try:
-            if not (place.parent / _PLACE).exists():
-                place.parent.mkdir(parents=True, exist_ok=True)
-                (place.parent / _PLACE).write_bytes(os.fsencode(os.path.dirname(os.path.abspath(file))))
+            if not (path.parent / _FOLDER_FILE).exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                (path.parent / _FOLDER_FILE).write_bytes(os.fsencode(os.path.dirname(os.path.abspath(file))))
             draft.write_bytes(encode(header, columns))
-            os.replace(draft, place)
+            os.replace(draft, path)
         except OSError:
             with suppress(OSError):
                 draft.unlink(missing_ok=True)
 
     def prune(self) -> None:
-        """Remove the entries of folders that are no longer there."""
-        for place in (self.root / "index").glob(f"*/{_PLACE}"):
+        """Remove the entries of folders that no longer exist."""
+        for path in (self.root / "index").glob(f"*/{_FOLDER_FILE}"):
             try:
-                if not os.path.isdir(os.fsdecode(place.read_bytes())):
-                    shutil.rmtree(place.parent, ignore_errors=True)
+                if not os.path.isdir(os.fsdecode(path.read_bytes())):
+                    shutil.rmtree(path.parent, ignore_errors=True)
             except (OSError, ValueError):
                 continue
 

@@ -1,7 +1,7 @@
-"""What the index knows of one task's file, and its form on disk: checked by hashes, so that damage is told from data.
+"""The index entry of one task's file, and its format on disk: hashes detect damage.
 
-An entry is 16 bytes of a hash, 8 bytes with the length of the header, the header as JSON, and four columns of numbers.
-The hash is that of the header, which holds the hash of the columns: either can be read and trusted without the other.
+An entry is a 16-byte hash of the header, the header's length in 8 bytes, the header as JSON, and four columns of
+numbers. The header contains the hash of the columns, so header and columns can each be verified without the other.
 """
 
 from __future__ import annotations
@@ -19,25 +19,24 @@ import orjson
 from tuition.base.version import __version__
 from tuition.tasks.types import RowSplit
 
-# The package's version stands for its rules of what is valid, Unicode's for what is the same content.
+# The package's version identifies the rules for valid rows, Unicode's version those for equal content.
 _VERSION = [1, __version__, unicodedata.unidata_version, sys.byteorder]
 _DIGEST = 16
 _PREFIX = _DIGEST + 8
 _WORD = (1 << 63) - 1
 
 Stamp = tuple[int, int, int, int]
-"""A file's size, the times of its last change and of the last change of its record, and its number, as the system has
-them. Who sets the second time back still moves the third."""
+"""A file's size, mtime (ns), ctime (ns) and inode number. Setting the mtime back still changes the ctime."""
 
 
 def stamp_of(status: os.stat_result) -> Stamp:
-    """Return what tells this state of a file from others."""
+    """Return the values that identify this state of a file."""
     return (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino & _WORD)
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Of each row: the offset of its first byte, its length in bytes, its input's content hash, its bytes' CRC-32."""
+    """For each row: the offset of its first byte, its length in bytes, its input's content hash, its bytes' CRC-32."""
 
     starts: array[int]
     lengths: array[int]
@@ -52,10 +51,10 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """One file's state and content, in short.
+    """A summary of one file's state and content.
 
-    `skeleton` is its text without the rows, None where only its hash is known. `runs` are the sets that its rows are
-    of, each with its number of rows, in order.
+    `skeleton` is its text without the rows, None if only its hash is known. `runs` are the splits of its rows, each
+    with its number of rows, in order.
     """
 
     stamp: Stamp
@@ -69,8 +68,8 @@ class Header:
         """The number of rows."""
         return sum(count for _, count in self.runs)
 
-    def place(self, row: int) -> tuple[RowSplit, int]:
-        """Return the set that a row is of, and its place within it."""
+    def split_and_index(self, row: int) -> tuple[RowSplit, int]:
+        """Return a row's split, and its index within it."""
         for split, count in self.runs:
             if row < count:
                 return split, row
@@ -79,11 +78,11 @@ class Header:
 
 
 def encode(header: Header, columns: Columns) -> bytes:
-    """Return an entry as it stands on disk; the header's own `columns` is left out of account."""
+    """Return an entry's bytes on disk; `header.columns` is ignored and computed from `columns`."""
     numbers = b"".join(
         column.tobytes() for column in (columns.starts, columns.lengths, columns.contents, columns.checks)
     )
-    told = orjson.dumps(
+    encoded_header = orjson.dumps(
         {
             "version": _VERSION,
             "stamp": header.stamp,
@@ -93,19 +92,19 @@ def encode(header: Header, columns: Columns) -> bytes:
             "columns": _digest(numbers).hex(),
         }
     )
-    return _digest(told) + len(told).to_bytes(8, "little") + told + numbers
+    return _digest(encoded_header) + len(encoded_header).to_bytes(8, "little") + encoded_header + numbers
 
 
 def read_header(stream: BinaryIO) -> Header | None:
-    """Read the header at the beginning of `stream`; None where it is damaged, or of another version."""
+    """Read the header at the beginning of `stream`; None if it is damaged, or of another version."""
     prefix = stream.read(_PREFIX)
     length = int.from_bytes(prefix[_DIGEST:], "little")
     if len(prefix) < _PREFIX or length > os.fstat(stream.fileno()).st_size:
         return None
-    told = stream.read(length)
-    if _digest(told) != prefix[:_DIGEST]:
+    encoded_header = stream.read(length)
+    if _digest(encoded_header) != prefix[:_DIGEST]:
         return None
-    facts = orjson.loads(told)
+    facts = orjson.loads(encoded_header)
     if facts["version"] != _VERSION:
         return None
     size, changed, recorded, number = facts["stamp"]
@@ -114,7 +113,7 @@ def read_header(stream: BinaryIO) -> Header | None:
 
 
 def read_columns(stream: BinaryIO, header: Header) -> Columns | None:
-    """Read the columns behind the header that was just read; None where they are not those that it speaks of."""
+    """Read the columns after the header that was just read; None if their hash is not the one in the header."""
     numbers = stream.read()
     columns = Columns.empty()
     if _digest(numbers).hex() != header.columns:

@@ -1,4 +1,4 @@
-"""Indexing all of a collection at once, by several processes."""
+"""Index a whole collection at once, with several processes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tuition.tasks.collection import Collection
 from tuition.tasks.index.source import IndexedFiles
 
 Progress = Callable[[int, int], None]
-"""Told after each file how many are done, of how many."""
+"""Called after each file with the number of files done and the total."""
 
 # A process takes half a second to start, and reads about as many files in that time.
 _FEW = 16
@@ -25,15 +25,16 @@ _FEW = 16
 def index_collection(
     collection: Collection, *, processes: int | None = None, progress: Progress | None = None
 ) -> tuple[str, ...]:
-    """Index what the index does not know yet, and return the names of the tasks that cannot be indexed.
+    """Index the tasks that are not indexed yet, and return the names of the tasks that cannot be indexed.
 
-    Those have faults, which reading them tells, or are being changed, or the cache cannot be written. A collection too
-    small for an index is left alone. Entries of folders that are no longer there are removed from the cache.
+    These have faults, which are reported when they are read, or are being changed, or the cache cannot be written. A
+    collection too small for an index is not indexed. Entries of folders that no longer exist are removed from the
+    cache.
 
     Args:
-        collection: a collection as `open_collection` gives it.
-        processes: how many files to read at once; by default as many as there are processors, eight at most.
-        progress: called after each file, with the number of files done and of those to do.
+        collection: a collection returned by `open_collection`.
+        processes: how many files to read at once; by default the number of processors, at most eight.
+        progress: called after each file, with the number of files done and the total.
     """
     source = collection.read_task
     if not isinstance(source, IndexedFiles):
@@ -46,7 +47,7 @@ def index_collection(
         done += 1
         if progress is not None:
             progress(done, len(missing))
-    # Whatever the workers did not get to (one may have been killed) is done here.
+    # What the workers did not finish (one may have been killed) is done here.
     left = [name for name in missing if not source.has(name)] if done else missing
     for name in left:
         with suppress(ProblemsError):
@@ -58,7 +59,7 @@ def index_collection(
 
 
 def index_named(collection: Collection, names: Iterator[str]) -> Iterator[str]:
-    """Index these tasks of a collection one by one; yield each name when it is done, faults or not."""
+    """Index these tasks of a collection one by one; yield each name when its task is done, even if it has faults."""
     source = collection.read_task
     for name in names:
         if isinstance(source, IndexedFiles) and name in source.files:
@@ -68,8 +69,8 @@ def index_named(collection: Collection, names: Iterator[str]) -> Iterator[str]:
 
 
 def _by_workers(collection: Collection, source: IndexedFiles, names: list[str], count: int) -> Iterator[str]:
-    """Yield the names that workers are done with, as they come; what a worker that fails leaves is not yielded."""
-    # Programs of their own and not `multiprocessing`, whose workers would run the user's script once more.
+    """Yield the names that workers finish, as they come; the unfinished names of a failed worker are not yielded."""
+    # Separate programs instead of `multiprocessing`, whose workers would run the user's script again.
     command = [sys.executable, "-m", "tuition.tasks.index", source.cache.format, str(Path.cwd() / collection.path)]
     environment = {**os.environ, "TUITION_CACHE": str(source.cache.root)}
     done: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -80,7 +81,7 @@ def _by_workers(collection: Collection, source: IndexedFiles, names: list[str], 
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,  # what goes wrong there is met again here
+                stderr=subprocess.DEVNULL,  # an error there occurs again here, and is reported
                 encoding="utf-8",
                 env=environment,
             )
@@ -100,7 +101,7 @@ def _by_workers(collection: Collection, source: IndexedFiles, names: list[str], 
 
 
 def _attend(worker: subprocess.Popen[str], names: list[str], done: queue.SimpleQueue[str | None]) -> None:
-    with suppress(OSError, ValueError):  # it is gone, or was ended
+    with suppress(OSError, ValueError):  # the worker has ended, or was killed
         if worker.stdin is not None and worker.stdout is not None:
             worker.stdin.write("".join(f"{name}\n" for name in names))
             worker.stdin.close()

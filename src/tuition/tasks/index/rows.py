@@ -1,4 +1,4 @@
-"""The rows of one task through the index: only those that are asked for are read and decoded."""
+"""The rows of one task through the index: only the requested rows are read and decoded."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from tuition.tasks.index.cache import IndexCache
 from tuition.tasks.index.entry import Columns, Header, stamp_of
 from tuition.tasks.readers.common.json_task import TaskFile
 from tuition.tasks.readers.common.json_text import decoder
-from tuition.tasks.rows import Rows, require_places
+from tuition.tasks.rows import Rows, require_rows
 from tuition.tasks.types import Instance, RowSplit
 
 
 @dataclass(slots=True)
 class IndexedRows:
-    """A task's rows, found by an entry of the index, which is made by the first question and renewed as need be.
+    """A task's rows, located by an index entry, which is built on first use and rebuilt when necessary.
 
-    What the entry cannot answer for certain (the file is being written, a row is not what it was) is answered by
-    `plain`. A file with faults has no entry; its faults are told as plain reading tells them.
+    If the entry may be wrong (the file is being written, a row has changed), `plain` reads the rows. A file with faults
+    has no entry; `plain` reports its faults.
     """
 
     file: TaskFile
@@ -32,12 +32,12 @@ class IndexedRows:
     _known: tuple[Header, Columns] | None = field(default=None, repr=False)
 
     def count(self) -> int:
-        """Return how many rows there are."""
+        """Return the number of rows."""
         header = self._header()
         return self.plain.count() if header is None else header.count
 
     def splits(self) -> list[RowSplit]:
-        """Return the set that the source puts each row in."""
+        """Return each row's split in the source."""
         header = self._header()
         if header is None:
             return self.plain.splits()
@@ -48,20 +48,20 @@ class IndexedRows:
         known = self._entry()
         return self.plain.content_hashes() if known is None else known[1].contents[:]
 
-    def read(self, places: Sequence[int]) -> list[Instance]:
-        """Return the rows at these places, in the order of asking."""
+    def read(self, numbers: Sequence[int]) -> list[Instance]:
+        """Return the rows with these numbers, in the given order."""
         for renew in (False, True):
             known = self._entry(renew=renew)
             if known is None:
                 break
-            require_places(self.file.name, places, known[0].count)
-            rows = self._decode(*known, places)
+            require_rows(self.file.name, numbers, known[0].count)
+            rows = self._decode(*known, numbers)
             if rows is not None:
                 return rows
-        return self.plain.read(places)
+        return self.plain.read(numbers)
 
     def make(self) -> bool:
-        """Make sure that there is an entry; False where there can be none for now.
+        """Build the entry if there is none; False if this is not possible now.
 
         Raises:
             ProblemsError: the file has faults.
@@ -92,8 +92,8 @@ class IndexedRows:
             self.cache.write(self.file.path, *self._known)
         return self._known
 
-    def _decode(self, header: Header, columns: Columns, places: Sequence[int]) -> list[Instance] | None:
-        """Read these rows; None where the file or a row is not what the entry says."""
+    def _decode(self, header: Header, columns: Columns, numbers: Sequence[int]) -> list[Instance] | None:
+        """Read these rows; None if the file or a row differs from the entry."""
         rows: list[Instance] = []
         oddities: list[tuple[str, str]] = []
         decode, found = decoder(oddities), self.file.findings()
@@ -101,13 +101,13 @@ class IndexedRows:
             with self.file.path.open("rb", buffering=0) as stream:
                 if stamp_of(os.fstat(stream.fileno())) != header.stamp:
                     return None
-                for place in places:
-                    stream.seek(columns.starts[place])
-                    data = stream.read(columns.lengths[place])
-                    if zlib.crc32(data) != columns.checks[place]:
+                for number in numbers:
+                    stream.seek(columns.starts[number])
+                    data = stream.read(columns.lengths[number])
+                    if zlib.crc32(data) != columns.checks[number]:
                         return None
                     value, _ = decode(data.decode(), 0)
-                    split, index = header.place(place)
+                    split, index = header.split_and_index(number)
                     row = self.file.schema.row(value, index, split, {}, found)
                     if row is None or found.failed or oddities:
                         return None

@@ -1,4 +1,4 @@
-"""A collection's files behind their index."""
+"""A collection's files, read through an index."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from tuition.tasks.readers.common.json_text import Cursor
 from tuition.tasks.rows import PlainRows
 from tuition.tasks.types import Task
 
-WORTH = 64 << 20
-"""Bytes of a collection's files from which on it has an index: to read less takes a second or two."""
+MIN_BYTES = 64 << 20
+"""A collection has an index if its files have at least this many bytes; smaller ones are read in a second or two."""
 
 
 def with_index(collection: Collection, files: Mapping[str, TaskFile], format: str) -> Collection:  # noqa: A002
-    """Return the collection with an index behind it where its files are big enough (`WORTH`), else as it is.
+    """Return the collection with an index if its files are large enough (`MIN_BYTES`), else unchanged.
 
-    The index lies in the user's cache and may be removed at any time. It is made on demand, file by file, when rows
-    are first asked for by their places (`Task.rows`) or a fingerprint is taken, or for all files at once by
-    `index_collection`; opening alone writes nothing. A file is known again by its path, size, number and times; where
-    any differs, or bytes of the index or of a row asked for are not what they were, the file is read anew. What cannot
-    be noticed: rows that were changed in place with all of those put back, by means beyond those of ordinary
-    programs, and that nobody asked for.
+    The index is in the user's cache and may be removed at any time. It is built on demand, file by file, when rows are
+    first requested by number (`Task.rows`) or a fingerprint is computed, or for all files at once by
+    `index_collection`; opening a collection writes nothing. A file is identified by its path, size, inode number and
+    times. If any of these differs, or the bytes of the index or of a requested row have changed, the file is read
+    again. Only one change goes unnoticed: a row that is not requested, changed in place, with size, inode number and
+    all times restored, which ordinary programs cannot do.
 
     Args:
-        collection: the collection as plain reading has it.
+        collection: the collection without an index.
         files: its tasks' files by name.
-        format: the name of the format that they are read in.
+        format: the name of the files' format.
     """
-    if sum(map(_size, files.values())) < WORTH:
+    if sum(map(_size, files.values())) < MIN_BYTES:
         return collection
     source = IndexedFiles(files, IndexCache(cache_root(), format), collection.fingerprint)
     return replace(collection, read_task=source, fingerprint_of=source.fingerprint)
@@ -46,37 +46,37 @@ def with_index(collection: Collection, files: Mapping[str, TaskFile], format: st
 
 @dataclass(frozen=True, slots=True)
 class IndexedFiles:
-    """Tasks read through an index: what they say from its headers, their rows by its entries."""
+    """Tasks read through an index: their fields from its headers, their rows by its columns."""
 
     files: Mapping[str, TaskFile]
     cache: IndexCache
     plain_fingerprint: Callable[[], str]
 
     def __call__(self, name: str) -> Task:
-        """Read the task of that name.
+        """Read the task with that name.
 
         Raises:
-            ProblemsError: what is read has faults; all faults of the file are in it.
+            ProblemsError: the task has faults; the error lists all faults of the file.
         """
         file = self.files[name]
         header = self._header(file)
         if header is None or header.skeleton is None:
             task = read_task(file)
         else:
-            told: TaskFields = {}
-            for _ in walk(file.schema, Cursor(header.skeleton), file.findings(), told, rows=False):
+            fields: TaskFields = {}
+            for _ in walk(file.schema, Cursor(header.skeleton), file.findings(), fields, rows=False):
                 pass
-            task = make_task(file, told)
+            task = make_task(file, fields)
         rows = PlainRows(task.name, task.read_instances)
         return replace(task, row_access=IndexedRows(file, self.cache, rows, header))
 
     def has(self, name: str) -> bool:
-        """Whether the index knows the rows of that task."""
+        """Whether the rows of that task are indexed."""
         header = self._header(self.files[name])
         return header is not None and header.skeleton is not None
 
     def make(self, name: str) -> None:
-        """Make sure that the index knows the rows of that task, as far as it can for now.
+        """Index the rows of that task, if this is possible now.
 
         Raises:
             ProblemsError: the task's file has faults.
@@ -85,7 +85,7 @@ class IndexedFiles:
         IndexedRows(file, self.cache, PlainRows(name, make_task(file, {}).read_instances)).make()
 
     def fingerprint(self) -> str:
-        """Return the collection's fingerprint; only files whose hash is not known are read.
+        """Return the collection's fingerprint; only files whose hash is not in the index are read.
 
         Raises:
             ProblemsError: a file cannot be read.

@@ -1,1 +1,1 @@
-"""Jinja in a sandbox: what a stranger's pattern may hold, and how much work it may do."""
+"""A Jinja sandbox: what an untrusted pattern may contain, and how much work it may do."""

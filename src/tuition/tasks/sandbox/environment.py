@@ -1,8 +1,8 @@
-"""A Jinja for strangers' patterns: only what telling a row needs, and every rendering ends, soon and small.
+"""A Jinja environment for untrusted patterns: only what rendering a row needs, within limits of time and size.
 
-Jinja's own sandbox keeps a pattern from reaching Python; it does not keep it from looping for hours or filling the
-memory. Here a pattern may hold only listed kinds of nodes, filters, tests and methods, and each rendering has an
-budget of work. What a pattern may do depends on nothing but the pattern and its row, never on the clock.
+Jinja's own sandbox keeps a pattern from accessing Python, but not from looping for hours or filling the memory. Here a
+pattern may contain only listed kinds of nodes, filters, tests and methods, and each rendering has a work budget. The
+limits depend only on the pattern and the row, never on the clock.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ LOOP_NAMES = _words("cycle depth depth0 first index index0 last length nextitem 
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
-    """Jinja with only what is listed here. Compile what `guarded` has made of a parsed pattern, never a bare source."""
+    """Jinja with only the features listed here. Compile the result of `guarded`, never a pattern's source directly."""
 
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
 
     def __init__(self) -> None:
-        """An environment without globals, loader or extensions; a name that a row lacks is an error, not empty text."""
+        """Create an environment without globals, loader or extensions, in which an undefined name is an error."""
         super().__init__(
             undefined=StrictUndefined, keep_trailing_newline=True, optimized=False, finalize=_printed, cache_size=0
         )
@@ -54,14 +54,14 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.tests = dict(TESTS)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """Return a listed method or loop variable, else the element of that name; nothing else is an attribute."""
+        """Return a listed method or loop variable, else the element of that name; never another attribute."""
         if isinstance(obj, Undefined):
-            return getattr(obj, attribute)  # raises, naming what is not there
+            return getattr(obj, attribute)  # raises an error with the undefined name
         known = LOOP_NAMES if isinstance(obj, LoopContext) else METHODS.get(type(obj), frozenset())
         return getattr(obj, attribute) if attribute in known else self.getitem(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        """Return an element of a list, text or mapping, and never an attribute."""
+        """Return an element of a list, text or mapping, never an attribute."""
         if isinstance(obj, Undefined):
             return obj[argument]
         require_key(argument)
@@ -81,7 +81,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if isinstance(obj, MethodType) and isinstance(owner, LoopContext) and name == "cycle":
             return owner.cycle(*args)
         if not isinstance(obj, BuiltinMethodType) or name not in METHODS.get(type(owner), ()):
-            raise SecurityError(f"calls {kind_of(obj)}; it can call {', '.join(FUNCTIONS)} and the methods of texts")
+            raise SecurityError(f"calls {kind_of(obj)}; it may call {', '.join(FUNCTIONS)} and the methods of texts")
         budget = budget_of(context)
         budget.charge((owner, args, kwargs))
         if isinstance(owner, str):
@@ -94,21 +94,21 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return budget.charge(obj(*args, **kwargs))
 
     def call_filter(self, name: str, value: Any, *args: Any, **kwargs: Any) -> Any:
-        """Apply a filter that a pattern names by a text (`map('upper')`): only those that a pattern may name."""
+        """Apply a filter that a pattern names by a string (`map('upper')`): only the allowed ones."""
         if name not in FILTER_NAMES:
             raise SecurityError(f"uses the filter {name!r}; there are {', '.join(FILTER_NAMES)}")
         return super().call_filter(name, value, *args, **kwargs)
 
     def call_test(self, name: str, value: Any, *args: Any, **kwargs: Any) -> Any:
-        """Apply a test that a pattern names by a text (`select('even')`): only those that a pattern may name."""
+        """Apply a test that a pattern names by a string (`select('even')`): only the allowed ones."""
         if name not in TESTS:
             raise SecurityError(f"uses the test {name!r}; there are {', '.join(TESTS)}")
         return super().call_test(name, value, *args, **kwargs)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """Calculate with numbers of ordinary size; put two texts or two lists together."""
+        """Calculate with numbers of ordinary size; concatenate two texts or two lists."""
         if isinstance(left, Undefined) or isinstance(right, Undefined):
-            str(left), str(right)  # raises, naming what is not there
+            str(left), str(right)  # raises an error with the undefined name
         if isinstance(left, (int, float)) and isinstance(right, (int, float)):
             if max(_bits(left), _bits(right)) <= _NUMBER_BITS and operator != "**":
                 return self.binop_table[operator](left, right)
@@ -118,16 +118,14 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if operator == "+" and type(left) is type(right) and isinstance(left, (list, tuple)):
             budget_of(context).spend(len(left) + len(right))
             return left + right
-        raise SecurityError(
-            f"has {operator!r} between {kind_of(left)} and {kind_of(right)}; texts are put together by ~"
-        )
+        raise SecurityError(f"has {operator!r} between {kind_of(left)} and {kind_of(right)}; concatenate texts with ~")
 
 
 @pass_context
 def _printed(context: Context, value: Any) -> Any:
-    """Spend the work of printing a value; what prints is text, a number, a list or a mapping."""
+    """Charge the work of printing a value, which must be text, a number, a list or a mapping."""
     if isinstance(value, Undefined):
-        return value  # printing it raises, naming what is not there
+        return value  # printing it raises an error with the undefined name
     return value if isinstance(budget_of(context).charge(value), str) else budget_of(context).text(value)
 
 

@@ -1,4 +1,4 @@
-"""The filters and tests of the sandbox: Jinja's harmless ones and safe forms of others, each paying for its work."""
+"""The sandbox's filters and tests: Jinja's safe ones and safe versions of others, each charged for its work."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from tuition.tasks.sandbox.render_budget import (
 )
 
 FUNCTIONS = ("range", "zip", "choice", "most_frequent")
-"""What a pattern may call by name."""
+"""The functions that a pattern may call by name."""
 
 _RANGE_LIMIT = 100_000
-_WORD_LIMIT = 1_000  # characters to look for, to strip, or to put between
+_WORD_LIMIT = 1_000  # characters of a text to search for, to strip, or to insert between others
 
-# Jinja's own, whose result is no larger than what goes in, and whose cost grows with it.
+# Jinja's own filters whose result is no larger than their input, and whose cost grows with the input.
 _PLAIN_FILTERS = (
     "abs capitalize count d default dictsort first float int items last length list lower map max min reject "
     "rejectattr reverse select selectattr sort string title truncate unique upper wordcount"
@@ -40,14 +40,14 @@ _PLAIN_TESTS = (
 
 
 def require_words(*values: Any) -> None:
-    """Make sure that no text to look for in another is long: that is the one search whose cost multiplies.
+    """Check that no text to search for is long, since the cost of a search can be the product of both lengths.
 
     Raises:
         SecurityError: one is longer than 1,000 characters.
     """
     for value in values:
         if isinstance(value, str) and len(value) > _WORD_LIMIT:
-            raise SecurityError(f"looks for a text of more than {_WORD_LIMIT:,} characters in another")
+            raise SecurityError(f"searches for a text of more than {_WORD_LIMIT:,} characters")
 
 
 @pass_context
@@ -57,7 +57,7 @@ def _charged(context: Context, value: Any) -> Any:
 
 @pass_context
 def _rounds(context: Context, value: Any, cost: int) -> Any:
-    """What a loop runs over, as a list, after paying for all its rounds."""
+    """Return the items that a loop iterates over, as a list, after charging for all iterations."""
     if isinstance(value, Undefined):
         return value
     if not is_many(value):
@@ -68,7 +68,7 @@ def _rounds(context: Context, value: Any, cost: int) -> Any:
 
 @pass_context
 def concat(context: Context, *parts: Any) -> str:
-    """Put parts together as one text."""
+    """Concatenate the parts to one text."""
     budget = budget_of(context)
     texts = [budget.text(part) for part in parts]
     require_length(sum(map(len, texts)))
@@ -77,7 +77,7 @@ def concat(context: Context, *parts: Any) -> str:
 
 @pass_context
 def _key(context: Context, value: Any) -> Any:
-    """A key of a mapping that a pattern writes."""
+    """Return a valid key of a mapping literal in a pattern."""
     return require_key(value)
 
 
@@ -90,7 +90,7 @@ def _slice(context: Context, value: Any, *ends: Any) -> Any:
 
 @pass_context
 def join(context: Context, value: Any, d: Any = "", attribute: Any = None) -> str:
-    """Put a list's elements, or an attribute of each, together with `d` between them."""
+    """Join a list's elements, or an attribute of each, with `d` between them."""
     if not is_many(value):
         raise SecurityError(f"joins {kind_of(value)}; only a list can be joined")
     budget = budget_of(context)
@@ -105,7 +105,7 @@ def join(context: Context, value: Any, d: Any = "", attribute: Any = None) -> st
 
 @pass_context
 def replace(context: Context, s: Any, old: Any, new: Any, count: int = -1) -> str:
-    """Put `new` in the place of `old`, everywhere or the first `count` times."""
+    """Replace `old` by `new`, everywhere or the first `count` times."""
     budget = budget_of(context)
     text, old, new = (budget.text(part) for part in (s, old, new))
     require_words(old)
@@ -123,7 +123,7 @@ def _trim(context: Context, value: Any, chars: str | None = None) -> str:
 @pass_context
 def _round(context: Context, value: float, precision: int = 0) -> float:
     if not isinstance(precision, int) or not -20 <= precision <= 20:
-        raise SecurityError("rounds to a precision that is no whole number from -20 to 20")
+        raise SecurityError("rounds to a precision that is not a whole number from -20 to 20")
     return round(float(value), precision)
 
 
@@ -135,10 +135,10 @@ def _sum(context: Context, value: Any) -> float:
 
 @pass_context
 def _range(context: Context, ends: list[int]) -> range:
-    made = range(*ends)
-    if length_of(made) > _RANGE_LIMIT:
+    numbers = range(*ends)
+    if length_of(numbers) > _RANGE_LIMIT:
         raise SecurityError(f"has a range of more than {_RANGE_LIMIT:,} numbers")
-    return made
+    return numbers
 
 
 @pass_context
@@ -156,7 +156,7 @@ def _choice(context: Context, value: Any) -> Any:
 
 @pass_context
 def _most_frequent(context: Context, value: Any) -> list[Any] | None:
-    """The elements that are most frequent, in order of appearance; None for an empty list, as PromptSource has it."""
+    """Return the most frequent elements, in order of appearance; None for an empty list, as in PromptSource."""
     counts = Counter(budget_of(context).charge(value)).most_common()
     return [item for item, count in counts if count == counts[0][1]] or None
 
@@ -179,10 +179,10 @@ def _charged_filter(name: str) -> Callable[..., Any]:
         for part in (value, *args, *kwargs.values()):
             budget.charge(part)
         given = {"context": context, "eval_context": context.eval_ctx, "environment": context.environment}
-        made = function(*([given[passes]] if passes else []), value, *args, **kwargs)
-        if isinstance(made, Iterable) and not hasattr(made, "__len__") and not isinstance(made, Undefined):
-            made = list(made)  # each step within pays for itself
-        return budget.charge(made)
+        result = function(*([given[passes]] if passes else []), value, *args, **kwargs)
+        if isinstance(result, Iterable) and not hasattr(result, "__len__") and not isinstance(result, Undefined):
+            result = list(result)  # each step inside is charged by itself
+        return budget.charge(result)
 
     return run
 
@@ -220,10 +220,10 @@ _OWN: dict[str, Callable[..., Any]] = {
 _PLAIN = {name: _charged_filter(name) for name in _PLAIN_FILTERS.split()}
 
 FILTERS: dict[str, Callable[..., Any]] = {**_PLAIN, **_OWN}
-"""All filters; those whose names begin with 0 are put in by `tuition.tasks.sandbox.guard` alone."""
+"""All filters; only `tuition.tasks.sandbox.guard` inserts those whose names begin with 0."""
 
 FILTER_NAMES = tuple(sorted(name for name in FILTERS if not name.startswith("0")))
-"""The filters that a pattern may name."""
+"""The filters that a pattern may use."""
 
 TESTS: dict[str, Callable[..., Any]] = {name: _charged_test(name) for name in _PLAIN_TESTS.split()}
-"""The tests that a pattern may name."""
+"""The tests that a pattern may use."""

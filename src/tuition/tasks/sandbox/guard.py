@@ -1,4 +1,4 @@
-"""What a pattern may hold, judged on its parsed form, and what is put into it so that all its work is paid for."""
+"""Check a parsed pattern against what is allowed, and insert the filters that charge for its work."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ _REFUSED: dict[type[nodes.Node], str] = {
 
 
 def guarded(tree: nodes.Template) -> nodes.Template:
-    """Return a parsed pattern with all that repeats, compares or puts together made to pay for it.
+    """Return a parsed pattern in which loops, comparisons and concatenations are charged for their work.
 
     Raises:
-        SecurityError: it holds what no pattern may; the message begins with the line.
+        SecurityError: the pattern contains something that is not allowed; the message begins with the line.
     """
     _require_allowed(tree)
     return cast("nodes.Template", _Guard().visit(tree))
@@ -60,15 +60,15 @@ def _require_allowed(tree: nodes.Template) -> None:
 
 
 def _fault(node: nodes.Node) -> str | None:
-    """Say what makes a node unfit for a pattern, apart from its children; None if nothing does."""
+    """Return why a node is not allowed in a pattern, apart from its children; None if it is allowed."""
     kind = type(node)
     if kind not in _NODES:
         what = _REFUSED.get(kind, f"has a {kind.__name__}")
-        return f"{what}; a pattern can print, choose (if), loop (for) and set names"
+        return f"{what}; a pattern may print, branch (if), loop (for) and set names"
     if isinstance(node, nodes.Name) and node.name == "self":
-        return "reaches for itself (self)"
+        return "uses itself (self)"
     if isinstance(node, nodes.Getattr) and node.attr.startswith("_"):
-        return f"reaches for the attribute {node.attr!r}; only a row's fields and their elements can be told"
+        return f"uses the attribute {node.attr!r}; it may use only a row's fields and their elements"
     if isinstance(node, (nodes.Call, nodes.Filter, nodes.Test)) and (node.dyn_args or node.dyn_kwargs):
         return "calls with * or **; write the arguments one by one"
     if isinstance(node, nodes.Call):
@@ -92,7 +92,7 @@ def _call_fault(called: nodes.Node) -> str | None:
 
 
 class _Guard(NodeTransformer):
-    """Puts the paying filters where Jinja itself would not ask: functions, loops, `~`, slices and comparisons."""
+    """Inserts the charging filters where Jinja calls no hook: functions, loops, `~`, slices and comparisons."""
 
     def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802 - the name that Jinja calls
         self.generic_visit(node)
@@ -134,10 +134,10 @@ class _Guard(NodeTransformer):
 def _filtered(node: nodes.Node, name: str, *args: nodes.Node) -> nodes.Filter:
     plain = [arg for arg in args if not isinstance(arg, nodes.Keyword)]
     named = [arg for arg in args if isinstance(arg, nodes.Keyword)]
-    made = nodes.Filter(cast("nodes.Expr", node), name, plain, named, None, None, lineno=node.lineno)
+    wrapped = nodes.Filter(cast("nodes.Expr", node), name, plain, named, None, None, lineno=node.lineno)
     for arg in plain:
         arg.set_lineno(node.lineno)
-    return made
+    return wrapped
 
 
 def _size(node: nodes.Node) -> int:

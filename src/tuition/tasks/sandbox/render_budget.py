@@ -1,4 +1,4 @@
-"""The work that one rendering may do: loops pay for their rounds, and whatever reads or makes text for its length."""
+"""The work budget of one rendering: loops are charged by iteration, reading and writing text by its length."""
 
 from __future__ import annotations
 
@@ -11,44 +11,44 @@ from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context, LoopContext
 
 OUTPUT_LIMIT = 1_000_000
-"""Characters that one rendering, or one text within it, may have: as many as a field."""
+"""The most characters of one rendering, or of one text in it: as many as a field may have."""
 
 WORK_LIMIT = 1_000_000
-"""Units of work in one rendering: a node evaluated in a loop, an element looked at, or 16 characters."""
+"""The most units of work in one rendering. A unit is a node evaluated in a loop, an element read, or 16 characters."""
 
 BUDGET_NAME = "0budget"
-"""Where a rendering's `RenderBudget` lies among its variables: no pattern can write such a name."""
+"""The variable with a rendering's `RenderBudget`: no pattern can use such a name."""
 
 DEPTH_LIMIT = 100
-"""How deep lists may stand in lists: Python compares, hashes and prints them by recursion."""
+"""How deep lists may be nested: Python compares, hashes and prints them by recursion."""
 
 _CHARACTERS_A_UNIT = 16
 
 
 class RenderBudget:
-    """The work that one rendering may still do, and the generator that its draws come from."""
+    """The work that one rendering may still do, and its random generator."""
 
-    def __init__(self, draw: Callable[[], random.Random]) -> None:
-        """Begin with all of `WORK_LIMIT`; `draw` makes the generator when a pattern first asks for one."""
+    def __init__(self, make_random: Callable[[], random.Random]) -> None:
+        """Begin with `WORK_LIMIT`; `make_random` creates the generator when a pattern first needs one."""
         self.left = WORK_LIMIT
-        self._draw = draw
+        self._make_random = make_random
         self._random: random.Random | None = None
 
     @property
     def random(self) -> random.Random:
-        """The generator of this rendering's draws."""
+        """The random generator of this rendering."""
         if self._random is None:
-            self._random = self._draw()
+            self._random = self._make_random()
         return self._random
 
     def spend(self, units: int) -> None:
-        """Take `units` of work from what is left.
+        """Subtract `units` of work from the budget.
 
         Raises:
-            SecurityError: so much is not left, or the number is negative: work is never given back.
+            SecurityError: less is left, or the number is negative.
         """
         if units < 0:
-            raise SecurityError(f"does {units:,} units of work; nothing can be negative work")
+            raise SecurityError(f"does {units:,} units of work; work cannot be negative")
         self.left -= units
         if self.left < 0:
             raise SecurityError(
@@ -56,14 +56,14 @@ class RenderBudget:
             )
 
     def charge(self, value: Any) -> Any:
-        """Spend the work of reading all of `value`, and return it.
+        """Charge the work of reading all of `value`, and return it.
 
-        A list that stands in another many times is read as many times, as comparing and printing it would.
+        A list that occurs in another many times is charged as many times, since comparing and printing read it so.
 
         Raises:
-            SecurityError: it is too much; a text in it is longer than `OUTPUT_LIMIT`; lists in it are nested deeper
-                than `DEPTH_LIMIT`; or it holds a method or a loop, which are no values.
-            UndefinedError: it holds something that is not there; `value` itself may be undefined.
+            SecurityError: the budget is exhausted; a text in it is longer than `OUTPUT_LIMIT`; lists in it are nested
+                deeper than `DEPTH_LIMIT`; or it contains a method or a loop, which are not values.
+            UndefinedError: it contains something undefined; `value` itself may be undefined.
         """
         waiting = [(value, 0)]
         while waiting:
@@ -73,7 +73,7 @@ class RenderBudget:
                 self.spend(1 + len(item) // _CHARACTERS_A_UNIT)
             elif is_many(item):
                 if depth > DEPTH_LIMIT:
-                    raise SecurityError(f"puts lists into lists more than {DEPTH_LIMIT} deep")
+                    raise SecurityError(f"nests lists more than {DEPTH_LIMIT} deep")
                 self.spend(1 + length_of(item))
                 if isinstance(item, Mapping):
                     waiting.extend((key, depth + 1) for key in item)
@@ -82,7 +82,7 @@ class RenderBudget:
                     waiting.extend((own, depth + 1) for own in item)
             elif isinstance(item, Undefined):
                 if item is not value:
-                    str(item)  # raises, naming what is not there
+                    str(item)  # raises an error with the undefined name
                 self.spend(1)
             else:
                 require_value(item)
@@ -90,11 +90,11 @@ class RenderBudget:
         return value
 
     def text(self, value: Any) -> str:
-        """Return `value` as text, after spending the work of reading it.
+        """Return `value` as text, after charging the work of reading it.
 
         Raises:
-            SecurityError: as `charge` does; or the texts in a list are longer than `OUTPUT_LIMIT` together.
-            UndefinedError: it is or holds something that is not there.
+            SecurityError: like `charge`; or the texts in a list are together longer than `OUTPUT_LIMIT`.
+            UndefinedError: it is or contains something undefined.
         """
         self.charge(value)
         require_length(characters_of(value))
@@ -102,7 +102,7 @@ class RenderBudget:
 
 
 def characters_of(value: Any) -> int:
-    """Return how many characters the texts in a value have together."""
+    """Return the total number of characters of the texts in a value."""
     total, waiting = 0, [value]
     while waiting:
         item = waiting.pop()
@@ -117,23 +117,23 @@ def characters_of(value: Any) -> int:
 
 
 def require_value(value: object) -> None:
-    """Make sure that something is a value: text, a number, a list or a mapping, and no method, loop or generator.
+    """Check that something is a value: text, a number, a list or a mapping, not a method, loop or generator.
 
-    What Python prints of those holds an address in memory, which differs from run to run.
+    Python prints the latter with an address in memory, which differs from run to run.
 
     Raises:
-        SecurityError: it is none.
+        SecurityError: it is not a value.
     """
     if callable(value) or isinstance(value, LoopContext):
-        raise SecurityError(f"uses {kind_of(value)} as a value; call a method by writing () behind it")
+        raise SecurityError(f"uses {kind_of(value)} as a value; call a method by writing () after it")
     if isinstance(value, Iterable) and not hasattr(value, "__len__") and not isinstance(value, Undefined):
         raise SecurityError(f"uses {kind_of(value)} as a value; make a list of it")
 
 
 def require_key(value: Any) -> Any:
-    """Return what is to be a key of a mapping or an index: text, a number, true, false or none.
+    """Return a valid key of a mapping or index: text, a number, true, false or none.
 
-    Lists are refused: Python hashes a list that stands in itself by reference, over and over, for ever longer.
+    Tuples are refused: hashing one that contains references to others many times can take forever.
 
     Raises:
         SecurityError: it is anything else.
@@ -144,27 +144,27 @@ def require_key(value: Any) -> Any:
 
 
 def require_length(characters: int) -> None:
-    """Make sure that a text of so many characters may be made.
+    """Check that a text of so many characters is allowed.
 
     Raises:
         SecurityError: it is longer than `OUTPUT_LIMIT`.
     """
     if characters > OUTPUT_LIMIT:
-        raise SecurityError(f"makes a text of more than {OUTPUT_LIMIT:,} characters; shorten what it repeats or joins")
+        raise SecurityError(f"builds a text of more than {OUTPUT_LIMIT:,} characters; shorten what it repeats or joins")
 
 
 def budget_of(context: Context) -> RenderBudget:
-    """Return the budget of the rendering that runs in `context`."""
+    """Return the budget of the rendering that `context` belongs to."""
     return cast("RenderBudget", context.parent[BUDGET_NAME])
 
 
 def is_many(value: object) -> bool:
-    """Whether `value` has elements that can be looked at again and again; a generator has not."""
+    """Whether `value` has elements that can be read repeatedly; a generator does not."""
     return isinstance(value, Iterable) and hasattr(value, "__len__") and not isinstance(value, (LoopContext, Undefined))
 
 
 def length_of(value: Any) -> int:
-    """Return the number of elements; a range of more than any budget counts as `WORK_LIMIT`."""
+    """Return the number of elements; a range too long for `len` counts as `WORK_LIMIT`."""
     try:
         return len(value)
     except OverflowError:
@@ -172,7 +172,7 @@ def length_of(value: Any) -> int:
 
 
 def kind_of(value: object) -> str:
-    """Return what a value in a pattern is, in words."""
+    """Describe a pattern's value in words."""
     names = {
         str: "text",
         list: "a list",

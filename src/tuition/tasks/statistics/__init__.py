@@ -1,4 +1,4 @@
-"""Statistics of collections: the tables with which the papers describe their tasks, counted for any collection."""
+"""Statistics of collections: the tables in which papers describe their tasks, computed for any collection."""
 
 from tuition.tasks.statistics.categories import OTHER, count_categories, groups_of
 from tuition.tasks.statistics.facts import TaskFacts, count_words, measure_task

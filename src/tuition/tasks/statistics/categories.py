@@ -1,4 +1,4 @@
-"""Task types counted, with the small ones of the label-budget study in one group."""
+"""Count task types, with the small types of the label-budget study in one group."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from tuition.tasks.statistics.facts import TaskFacts
 
 OTHER = "Other"
-"""The name of the group that the small types stand in together."""
+"""The name of the group of the small types."""
 
 LARGE_TYPES = (
     "Answerability Classification",
@@ -18,7 +18,7 @@ LARGE_TYPES = (
     "Textual Entailment",
     "Title Generation",
 )
-"""The six types that Gupta 2023 reports one by one, in the order of its Table 4.3."""
+"""The six types that Gupta 2023 reports separately, in the order of its Table 4.3."""
 
 SMALL_TYPES = (
     "Word Analogy",
@@ -28,13 +28,13 @@ SMALL_TYPES = (
     "Overlap Extraction",
     "Grammar Error Correction",
 )
-"""The last six types of its Table 4.1, which it puts together as "Other"."""
+"""The last six types of its Table 4.1, which it groups as "Other"."""
 
 
 def groups_of(categories: Iterable[str]) -> dict[str, str]:
-    """Return the group of each category: `OTHER` for the thesis's small types, itself for any other.
+    """Return the group of each category: `OTHER` for the thesis's small types, else the category itself.
 
-    The grouping is that study's alone: a collection with a category beyond its twelve keeps all of them apart.
+    The grouping applies only to that study's twelve categories: if a collection has another one, nothing is grouped.
     """
     names = list(dict.fromkeys(categories))
     grouped = set(names) <= {*LARGE_TYPES, *SMALL_TYPES}
@@ -42,6 +42,6 @@ def groups_of(categories: Iterable[str]) -> dict[str, str]:
 
 
 def count_categories(facts: Sequence[TaskFacts]) -> dict[str, int]:
-    """Return the number of tasks of each type, most first; a task counts once, for the first of its categories."""
+    """Return the number of tasks of each type, most frequent first; a task counts once, for its first category."""
     counts = Counter(task.category for task in facts)
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -1,4 +1,4 @@
-"""What one task holds, in numbers: its instruction's parts, its rows, its languages."""
+"""Statistics of one task: its instruction's parts, its rows, its languages."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from dataclasses import dataclass
 
 from tuition.tasks.types import Task, Template
 
-# What a Jinja template fills in or decides is no word of the instruction: {{ premise }}, {% if … %}, {# … #}.
-_FILLED = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+# A Jinja template's expressions, tags and comments are not words of the instruction: {{ x }}, {% if … %}, {# … #}.
+_JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 _ENGLISH = frozenset({"english", "en", "eng", "en-us", "en-gb"})
 
 UNDIVIDED = "undivided"
-"""What rows are counted as whose source does not say whether they are for training, validation or test."""
+"""The count of rows whose source does not assign them to training, validation or test."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskFacts:
-    """One task in numbers; lengths are counts of words, which white space parts.
+    """Statistics of one task; lengths are in words, separated by white space.
 
-    `definition_words` is the length of each definition, `template_words` of each template without what it fills in.
-    `languages` are those of input, output and instruction together. `split_rows` counts rows by the set that their
-    source puts them in. `input_words` and `output_words` are sums over all rows, of the main output alone.
+    `definition_words` is the length of each definition, `template_words` of each template without its Jinja tags.
+    `languages` are those of input, output and instruction together. `split_rows` counts rows by their split in the
+    source. `input_words` and `output_words` are sums over all rows, counting only the main output.
     """
 
     name: str
@@ -44,17 +44,17 @@ class TaskFacts:
 
     @property
     def category(self) -> str:
-        """The task's type: the first of its categories, empty where it has none."""
+        """The task's type: the first of its categories, empty if it has none."""
         return self.categories[0] if self.categories else ""
 
     @property
     def is_english(self) -> bool | None:
-        """Whether input, output and instruction are in English and nothing else; None where no language is stated."""
+        """Whether input, output and instruction are all in English; None if no language is given."""
         return all(language == "English" for language in self.languages) if self.languages else None
 
 
 def measure_task(task: Task) -> TaskFacts:
-    """Count what a task holds, reading each of its instances once.
+    """Compute a task's statistics, reading each of its instances once.
 
     Raises:
         ProblemsError: its rows cannot be read.
@@ -74,7 +74,7 @@ def measure_task(task: Task) -> TaskFacts:
         domains=tuple(dict.fromkeys(broad_domain(domain) for domain in task.domains if domain.strip())),
         languages=_languages(task),
         definition_words=tuple(count_words(text) for text in task.definitions),
-        template_words=tuple(_words_told(template) for template in task.templates),
+        template_words=tuple(_instruction_words(template) for template in task.templates),
         positive_examples=len(task.positive_examples),
         negative_examples=len(task.negative_examples),
         explanations=sum(bool(example.explanation.strip()) for example in examples),
@@ -88,12 +88,12 @@ def measure_task(task: Task) -> TaskFacts:
 
 
 def count_words(text: str) -> int:
-    """Return the number of words of a text: runs of anything but white space."""
+    """Return the number of words of a text: runs of characters other than white space."""
     return len(text.split())
 
 
 def broad_domain(domain: str) -> str:
-    """Return the broadest domain of a path of them; Super-NaturalInstructions writes `Commonsense -> Stories`.
+    """Return the broadest domain of a path; Super-NaturalInstructions writes `Commonsense -> Stories`.
 
     Examples:
         >>> broad_domain("Commonsense -> Concepts and Relations")
@@ -103,13 +103,13 @@ def broad_domain(domain: str) -> str:
 
 
 def _languages(task: Task) -> tuple[str, ...]:
-    told = [*task.input_languages, *task.output_languages, *task.instruction_languages]
-    told += [language for template in task.templates for language in template.languages]
-    names = (name.strip() for name in told)
+    languages = [*task.input_languages, *task.output_languages, *task.instruction_languages]
+    languages += [language for template in task.templates for language in template.languages]
+    names = (name.strip() for name in languages)
     return tuple(dict.fromkeys("English" if name.casefold() in _ENGLISH else name for name in names if name))
 
 
-def _words_told(template: Template) -> int:
-    # A joined pattern holds its target too, behind the bars.
+def _instruction_words(template: Template) -> int:
+    # A joined pattern also has its target, after the separator.
     pattern = template.input.partition("|||")[0] if template.joined else template.input
-    return count_words(_FILLED.sub(" ", pattern))
+    return count_words(_JINJA.sub(" ", pattern))

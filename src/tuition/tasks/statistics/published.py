@@ -1,4 +1,4 @@
-"""Figures as the papers print them, to stand beside what is counted; never counted by Tuition."""
+"""Figures as printed in the papers, to compare with computed ones; Tuition does not compute these."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ BUDGET_SOURCE = "Gupta 2023, Instruction Tuned Models Are Quick Learners, chapte
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A column of the table in which Super-NaturalInstructions compares itself with other resources.
+    """A column of the table in which Super-NaturalInstructions is compared with other resources.
 
-    What the paper leaves open is None; `note` is what it says beside a figure.
+    Figures that the paper does not give are None; `note` is the paper's remark on a figure.
     """
 
     name: str
@@ -77,4 +77,4 @@ THESIS_BUDGETS: Mapping[str, Mapping[str, int]] = {
 
 THESIS_TEST_ROWS = 11810
 THESIS_MEAN_LENGTHS: Mapping[str, float] = {"with instructions": 364.97, "without instructions": 89.03}
-"""Over its downstream data; the thesis states no unit."""
+"""On its downstream data; the thesis gives no unit."""

@@ -1,4 +1,4 @@
-"""A collection in numbers: Table 2 of Super-NaturalInstructions, and the table that compares collections."""
+"""Statistics of a collection: Table 2 of Super-NaturalInstructions, and the table that compares collections."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tuition.tasks.statistics.facts import TaskFacts
 
 @dataclass(frozen=True, slots=True)
 class CollectionFacts:
-    """A collection in numbers. A mean of nothing, and what the files do not tell, is None.
+    """Statistics of a collection. The mean of no values is None.
 
     The first nine fields are the rows of Table 2 in Wang et al. 2022 (arXiv:2204.07705). `definition_words` is the mean
-    over tasks that have a definition, of the first one; where no task has any, it is the mean over templates. Means of
-    examples and instances are over all tasks. `domains` counts the broadest ones (see `broad_domain`), `instructions`
-    definitions and templates. `unstated_language` counts tasks that name no language: these are not counted as
-    non-English.
+    length of the first definition over tasks that have one; if no task has one, it is the mean over templates. Means of
+    examples and instances are over all tasks. `domains` counts the broadest domains (see `broad_domain`),
+    `instructions` counts definitions and templates. `unstated_language` counts tasks that give no language; these are
+    not counted as non-English.
     """
 
     tasks: int
@@ -47,22 +47,22 @@ class CollectionFacts:
 
     @property
     def has_instructions(self) -> bool:
-        """Whether any task is told in words."""
+        """Whether any task has an instruction."""
         return self.instructions > 0
 
     @property
     def has_negative_examples(self) -> bool:
-        """Whether any task shows a wrong output."""
+        """Whether any task has a negative example."""
         return self.all_negative_examples > 0
 
     @property
     def has_non_english(self) -> bool | None:
-        """Whether any task is in another language than English; None where no task states its language."""
+        """Whether any task is in another language than English; None if no task gives its language."""
         return None if self.unstated_language == self.tasks else self.non_english_tasks > 0
 
 
 def summarize(facts: Sequence[TaskFacts]) -> CollectionFacts:
-    """Add up what the tasks of a collection hold."""
+    """Compute a collection's statistics from those of its tasks."""
     instances = sum(task.instances for task in facts)
     positive = sum(task.positive_examples for task in facts)
     negative = sum(task.negative_examples for task in facts)

@@ -1,4 +1,4 @@
-"""Writers: a file for each format that collections can be written in, and the one way to write them."""
+"""Writers: one module per format that collections can be written in, and the function that writes them."""
 
 from __future__ import annotations
 
@@ -18,48 +18,48 @@ WRITERS.add("jsonl", "tuition.tasks.writers.jsonl:WRITER")
 WRITERS.add("chat", "tuition.tasks.writers.chat:WRITER")
 WRITERS.add("alpaca", "tuition.tasks.writers.alpaca:WRITER")
 
-# What conversions make at the top of a folder. A folder with anything else is not replaced, even where that is asked
-# for: `--force` on a wrong path would be the end of somebody's files.
+# What conversions write at the top of a folder. A folder with anything else is not replaced, even with `--force`, which
+# on a wrong path would delete the user's files.
 _FOLDERS = frozenset({"tasks", "splits", "instances", "train", "validation", "test"})
 _ENDINGS = (".json", ".jsonl")
 
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """What a conversion wrote, and what the target's format could not hold.
+    """The result of a conversion: what was written, and what was dropped since the target's format has no place for it.
 
-    `beside` was written under keys that the format does not know; `renamed` gives the new names of tasks.
+    `extra_keys` was written under keys that are not part of the format; `renamed` gives the new names of tasks.
     """
 
     path: Path
     target: str
     tasks: int
     instances: int
-    fell: tuple[Loss, ...]
-    beside: tuple[Loss, ...]
+    dropped: tuple[Loss, ...]
+    extra_keys: tuple[Loss, ...]
     renamed: dict[str, str]
 
 
 def convert_collection(collection: Collection, path: Path, target: str, *, force: bool = False) -> Conversion:
-    """Write a collection in another format; it appears at `path` whole, or not at all.
+    """Write a collection in another format, atomically: `path` is complete or does not exist.
 
     Args:
-        collection: what is written; each task is read once, and one row at a time.
-        path: the new folder, or file where the format can be one.
+        collection: the collection to write; each task is read once, one row at a time.
+        path: the new folder, or the new file if the format can be one file.
         target: a name in `WRITERS`.
-        force: replace what an earlier conversion left at `path`.
+        force: replace the result of an earlier conversion at `path`.
 
     Raises:
-        UserError: no such format; `path` is taken, or is or holds the source; nothing that the format can hold; or it
-            cannot be written there.
-        ProblemsError: tasks cannot be read, or their names cannot be files' names; all such tasks.
+        UserError: the format is unknown; `path` exists, or is or contains the source, or cannot be written; or nothing
+            in the collection can be written in the format.
+        ProblemsError: tasks cannot be read, or their names cannot be used as file names; all of them are listed.
     """
     writer = WRITERS[target]
-    _require_place(collection.path, path, writer, force)
+    _require_usable(collection.path, path, writer, force)
     record = Record()
-    with atomic_path(path) as made:
+    with atomic_path(path) as draft:
         problems: list[Problem] = []
-        with writer.writing(made, collection, record) as write:
+        with writer.writing(draft, collection, record) as write:
             for name in collection.names:
                 try:
                     write(collection.read_task(name))
@@ -68,35 +68,39 @@ def convert_collection(collection: Collection, path: Path, target: str, *, force
         if problems:
             raise ProblemsError(problems)
         if not record.tasks:
-            why = "; ".join(str(loss) for loss in record.losses) or "it has no tasks"
+            why = "; ".join(str(loss) for loss in record.dropped) or "it has no tasks"
             raise UserError(f"{collection.path}: nothing in it can be written as {target} ({why}); use --to jsonl")
-    return Conversion(path, target, record.tasks, record.instances, record.losses, record.beside, dict(record.renamed))
+    return Conversion(
+        path, target, record.tasks, record.instances, record.dropped, record.extra_keys, dict(record.renamed)
+    )
 
 
-def _require_place(source: Path, path: Path, writer: Writer, force: bool) -> None:
-    """Refuse a place that is the source's, is taken, or is of another kind than what will be made.
+def _require_usable(source: Path, path: Path, writer: Writer, force: bool) -> None:
+    """Refuse a path that overlaps the source, exists already, or is a file where a folder is written (or vice versa).
 
     Raises:
-        UserError: the place cannot be used.
+        UserError: the path cannot be used.
     """
     one_file = path.suffix in writer.one_file
     if not one_file and path.suffix in _ENDINGS:
-        raise UserError(f"{path}: {writer.name} makes {writer.makes}; give a folder's name, without {path.suffix}")
+        raise UserError(f"{path}: {writer.name} is written as {writer.output}; give a folder, without {path.suffix}")
     ours, theirs = path.resolve(), source.resolve()
     if ours == theirs or theirs.is_relative_to(ours) or ours.is_relative_to(theirs):
-        raise UserError(f"{path}: it is, holds or lies in the source {source}; choose a place apart from it")
+        raise UserError(f"{path}: it is, contains or is inside the source {source}; choose another path")
     if not os.path.lexists(path):
         return
     if path.is_symlink() or path.is_dir() == one_file or not (path.is_dir() or path.is_file()):
-        kind = "a link" if path.is_symlink() else "a folder" if path.is_dir() else "no folder"
-        raise UserError(f"{path}: it is {kind} already, and {writer.name} makes {writer.makes}; choose another name")
-    held = sorted(entry.name for entry in path.iterdir()) if path.is_dir() else ["text"] if path.stat().st_size else []
-    if held and not force:
-        raise UserError(f"{path}: it is there already and not empty; choose another name, or replace it with --force")
-    strange = [name for name in held if path.is_dir() and name not in _FOLDERS and not name.endswith(_ENDINGS)]
-    if strange:
+        kind = "a link" if path.is_symlink() else "a folder" if path.is_dir() else "not a folder"
         raise UserError(
-            f"{path}: it holds {clip(strange[0], 60)!r}, which no conversion wrote, and is not replaced; "
+            f"{path}: it exists and is {kind}, but {writer.name} is written as {writer.output}; choose another name"
+        )
+    content = sorted(entry.name for entry in path.iterdir()) if path.is_dir() else [""] if path.stat().st_size else []
+    if content and not force:
+        raise UserError(f"{path}: it exists and is not empty; choose another name, or replace it with --force")
+    foreign = [name for name in content if path.is_dir() and name not in _FOLDERS and not name.endswith(_ENDINGS)]
+    if foreign:
+        raise UserError(
+            f"{path}: it contains {clip(foreign[0], 60)!r}, which no conversion wrote, so it is not replaced; "
             "choose another name, or empty it yourself"
         )
 

@@ -1,8 +1,8 @@
-"""Tuition's own JSON lines, which hold everything: tasks.jsonl has a line a task, instances/<task>.jsonl a line a row.
+"""Tuition's own JSON lines, without any loss: tasks.jsonl has a line per task, instances/<task>.jsonl a line per row.
 
-collection.json names the format and keeps the lists of splits and which categories are related. Each row repeats its
-task's name and definition, so that other programs can read the files of rows by themselves.
-`tuition.tasks.readers.tuition_jsonl` reads it all back.
+collection.json has the format's name, the task splits and the related categories. Each row repeats its task's name and
+definition, so that other programs can use the row files alone. `tuition.tasks.readers.tuition_jsonl` reads everything
+back.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _EVERYTHING = frozenset({
 
 
 @contextmanager
-def _writing(place: Path, collection: Collection, record: Record) -> Iterator[WriteTask]:
+def _writing(folder: Path, collection: Collection, record: Record) -> Iterator[WriteTask]:
     require_file_names(collection.names, collection.path)
-    (place / "instances").mkdir(parents=True)
-    with create(place / "collection.json") as out:
+    (folder / "instances").mkdir(parents=True)
+    with create(folder / "collection.json") as out:
         out.write(dumps(_about(collection), record, "collection", indent=1) + "\n")
-    with create(place / "tasks.jsonl") as tasks:
-        yield partial(_write_task, place / "instances", tasks, record)
+    with create(folder / "tasks.jsonl") as tasks:
+        yield partial(_write_task, folder / "instances", tasks, record)
 
 
 WRITER = Writer("jsonl", "a folder with tasks.jsonl and instances/", _writing)
@@ -62,30 +62,30 @@ def _write_task(folder: Path, tasks: TextIO, record: Record, task: Task) -> None
 
 
 def task_line(task: Task) -> dict[str, Any]:
-    """Return what a task says besides its rows, by the names of Task's fields, without what is empty."""
-    told: dict[str, Any] = {"task": task.name}
+    """Return a task's fields except its rows, by the names of Task's fields, without empty ones."""
+    line: dict[str, Any] = {"task": task.name}
     for field in fields(task):
         value = getattr(task, field.name)
         if field.name not in ("name", "read_instances") and value:
-            told[field.name] = [_part(item) for item in value] if isinstance(value, tuple) else value
-    return told
+            line[field.name] = [_part(item) for item in value] if isinstance(value, tuple) else value
+    return line
 
 
 def row_line(task: Task, row: Instance) -> dict[str, Any]:
-    """Return one row, with its task's name and definition; rationale, split and fields only where it has them."""
-    told: dict[str, Any] = {"task": task.name, "id": row.id}
+    """Return one row with its task's name and definition; rationale, split and fields only if they are not empty."""
+    line: dict[str, Any] = {"task": task.name, "id": row.id}
     if task.definition:
-        told["definition"] = task.definition
-    told |= {"input": row.input, "outputs": list(row.outputs)}
-    more = {"rationale": row.rationale, "split": row.split, "fields": row.fields}
-    return told | {key: value for key, value in more.items() if value}
+        line["definition"] = task.definition
+    line |= {"input": row.input, "outputs": list(row.outputs)}
+    optional = {"rationale": row.rationale, "split": row.split, "fields": row.fields}
+    return line | {key: value for key, value in optional.items() if value}
 
 
 def _part(item: object) -> object:
     if isinstance(item, Template):
-        told = {field.name: getattr(item, field.name) for field in fields(item)}
-        return {key: value for key, value in told.items() if value not in ("", (), None)}
+        values = {field.name: getattr(item, field.name) for field in fields(item)}
+        return {key: value for key, value in values.items() if value not in ("", (), None)}
     if isinstance(item, Example):
-        told = {field.name: getattr(item, field.name) for field in fields(item)}
-        return {key: value for key, value in told.items() if value or key in ("input", "output")}
+        values = {field.name: getattr(item, field.name) for field in fields(item)}
+        return {key: value for key, value in values.items() if value or key in ("input", "output")}
     return item

@@ -1,4 +1,4 @@
-"""JSON written line by line, with what JSON lacks told instead of lost."""
+"""Write JSON line by line; values that JSON does not have become text, and this is recorded."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from tuition.tasks.writers.writer import Of, Record
 
 
 def create(file: Path) -> TextIO:
-    r"""Open a new text file; half a character (a lone surrogate) becomes its JSON escape, lines end with `\n` alone."""
+    r"""Open a new text file; half a character (a lone surrogate) becomes its JSON escape, lines end with `\n`."""
     return file.open("x", encoding="utf-8", errors="backslashreplace", newline="\n")
 
 
 def dumps(value: Any, record: Record, of: Of, indent: int | None = None) -> str:
-    """Return a value as JSON; dates, infinities and the like become text, and `record` hears of it."""
+    """Return a value as JSON; dates, infinities and similar values become text, which is counted in `record`."""
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
     except (TypeError, ValueError):
-        record.kept_beside("values that JSON lacks, as text,", of)
+        record.keep_as_extra("values that JSON does not have, as text,", of)
         return json.dumps(_plain(value), ensure_ascii=False, allow_nan=False, indent=indent)
 
 

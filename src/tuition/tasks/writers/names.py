@@ -1,4 +1,4 @@
-"""Task names as the names of new files: fit for every file system, and no two alike."""
+"""Check that task names can be file names: valid on every file system, and distinct."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from tuition.tasks.collection import name_fault
 
 
 def require_file_names(names: Iterable[str], source: Path) -> None:
-    """Refuse names that cannot be files' names.
+    """Refuse names that cannot be file names.
 
     Raises:
-        ProblemsError: a name could lead elsewhere, or two differ by upper and lower case alone; all such names.
+        ProblemsError: a name is not a valid file name, or two differ only in upper and lower case; all are listed.
     """
     problems: list[Problem] = []
     folded: dict[str, str] = {}
@@ -21,7 +21,7 @@ def require_file_names(names: Iterable[str], source: Path) -> None:
         if fault := name_fault(name):
             problems.append(Problem("unsafe-name", f"the task name {clip(name)!r} {fault}", "rename the task", source))
         elif (first := folded.setdefault(name.casefold(), name)) != name:
-            both = f"{clip(first)!r} and {clip(name)!r} are one name but for upper and lower case"
+            both = f"{clip(first)!r} and {clip(name)!r} differ only in upper and lower case"
             problems.append(Problem("duplicate-name", both, "rename one of them", source))
     if problems:
         raise ProblemsError(problems)

@@ -1,4 +1,4 @@
-"""Formats for training programs, which hold an instruction, an input and one answer a row: chat messages and Alpaca."""
+"""Formats of training programs, with an instruction, an input and one answer per row: chat messages and Alpaca."""
 
 from __future__ import annotations
 
@@ -13,80 +13,84 @@ from tuition.tasks.collection import Collection
 from tuition.tasks.types import Instance, RowSplit, Task
 from tuition.tasks.writers.jsonout import create, dumps
 from tuition.tasks.writers.names import require_file_names
-from tuition.tasks.writers.writer import Record, Writer, WriteTask, labelled, note_lists
+from tuition.tasks.writers.writer import Record, Writer, WriteTask, drop_lists, labelled
 
-Tell = Callable[[Task, Instance], Mapping[str, Any]]
-"""Returns one row of the format."""
+FormatRow = Callable[[Task, Instance], Mapping[str, Any]]
+"""A function that returns one row of the format."""
 
 _AddRow = Callable[[str], None]
 _ENDINGS = (".jsonl", ".json")
 
 
-def row_writer(name: str, tell: Tell, ending: str) -> Writer:
-    """Return the writer of a format of rows: a folder with a file a task, or one file where its name ends so.
+def row_writer(name: str, format_row: FormatRow, ending: str) -> Writer:
+    """Return the writer of a row format: a folder with one file per task, or one file if the path has a file's ending.
 
-    Rows whose source puts them into train, validation or test go into folders of these names, so that nobody trains on
-    test rows unknowing; in one file they stand together, and the split falls.
+    Rows that the source assigns to train, validation or test are written to folders with these names, so that test rows
+    are not used for training by mistake. In one file all rows are together, and the split is dropped.
 
     Args:
         name: the format's name.
-        tell: makes one row.
-        ending: of the files in a folder: `.jsonl` has a row a line, `.json` one list of rows.
+        format_row: returns one row.
+        ending: the ending of the files in a folder: `.jsonl` has one row per line, `.json` one list of rows.
     """
-    makes = f"a folder with a {ending} file for each task, or one file (a name that ends in .jsonl or .json)"
-    return Writer(name, makes, partial(_writing, tell, ending), one_file=_ENDINGS)
+    output = f"a folder with a {ending} file for each task, or one file (a name that ends in .jsonl or .json)"
+    return Writer(name, output, partial(_writing, format_row, ending), one_file=_ENDINGS)
 
 
 @contextmanager
-def _writing(tell: Tell, ending: str, place: Path, collection: Collection, record: Record) -> Iterator[WriteTask]:
-    note_lists(collection, record, splits=False)
-    if place.suffix in _ENDINGS:
-        with _open(place) as add:
-            yield partial(_write_into, add, tell, record)
+def _writing(
+    format_row: FormatRow, ending: str, path: Path, collection: Collection, record: Record
+) -> Iterator[WriteTask]:
+    drop_lists(collection, record, splits=False)
+    if path.suffix in _ENDINGS:
+        with _open(path) as add:
+            yield partial(_write_into, add, format_row, record)
     else:
         require_file_names(collection.names, collection.path)
-        place.mkdir()
-        yield partial(_write_files, place, ending, tell, record)
+        path.mkdir()
+        yield partial(_write_files, path, ending, format_row, record)
 
 
-def _write_files(folder: Path, ending: str, tell: Tell, record: Record, task: Task) -> None:
-    """Write a task's rows into a file for each split that its rows are in."""
+def _write_files(folder: Path, ending: str, format_row: FormatRow, record: Record, task: Task) -> None:
+    """Write a task's rows into one file per split."""
     with ExitStack() as files:
         adds: dict[RowSplit, _AddRow] = {}
         for row in labelled(task, record):
             if row.split not in adds:
-                place = folder / row.split
-                place.mkdir(exist_ok=True)
-                adds[row.split] = files.enter_context(_open(place / f"{task.name}{ending}"))
-            _write_row(adds[row.split], tell, task, row, record, holds=frozenset({"split"}))
+                split_folder = folder / row.split
+                split_folder.mkdir(exist_ok=True)
+                adds[row.split] = files.enter_context(_open(split_folder / f"{task.name}{ending}"))
+            _write_row(adds[row.split], format_row, task, row, record, kept=frozenset({"split"}))
     _count_task(task, record, written=bool(adds))
 
 
-def _write_into(add: _AddRow, tell: Tell, record: Record, task: Task) -> None:
-    """Write a task's rows among those of the others."""
+def _write_into(add: _AddRow, format_row: FormatRow, record: Record, task: Task) -> None:
+    """Write a task's rows into the one file of all tasks."""
     written = False
     for row in labelled(task, record):
-        _write_row(add, tell, task, row, record, holds=frozenset())
+        _write_row(add, format_row, task, row, record, kept=frozenset())
         written = True
     if written:
-        record.fell("name", "tasks")
+        record.drop("name", "tasks")
     _count_task(task, record, written=written)
 
 
-def _write_row(add: _AddRow, tell: Tell, task: Task, row: Instance, record: Record, *, holds: frozenset[str]) -> None:
-    record.count_row(row, holds)
-    add(dumps(tell(task, row), record, "instances"))
+def _write_row(
+    add: _AddRow, format_row: FormatRow, task: Task, row: Instance, record: Record, *, kept: frozenset[str]
+) -> None:
+    record.count_row(row, kept)
+    add(dumps(format_row(task, row), record, "instances"))
 
 
 def _count_task(task: Task, record: Record, *, written: bool) -> None:
     if written:
         record.count_task(task, frozenset())
     else:
-        record.fell("all (there is no row to write)", "tasks")
+        record.drop("all (there is no row to write)", "tasks")
 
 
 def _open(file: Path) -> AbstractContextManager[_AddRow]:
-    """Give a function that adds one row to a new file, as the file's ending wants it."""
+    """Return a context with a function that adds one row to a new file, in the syntax of the file's ending."""
     return _lines(file) if file.suffix == ".jsonl" else _list(file)
 
 

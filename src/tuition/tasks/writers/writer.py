@@ -1,4 +1,4 @@
-"""What a writer of a format is, and the record of what its format could not hold."""
+"""The interface of a writer, and the record of what its format drops."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tuition.tasks.types import Instance, Task
 
 Of = Literal["collection", "tasks", "instances"]
 
-# What a task can say beyond its name and first definition, by the words in which its loss is told.
+# A task's elements other than its name and first definition, by their names in messages about losses.
 _TASK_ELEMENTS: dict[str, Callable[[Task], bool]] = {
     "further definitions": lambda task: len(task.definitions) > 1,
     "title": lambda task: bool(task.title),
@@ -42,14 +42,14 @@ _ROW_ELEMENTS: dict[str, Callable[[Instance], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """Something that the target's format cannot hold, and how many tasks or instances had it."""
+    """An element that the target's format does not have, and how many tasks or instances had it."""
 
     what: str
     of: Of
     count: int
 
     def __str__(self) -> str:
-        """As people read it: `rationale of 12 instances`."""
+        """Return a readable text: `rationale of 12 instances`."""
         if self.of == "collection":
             return self.what
         return f"{self.what} of {self.count:,} {self.of if self.count != 1 else self.of[:-1]}"
@@ -57,51 +57,51 @@ class Loss:
 
 @dataclass(slots=True)
 class Record:
-    """What was written, what fell, and what was kept where only a reader that looks for it will find it.
+    """What was written, what was dropped, and what was kept under extra keys that are not part of the format.
 
-    `renamed` gives the new name of each task that could not keep its own.
+    `renamed` gives the new name of each task that could not keep its name.
     """
 
     tasks: int = 0
     instances: int = 0
     renamed: dict[str, str] = field(default_factory=dict)
-    _fell: Counter[tuple[str, Of]] = field(default_factory=Counter)
-    _beside: Counter[tuple[str, Of]] = field(default_factory=Counter)
+    _dropped: Counter[tuple[str, Of]] = field(default_factory=Counter)
+    _extra: Counter[tuple[str, Of]] = field(default_factory=Counter)
 
-    def fell(self, what: str, of: Of) -> None:
-        """Count one task or instance that lost something."""
-        self._fell[what, of] += 1
+    def drop(self, what: str, of: Of) -> None:
+        """Count one task or instance from which `what` is dropped."""
+        self._dropped[what, of] += 1
 
-    def kept_beside(self, what: str, of: Of) -> None:
-        """Count one task or instance with something that was written under a key beyond the format's own."""
-        self._beside[what, of] += 1
+    def keep_as_extra(self, what: str, of: Of) -> None:
+        """Count one task or instance of which `what` is written under a key that is not part of the format."""
+        self._extra[what, of] += 1
 
-    def count_task(self, task: Task, holds: frozenset[str]) -> None:
-        """Count a task that is written, and the elements that the format does not hold."""
+    def count_task(self, task: Task, kept: frozenset[str]) -> None:
+        """Count a written task, and its elements that are not in `kept` as dropped."""
         self.tasks += 1
         for what, has in _TASK_ELEMENTS.items():
-            if what not in holds and has(task):
-                self.fell(what, "tasks")
+            if what not in kept and has(task):
+                self.drop(what, "tasks")
 
-    def count_row(self, row: Instance, holds: frozenset[str]) -> None:
-        """Count an instance that is written, and what the format does not hold of it."""
+    def count_row(self, row: Instance, kept: frozenset[str]) -> None:
+        """Count a written instance, and its elements that are not in `kept` as dropped."""
         self.instances += 1
         for what, has in _ROW_ELEMENTS.items():
-            if what not in holds and has(row):
-                self.fell(what, "instances")
+            if what not in kept and has(row):
+                self.drop(what, "instances")
 
     @property
-    def losses(self) -> tuple[Loss, ...]:
-        """What fell, in the order in which it was met."""
-        return _told(self._fell)
+    def dropped(self) -> tuple[Loss, ...]:
+        """What was dropped, in order of first occurrence."""
+        return _losses(self._dropped)
 
     @property
-    def beside(self) -> tuple[Loss, ...]:
-        """What was kept under keys of its own."""
-        return _told(self._beside)
+    def extra_keys(self) -> tuple[Loss, ...]:
+        """What was kept under extra keys."""
+        return _losses(self._extra)
 
 
-def _told(counts: Counter[tuple[str, Of]]) -> tuple[Loss, ...]:
+def _losses(counts: Counter[tuple[str, Of]]) -> tuple[Loss, ...]:
     return tuple(Loss(what, of, count) for (what, of), count in counts.items())
 
 
@@ -112,29 +112,29 @@ WriteTask = Callable[[Task], None]
 class Writer:
     """A format that collections can be written in.
 
-    `writing` opens an empty place, a folder to be made or (where `one_file`) a file, and gives a function that writes
-    one task after another there; when it closes, all is written. It raises ProblemsError where a task's rows cannot be
-    read, and nobody uses what it wrote then.
+    `output` describes in words what is written. `writing` opens a path that does not exist yet, a folder or (with an
+    ending in `one_file`) a file, and returns a function that writes one task there; on exit everything is written. It
+    raises ProblemsError if a task's rows cannot be read; the caller then discards what was written.
     """
 
     name: str
-    makes: str
+    output: str
     writing: Callable[[Path, Collection, Record], AbstractContextManager[WriteTask]]
     one_file: tuple[str, ...] = ()
 
 
 def labelled(task: Task, record: Record) -> Iterator[Instance]:
-    """Yield the rows of a task that have an output; the others fall."""
+    """Yield the rows of a task that have an output; the others are dropped."""
     for row in task.instances():
         if row.outputs:
             yield row
         else:
-            record.fell("all (they have no output)", "instances")
+            record.drop("all (they have no output)", "instances")
 
 
-def note_lists(collection: Collection, record: Record, *, splits: bool) -> None:
-    """Count the lists of a collection that fall: those of splits where these are not held, and related categories."""
+def drop_lists(collection: Collection, record: Record, *, splits: bool) -> None:
+    """Record the dropping of a collection's task splits (unless the format has them) and its related categories."""
     if collection.splits and not splits:
-        record.fell("the lists of splits", "collection")
+        record.drop("the task splits", "collection")
     if collection.related:
-        record.fell("which categories are related", "collection")
+        record.drop("which categories are related", "collection")

@@ -11,7 +11,7 @@ import pytest
 
 from tuition.base.errors import UserError
 from tuition.commands.evaluate import EvaluateChoice, evaluate_and_print
-from tuition.commands.score import ScoreChoice, score_predictions
+from tuition.evaluation.scoring import ScoreChoice, score_predictions
 from tuition.tasks.readers import open_collection
 
 

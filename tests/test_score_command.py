@@ -171,7 +171,8 @@ def test_problems_go_to_standard_error_and_exit_with_2(tmp_path) -> None:
 def test_scoring_loads_no_torch(tmp_path) -> None:
     path = write(tmp_path / "p.jsonl", ROWS)
     code = (
-        "import sys; from pathlib import Path; from tuition.commands.score import ScoreChoice, score_and_print;"
+        "import sys; from pathlib import Path; from tuition.commands.score import score_and_print;"
+        "from tuition.evaluation.scoring import ScoreChoice;"
         f"score_and_print(ScoreChoice(Path({path!r})), as_json=True);"
         "sys.stderr.write(str([name for name in ('torch', 'transformers') if name in sys.modules]))"
     )

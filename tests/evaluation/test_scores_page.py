@@ -10,12 +10,12 @@ import pytest
 import sacrebleu
 from rapidfuzz.distance import LCSseq
 
+from tuition.evaluation.metric_scores import score_instances, summarise
 from tuition.evaluation.metrics import METRICS
 from tuition.evaluation.metrics.gpt2 import gpt2_tokenizer
 from tuition.evaluation.metrics.rouge import encode_words
 from tuition.evaluation.metrics.squad import _words
 from tuition.evaluation.predictions import PREDICTION_READERS
-from tuition.evaluation.score import score_instances, summarise
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "concepts" / "scores.md").read_text(encoding="utf-8")
 [PREDICTION] = re.findall(r"^- prediction: (.+)$", PAGE, re.MULTILINE)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tuition.commands.score import ScoreChoice, score_and_print, score_predictions
+from tuition.commands.score import score_and_print
+from tuition.evaluation.scoring import ScoreChoice, score_predictions
 
 
 def samples(folder: Path, *rows: dict[str, object]) -> Path:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tuition.commands.score import ScoreChoice, score_predictions
 from tuition.evaluation.defaults import default_metrics, visible_metrics
 from tuition.evaluation.metrics import METRICS
+from tuition.evaluation.scoring import ScoreChoice, score_predictions
 from tuition.evaluation.visibility import cannot_be_seen, unseen_counts, unseen_sentence
 from tuition.tasks import Instance, Task
 

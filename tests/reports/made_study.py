@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tuition.evaluation.score import Score
+from tuition.evaluation.metric_scores import Score
 from tuition.evaluation.stats.intervals import bootstrap_interval
 from tuition.reports.scores_csv import write_scores_csv
 from tuition.studies.results import PredictionRow, ScoreRow

@@ -15,9 +15,9 @@ from tests.conftest import SHARED
 from tests.studies.conftest import Listener, study_text
 from tuition.base.errors import ProblemsError, UserError
 from tuition.base.fingerprints import fingerprint
-from tuition.commands.score import ScoreChoice, score_predictions
 from tuition.evaluation.options.rank import neutral_prompt, rank
 from tuition.evaluation.options.rankings import NORMALISATIONS, RANK_METRICS
+from tuition.evaluation.scoring import ScoreChoice, score_predictions
 from tuition.models.decoding import GREEDY, Decoding
 from tuition.models.load import load_model
 from tuition.prompts import ENCODINGS

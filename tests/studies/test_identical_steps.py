@@ -10,7 +10,7 @@ import pytest
 
 from tests.studies.conftest import Listener
 from tuition.commands.study import finish_study
-from tuition.evaluation.score import Score
+from tuition.evaluation.metric_scores import Score
 from tuition.reports.scores_csv import write_scores_csv
 from tuition.reports.study_instances import read_study_instances
 from tuition.studies.export.trained_models import choose_model, made_models

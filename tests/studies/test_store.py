@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tuition.base.errors import UserError
-from tuition.evaluation.score import Score
+from tuition.evaluation.metric_scores import Score
 from tuition.studies.results import PredictionRow
 from tuition.studies.storage.store import Store, open_store
 

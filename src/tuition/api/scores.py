@@ -8,9 +8,9 @@ from pathlib import Path
 
 from tuition.base.errors import UserError
 from tuition.base.html import html_table
-from tuition.commands.score import ScoreChoice, score_predictions
 from tuition.evaluation.defaults import visible_metrics
-from tuition.evaluation.score import Score, score_instances, summarise
+from tuition.evaluation.metric_scores import Score, score_instances, summarise
+from tuition.evaluation.scoring import ScoreChoice, score_predictions
 from tuition.evaluation.visibility import unseen_counts, unseen_sentence
 
 
@@ -73,9 +73,10 @@ def _score_file(path: Path, references: object, metrics: Sequence[str] | None, s
             "score: predictions from a file take their references from a file or folder too, or from itself"
         )
     choice = ScoreChoice(
-        path.expanduser(), None if references is None else Path(references).expanduser(), None, None,
-        tuple(metrics or ()), None, False, None, None,
-    )  # fmt: skip
+        path.expanduser(),
+        None if references is None else Path(references).expanduser(),
+        profiles=tuple(metrics or ()),
+    )
     scored = score_predictions(choice)
     systems = {one.name: one for one in scored.systems}
     if system is None and len(systems) > 1:

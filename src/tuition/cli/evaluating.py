@@ -88,13 +88,14 @@ def score(
 ) -> None:
     """Score stored predictions, of any program, by several metrics side by side."""
     from tuition.commands.judge import JudgeChoice
-    from tuition.commands.score import ScoreChoice, score_and_print
+    from tuition.commands.score import score_and_print
+    from tuition.evaluation.scoring import ScoreChoice
 
     choice = ScoreChoice(
-        predictions, references, format, references_format, tuple(profile or ()), by, complete, embedder,
-        None if judge is None else JudgeChoice(judge, scale, prices, budget),
+        predictions, references, format, references_format, tuple(profile or ()), by, complete, embedder
     )  # fmt: skip
-    score_and_print(choice, as_json=json)
+    judged_by = None if judge is None else JudgeChoice(judge, scale, prices, budget)
+    score_and_print(choice, judged_by, as_json=json)
 
 
 @app.command(rich_help_panel="Evaluating")

@@ -8,9 +8,9 @@ from statistics import fmean
 from rich.markup import escape
 from rich.table import Table
 
+from tuition.evaluation.metric_scores import score_instances
 from tuition.evaluation.metrics import METRICS
 from tuition.evaluation.options.rankings import RANK_METRICS, way_of
-from tuition.evaluation.score import score_instances
 from tuition.evaluation.stats.aggregate import GroupScore, Place, aggregate, place_of
 from tuition.reports.wording import count, metric_title
 from tuition.studies.results import PredictionRow

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.markup import escape
 
@@ -10,6 +10,7 @@ from tuition.base.errors import UserError, clip
 from tuition.commands.console import notes
 from tuition.commands.remote import two_prices
 from tuition.evaluation.metrics import Metric
+from tuition.evaluation.scoring import ScoreChoice
 
 JUDGE = "judge"
 """The profile's name."""
@@ -23,6 +24,18 @@ class JudgeChoice:
     scale: str = "grade"
     prices: str | None = None
     budget: str | None = None
+
+
+def with_judge(choice: ScoreChoice, judge: JudgeChoice | None) -> ScoreChoice:
+    """Return the choice with the judge's metric in place of its name.
+
+    Raises:
+        UserError: a judge is given and its profile is not named, or the other way round, or `chosen_judge` raises it.
+    """
+    if judge is not None and JUDGE not in choice.profiles:
+        raise UserError(f"a judge model is for --profile {JUDGE}; name that too")
+    profiles = tuple(chosen_judge(judge) if name == JUDGE else name for name in dict.fromkeys(choice.profiles))
+    return replace(choice, profiles=profiles)
 
 
 def chosen_judge(choice: JudgeChoice | None) -> Metric:

@@ -5,9 +5,9 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
 from tuition.base.errors import UserError
+from tuition.evaluation.metric_scores import score_instances, summarise
 from tuition.evaluation.metrics import METRICS
 from tuition.evaluation.metrics.classification import accuracy, invalid_outputs, normalise_option
-from tuition.evaluation.score import score_instances, summarise
 
 LABELS = ["entailment", "neutral", "contradiction"]
 

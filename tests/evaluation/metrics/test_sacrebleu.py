@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from sacrebleu.metrics import BLEU, CHRF
 
 from tuition.base.errors import UserError
+from tuition.evaluation.metric_scores import score_instances, summarise
 from tuition.evaluation.metrics import METRICS
 from tuition.evaluation.metrics.bleu import bleu
 from tuition.evaluation.metrics.chrf import chrf
-from tuition.evaluation.score import score_instances, summarise
 
 from ._pairs import UGLY, real_rows
 

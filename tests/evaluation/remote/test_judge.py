@@ -9,11 +9,11 @@ import pytest
 from tests.evaluation.remote.conftest import Server
 
 from tuition.base.errors import UserError
-from tuition.commands.judge import JudgeChoice, chosen_judge
-from tuition.commands.score import ScoreChoice, score_predictions
+from tuition.commands.judge import JudgeChoice, chosen_judge, with_judge
 from tuition.evaluation.metrics.metric import Question
 from tuition.evaluation.remote import Budget, BudgetError, Ledger
 from tuition.evaluation.remote.judge import SCALES, judge_metric, judge_prompt, read_judgement
+from tuition.evaluation.scoring import ScoreChoice, score_predictions
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_judge_sees_the_task_and_the_input_of_a_collection(server: Server, tmp
     file = tmp_path / "answers.jsonl"
     file.write_text(json.dumps({"id": "task1-0", "task": "task1_colour", "prediction": "azure"}))
     judge = JudgeChoice(f"openai:made@{server.url}", "yes-no")
-    score_predictions(ScoreChoice(file, tmp_path / "tasks", profiles=("judge",), judge=judge))
+    score_predictions(with_judge(ScoreChoice(file, tmp_path / "tasks", profiles=("judge",)), judge))
     [seen] = server.seen
     asked = json.dumps(seen)
     assert "Say the colour." in asked
@@ -80,7 +80,7 @@ def test_a_judge_sees_the_input_that_a_file_has_and_is_reported_where_it_has_non
     file = tmp_path / "answers.jsonl"
     file.write_text("\n".join(map(json.dumps, rows)))
     judge = JudgeChoice(f"openai:made@{server.url}", "yes-no")
-    score_predictions(ScoreChoice(file, profiles=("judge",), judge=judge))
+    score_predictions(with_judge(ScoreChoice(file, profiles=("judge",)), judge))
     assert "what is red?" in json.dumps(server.seen)
     assert "not shown the input of 1 of 2 answers" in " ".join(capsys.readouterr().err.split())
 
@@ -118,7 +118,7 @@ def test_stored_answers_are_judged_beside_other_profiles(server: Server, tmp_pat
     file = tmp_path / "answers.jsonl"
     file.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
     judge = JudgeChoice(f"openai:made@{server.url}", "yes-no", "1,2", "5")
-    scored = score_predictions(ScoreChoice(file, profiles=("rouge_l", "judge"), judge=judge))
+    scored = score_predictions(with_judge(ScoreChoice(file, profiles=("rouge_l", "judge")), judge))
     assert [metric.name for metric in scored.metrics] == ["rouge_l", "judge"]
     assert list(scored.systems[0].scores["judge"]) == [1.0] * 3
     assert SCALES["yes-no"].prompt in scored.metrics[1].description
@@ -142,4 +142,4 @@ def test_a_judge_that_cannot_be_asked_is_refused(choice: JudgeChoice | None, say
 
 def test_a_judge_without_its_profile_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--profile judge"):
-        score_predictions(ScoreChoice(tmp_path, judge=JudgeChoice("openai:m")))
+        score_predictions(with_judge(ScoreChoice(tmp_path), JudgeChoice("openai:m")))

@@ -7,7 +7,7 @@ import pytest
 import sacrebleu
 
 from tuition.base.errors import UserError
-from tuition.evaluation.score import score_instances, summarise
+from tuition.evaluation.metric_scores import score_instances, summarise
 from tuition.evaluation.stats.aggregate import CROSS_LINGUAL, ENGLISH, Place, aggregate, place_of
 from tuition.tasks import Instance, Task
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tuition.base.errors import UserError
+from tuition.evaluation.metric_scores import Score, summarise
 from tuition.evaluation.metrics.metric import Metric, Profile, check_references, one_by_one
-from tuition.evaluation.score import Score, summarise
 
 NORMALISATIONS: dict[str, str] = {
     "sum": "the log-probability of the whole option",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from tuition.base.seeds import derive_seed
-from tuition.evaluation.score import bounds_of, statistic_of
+from tuition.evaluation.metric_scores import bounds_of, statistic_of
 from tuition.evaluation.stats.intervals import Statistic, interval_of, macro_of
 from tuition.tasks.types import Task
 

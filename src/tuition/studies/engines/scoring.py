@@ -6,8 +6,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tuition.evaluation.metric_scores import score_instances, summarise
 from tuition.evaluation.options.rankings import RANK_METRICS, Ranking, option_accuracy, summarise_rankings, way_of
-from tuition.evaluation.score import score_instances, summarise
 from tuition.evaluation.visibility import unseen_counts
 from tuition.prompts.encode import answers
 from tuition.studies.planning.steps import EvaluateStep, Step

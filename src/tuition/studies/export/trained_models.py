@@ -12,7 +12,7 @@ import orjson
 from tuition.base.boundary import library_errors
 from tuition.base.errors import UserError, clip
 from tuition.base.names import full_name
-from tuition.evaluation.score import Score
+from tuition.evaluation.metric_scores import Score
 from tuition.studies.planning.plan import Plan, make_plan
 from tuition.studies.planning.steps import TrainStep, training_steps
 from tuition.studies.spec.study import StudySpec, parse_study

@@ -21,7 +21,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, rela
 from tuition.base.boundary import reason_of
 from tuition.base.errors import UserError, clip
 from tuition.base.files import atomic_path, sweep, write_atomically
-from tuition.evaluation.score import Score
+from tuition.evaluation.metric_scores import Score
 from tuition.studies.results import PredictionRow
 from tuition.studies.storage.predictions import read_predictions, write_predictions
 from tuition.studies.storage.store_check import (

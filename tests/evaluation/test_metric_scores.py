@@ -2,7 +2,7 @@ import pytest
 import sacrebleu
 
 from tuition.base.errors import UserError
-from tuition.evaluation.score import score_instances, summarise
+from tuition.evaluation.metric_scores import score_instances, summarise
 
 
 def test_scores_are_summed_up_in_percent_with_intervals() -> None:

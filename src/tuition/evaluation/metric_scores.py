@@ -1,4 +1,4 @@
-"""Scores: each instance under each metric, and the figure of all of them with its interval."""
+"""Each instance's score under each metric, and the metric's value over all of them with its interval."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from _table import Cell, argument_parser, parse, report
 from _tiny import TINY, local_model
 from prefix_generation import ours as answer_shared
 from prefix_generation import peer as answer_plain
-from tuition.evaluation.options.rank import rank
+from tuition.evaluation.options.rank import option_questions, rank
 from tuition.models.load import LoadedModel, load_model
 from tuition.models.tokens import TokenizedPrompt
 from tuition.prompts import ENCODINGS, Prompt, encode
@@ -52,7 +52,8 @@ def ours(loaded: LoadedModel, batch: int) -> Callable[[Sequence[Prompt], Sequenc
     """From texts to the summed log-probability of each option of each prompt, through the tree."""
 
     def run(prompts: Sequence[Prompt], options: Sequence[str]) -> Sums:
-        rankings = rank(loaded, loaded.model, loaded.tokens(prompts), [options] * len(prompts), batch_size=batch)
+        asked = option_questions(loaded, loaded.tokens(prompts), [options] * len(prompts))
+        rankings = rank(loaded.model, asked, batch_size=batch)
         return [list(ranking.scores["sum"]) for ranking in rankings]
 
     return run

@@ -97,10 +97,8 @@ def collections(module: Any) -> None:
 
 def evaluation(module: Any) -> None:
     """Options are ranked behind prompts without their prefix."""
-    rank = module.rank
-    module.rank = lambda loaded, tuned, rows, *more, **options: rank(
-        loaded, tuned, _without_prefix(rows), *more, **options
-    )
+    questions = module.option_questions
+    module.option_questions = lambda loaded, rows, *more: questions(loaded, _without_prefix(rows), *more)
 
 
 def forecast(module: Any) -> None:

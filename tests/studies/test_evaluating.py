@@ -15,7 +15,7 @@ from tests.conftest import SHARED
 from tests.studies.conftest import Listener, study_text
 from tuition.base.errors import ProblemsError, UserError
 from tuition.base.fingerprints import fingerprint
-from tuition.evaluation.options.rank import neutral_prompt, rank
+from tuition.evaluation.options.rank import neutral_prompt, option_questions, rank
 from tuition.evaluation.options.rankings import NORMALISATIONS, RANK_METRICS
 from tuition.evaluation.scoring import ScoreChoice, score_predictions
 from tuition.models.decoding import GREEDY, Decoding
@@ -142,11 +142,13 @@ def test_options_are_ranked_as_the_library_ranks_them_and_scored_again_alike(
     prompts = loaded.tokens([encode(step.task, row, step.encoding) for row in step.instances])
     bare = [neutral_prompt(step.task, row, step.encoding) for row in step.instances]
     found = rank(
-        loaded,
         loaded.model,
-        prompts,
-        step.option_scoring.options,
-        neutral=loaded.tokens([told for told in bare if told]),
+        option_questions(
+            loaded,
+            prompts,
+            step.option_scoring.options,
+            neutral=loaded.tokens([prompt for prompt in bare if prompt]),
+        ),
     )
     kept = {row.instance: row for row in results.predictions if row.task == step.task.name}
     for row, ranking in zip(step.instances, found, strict=True):
@@ -278,12 +280,13 @@ def test_processes_rank_their_parts_and_all_get_the_whole(
     assert step.option_scoring is not None
     loaded = load_model(str(tiny_model), precision="float32")
     model = PromptedModel(loaded, step.encoding, max_length=1024)
-    score = partial(option_scoring.score_options, step, step.option_scoring, model, loaded.model)
-    alone, _ = score(ALONE, lambda done: None)
+    prepared = option_scoring.prepare_options(step, step.option_scoring, model)
+    score = partial(option_scoring.score_options, step, prepared, model, loaded.model)
+    alone = score(ALONE, lambda done: None)
     second = Half(1, [])
     with pytest.raises(KeyError):  # half of the rows are not there
         score(second, lambda done: None)  # type: ignore[arg-type]
-    both, _ = score(Half(0, [second.told]), lambda done: None)  # type: ignore[arg-type]
+    both = score(Half(0, [second.told]), lambda done: None)  # type: ignore[arg-type]
     for one, other in zip(alone, both, strict=True):
         assert one.options == other.options
         assert one.scores["pmi"] == pytest.approx(other.scores["pmi"], abs=1e-5)

@@ -13,7 +13,7 @@ from tests.training.test_encoder_decoders import build_pairs
 from tuition.base.errors import UserError
 from tuition.evaluation.invariance import invariance
 from tuition.evaluation.options.closed_set import closed_options
-from tuition.evaluation.options.rank import neutral_prompt, rank
+from tuition.evaluation.options.rank import neutral_prompt, option_questions, rank
 from tuition.evaluation.options.rankings import NORMALISATIONS, Ranking, summarise_rankings
 from tuition.models.load import LoadedModel, load_model
 from tuition.models.tokens import PromptTokenizer, TokenizedPrompt
@@ -68,7 +68,11 @@ def alone(loaded: LoadedModel, prompt: TokenizedPrompt, option: str, *, end: boo
 def test_every_normalisation_is_that_of_the_plain_sum(kind: str, end: bool, request: pytest.FixtureRequest) -> None:
     model: LoadedModel = request.getfixturevalue(kind)
     prompts, bare = questions(model, INPUTS), questions(model, [""])[0]
-    rankings = rank(model, model.model, prompts, [OPTIONS] * 5, neutral=[bare] * 5, end=end, batch_size=2)
+    rankings = rank(
+        model.model,
+        option_questions(model, prompts, [OPTIONS] * 5, neutral=[bare] * 5, end=end),
+        batch_size=2,
+    )
     for prompt, ranking in zip(prompts, rankings, strict=True):
         assert ranking.options == OPTIONS
         assert set(ranking.scores) == set(NORMALISATIONS)
@@ -93,16 +97,16 @@ def test_priors_are_run_once_a_task_whatever_the_number_of_rows(loaded: LoadedMo
     prompts, bare = questions(loaded, INPUTS * 4), questions(loaded, [""])[0]
     counted: list[int] = []
     hook = loaded.model.register_forward_hook(lambda *given: counted.append(1))
-    rank(loaded, loaded.model, prompts, [OPTIONS] * 20)
+    rank(loaded.model, option_questions(loaded, prompts, [OPTIONS] * 20))
     without = len(counted)
-    rank(loaded, loaded.model, prompts, [OPTIONS] * 20, neutral=[bare] * 20)
+    rank(loaded.model, option_questions(loaded, prompts, [OPTIONS] * 20, neutral=[bare] * 20))
     hook.remove()
     assert len(counted) - 2 * without <= 2
 
 
 def test_without_the_end_token_an_option_never_beats_what_begins_it(loaded: LoadedModel) -> None:
     options = [("no", "not", "not at all")] * len(INPUTS)
-    for ranking in rank(loaded, loaded.model, questions(loaded, INPUTS), options):
+    for ranking in rank(loaded.model, option_questions(loaded, questions(loaded, INPUTS), options)):
         assert ranking.scores["sum"][0] > ranking.scores["sum"][1] > ranking.scores["sum"][2]
 
 
@@ -128,15 +132,15 @@ def test_options_that_cannot_be_ranked_are_refused(
     loaded: LoadedModel, options: list[tuple[str, ...]], target: str, said: str
 ) -> None:
     with pytest.raises(UserError, match=said):
-        rank(loaded, loaded.model, questions(loaded, [""]), options, target=target)
+        option_questions(loaded, questions(loaded, [""]), options, target=target)
 
 
 def test_a_list_too_many_or_too_few_is_refused_and_nothing_gives_nothing(loaded: LoadedModel) -> None:
     with pytest.raises(ValueError, match="one to each"):
-        rank(loaded, loaded.model, questions(loaded, INPUTS), [OPTIONS])
+        option_questions(loaded, questions(loaded, INPUTS), [OPTIONS])
     with pytest.raises(ValueError, match="one to each"):
-        rank(loaded, loaded.model, questions(loaded, [""]), [OPTIONS], neutral=[])
-    assert rank(loaded, loaded.model, [], []) == []
+        option_questions(loaded, questions(loaded, [""]), [OPTIONS], neutral=[])
+    assert rank(loaded.model, option_questions(loaded, [], [])) == []
 
 
 def test_summaries_count_what_no_choice_could_get_right() -> None:
@@ -211,7 +215,9 @@ def test_templates_words_are_ranked_and_emptied_fields_are_neutral(loaded: Loade
             bare = [neutral_prompt(task, row, encoding) for row in rows]
             prompts = loaded.tokens([encode(task, row, encoding) for row in rows])
             neutral = None if None in bare else loaded.tokens(bare)
-            rankings = rank(loaded, loaded.model, prompts, options, neutral=neutral, target=encoding.target)
+            rankings = rank(
+                loaded.model, option_questions(loaded, prompts, options, neutral=neutral, target=encoding.target)
+            )
             summary = summarise_rankings(rankings, right)
             assert summary.absent == 0
             assert summary.n == len(rows)
@@ -243,5 +249,8 @@ def test_a_model_that_minds_its_neighbours_is_found_out(loaded: LoadedModel) -> 
 
 
 def test_rankings_of_one_option_are_that_option(loaded: LoadedModel) -> None:
-    assert Counter(r.chosen(way) for r in rank(loaded, loaded.model, questions(loaded, INPUTS), [("so",)] * 5)
-                   for way in r.scores) == {"so": 5 * 4}  # fmt: skip
+    assert Counter(
+        ranking.chosen(rule)
+        for ranking in rank(loaded.model, option_questions(loaded, questions(loaded, INPUTS), [("so",)] * 5))
+        for rule in ranking.scores
+    ) == {"so": 5 * 4}

@@ -10,7 +10,7 @@ import torch
 from tests.evaluation.remote.conftest import Server, start
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from tuition.evaluation.options.rank import rank
+from tuition.evaluation.options.rank import option_questions, rank
 from tuition.evaluation.predict import predict
 from tuition.evaluation.remote import RankQuestion, answer_remotely, rank_remotely
 from tuition.models.decoding import Decoding
@@ -77,11 +77,8 @@ def test_options_have_the_log_probabilities_that_they_have_at_hand(served: Serve
     rows = [RankQuestion(prompt, OPTIONS, neutral=none) for prompt, none in zip(PROMPTS, neutral, strict=True)]
     there = rank_remotely(served.endpoint(kind="completions"), rows)
     here = rank(
-        loaded,
         loaded.model,
-        loaded.tokens(PROMPTS),
-        [OPTIONS] * len(PROMPTS),
-        neutral=loaded.tokens(neutral),
+        option_questions(loaded, loaded.tokens(PROMPTS), [OPTIONS] * len(PROMPTS), neutral=loaded.tokens(neutral)),
     )
     assert (there.method, there.inexact) == ("echo", 0)
     for own, other in zip(there.rankings, here, strict=True):

@@ -8,7 +8,7 @@ that begins another is never less likely than that one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -27,9 +27,55 @@ if TYPE_CHECKING:
     from tuition.models.load import LoadedModel
 
 
-def rank(
+Ids = tuple[int, ...]
+"""Tokens."""
+LogProbabilities = Sequence[Sequence[float]]
+"""The log-probabilities of each option's tokens (nats)."""
+
+
+@dataclass(frozen=True, slots=True)
+class OptionQuestions:
+    """Which log-probabilities rank the options of some prompts: what a model is given, and how to read its numbers.
+
+    Attributes:
+        options: each prompt's options as text.
+        prompts: the prompts, and `rows`: the tokens of each one's options.
+        prior_prompts: the distinct prompts without input, for `pmi`, and `prior_rows`: the distinct options behind
+            each; empty where `pmi` is not computed.
+        opening: the tokens that every option of an encoder-decoder begins with.
+    """
+
+    options: tuple[tuple[str, ...], ...]
+    prompts: tuple[TokenizedPrompt, ...]
+    rows: tuple[tuple[Ids, ...], ...]
+    prior_prompts: tuple[TokenizedPrompt, ...]
+    prior_rows: tuple[tuple[Ids, ...], ...]
+    opening: Ids
+    _priors_of: tuple[int, ...]
+
+    def rankings(self, found: Sequence[LogProbabilities], priors: Sequence[LogProbabilities] = ()) -> list[Ranking]:
+        """Return each prompt's ranking.
+
+        Args:
+            found: for each of `prompts`, the log-probabilities of the tokens of each option.
+            priors: the same for `prior_prompts`.
+        """
+        prior_sums = [
+            dict(zip(own, map(sum, values), strict=True)) for own, values in zip(self.prior_rows, priors, strict=True)
+        ]
+        made = []
+        for at, (own, row, values) in enumerate(zip(self.options, self.rows, found, strict=True)):
+            sums = [sum(each) for each in values]
+            pmi = None
+            if self._priors_of:
+                behind = prior_sums[self._priors_of[at]]
+                pmi = [one - behind[option] for one, option in zip(sums, row, strict=True)]
+            made.append(ranking_of(own, sums, [len(ids) for ids in row], pmi))
+        return made
+
+
+def option_questions(
     loaded: LoadedModel,
-    tuned: nn.Module,
     prompts: Sequence[TokenizedPrompt],
     options: Sequence[Sequence[str]],
     *,
@@ -37,53 +83,74 @@ def rank(
     target: str = " {output}",
     end: bool = False,
     tokens: PromptTokenizer | None = None,
-    batch_size: int = 32,
-    share_prefix: bool = True,
-    advance: Callable[[int], None] = lambda done: None,
-) -> list[Ranking]:
-    """Weigh each prompt's options in every way.
+) -> OptionQuestions:
+    """Tokenize the options of prompts, and find the distinct prompts without input.
 
     Args:
         loaded: the base model with its tokenizer.
-        tuned: the module that answers; the base itself, or the base with a tuner loaded.
-        prompts: the questions; their targets are not looked at.
-        options: each prompt's options, as a task, a template or `options.closed_options` has them; one list a prompt.
-        neutral: for `pmi`, each prompt without its input (see `neutral_prompt`); what is the same for
-            several prompts and options is run once.
-        target: the encoding's pattern of a target, in which an option is told.
-        end: count the end token to an option, so that it also says how likely the answer ends there.
+        prompts: the questions; their targets are not used.
+        options: each prompt's options, as a task, a template or `closed_options` gives them; one list a prompt.
+        neutral: for `pmi`, each prompt without its input (see `neutral_prompt`); what is the same for several prompts
+            and options is run once.
+        target: the encoding's pattern of a target, into which each option is put.
+        end: count the end token to an option, so that its score includes how likely the answer ends there.
         tokens: the tokenizer that made the prompts, where it is not the model's plain one (a chat's, say).
-        batch_size: prompts run at once.
-        share_prefix: run each prefix once, and options as a tree.
-        advance: is told how many prompts were finished.
 
     Raises:
-        UserError: a prompt has no options, an option is empty or has no token, or the pattern tells a rationale.
-        ValueError: there are more of prompts, lists of options or neutral prompts than of another.
+        UserError: a prompt has no options, an option is empty or has no token, or the pattern has a rationale.
+        ValueError: prompts, lists of options and neutral prompts differ in number.
     """
     counts = {len(prompts), len(options), *(() if neutral is None else (len(neutral),))}
     if len(counts) > 1:
         raise ValueError(f"prompts, options and neutral prompts differ in number: {sorted(counts)}; give one to each")
     tokens = tokens or loaded.tokens
-    told = _tell(options, target, tokens, end=end)
-    rows = [[told[option] for option in own] for own in options]
-    run = partial(
-        option_log_probabilities, tuned, opening=tokens.target_start, batch_size=batch_size, share_prefix=share_prefix
+    ids = _tokenized(options, target, tokens, end=end)
+    rows = tuple(tuple(ids[option] for option in own) for own in options)
+    distinct: dict[tuple[Ids, Ids], dict[Ids, None]] = {}
+    places = [(prompt.prefix, prompt.body) for prompt in neutral or ()]
+    for place, row in zip(places, rows, strict=bool(places)):
+        distinct.setdefault(place, {}).update(dict.fromkeys(row))
+    order = {place: at for at, place in enumerate(distinct)}
+    return OptionQuestions(
+        tuple(map(tuple, options)),
+        tuple(prompts),
+        rows,
+        tuple(TokenizedPrompt(*place, ()) for place in distinct),
+        tuple(tuple(own) for own in distinct.values()),
+        tokens.target_start,
+        tuple(order[place] for place in places),
     )
-    found = run(prompts, rows, advance=advance)
-    priors = None if neutral is None else _priors(run, neutral, rows)
-    made = []
-    for at, (own, row, values) in enumerate(zip(options, rows, found, strict=True)):
-        sums = [sum(each) for each in values]
-        pmi = None if priors is None else [one - prior for one, prior in zip(sums, priors[at], strict=True)]
-        made.append(ranking_of(own, sums, [len(ids) for ids in row], pmi))
-    return made
 
 
-def _tell(
+def rank(
+    tuned: nn.Module,
+    questions: OptionQuestions,
+    *,
+    batch_size: int = 32,
+    share_prefix: bool = True,
+    advance: Callable[[int], None] = lambda done: None,
+) -> list[Ranking]:
+    """Rank each prompt's options by every rule.
+
+    Args:
+        tuned: the module that answers; the base itself, or the base with a tuner loaded.
+        questions: the prompts and their options, from `option_questions`.
+        batch_size: prompts run at once.
+        share_prefix: run each prefix once, and options as a tree.
+        advance: is called with how many prompts were finished since the last call.
+    """
+    run = partial(
+        option_log_probabilities, tuned, opening=questions.opening, batch_size=batch_size, share_prefix=share_prefix
+    )
+    found = run(questions.prompts, questions.rows, advance=advance)
+    priors = run(questions.prior_prompts, questions.prior_rows) if questions.prior_prompts else []
+    return questions.rankings(found, priors)
+
+
+def _tokenized(
     options: Sequence[Sequence[str]], target: str, tokens: PromptTokenizer, *, end: bool
 ) -> dict[str, tuple[int, ...]]:
-    """Return the tokens of each distinct option, told as a target, without the tokens that open every answer."""
+    """Return the tokens of each distinct option, written as a target, without the tokens that open every answer."""
     if "{rationale}" in target:
         raise UserError(
             "options cannot be ranked behind a rationale that the model has not written; use an encoding without"
@@ -95,29 +162,13 @@ def _tell(
             raise UserError(f"prompt {at}: option {[o.strip() for o in own].index('')} is empty; take it out")
     distinct = list(dict.fromkeys(option for own in options for option in own))
     targets = [fill(target, {"output": option, "rationale": ""}) for option in distinct]
-    ids = [told.target for told in tokens([Prompt("", "", target) for target in targets])]
+    ids = [one.target for one in tokens([Prompt("", "", target) for target in targets])]
     opening = len(tokens.target_start)
     kept = {option: own[opening:] if end else own[opening:-1] for option, own in zip(distinct, ids, strict=True)}
     for option, left in kept.items():
         if not left:
             raise UserError(f"the option {clip(option)!r} has no token in the model's vocabulary; take it out")
     return kept
-
-
-def _priors(
-    run: Callable[..., list[list[tuple[float, ...]]]],
-    neutral: Sequence[TokenizedPrompt],
-    rows: Sequence[Sequence[tuple[int, ...]]],
-) -> list[list[float]]:
-    """Return the log-probability of each prompt's options behind its neutral prompt; equal questions are asked once."""
-    places = [(prompt.prefix, prompt.body) for prompt in neutral]
-    asked: dict[tuple[tuple[int, ...], tuple[int, ...]], dict[tuple[int, ...], float]] = {}
-    for place, row in zip(places, rows, strict=True):
-        asked.setdefault(place, {}).update(dict.fromkeys(row, 0.0))
-    found = run([TokenizedPrompt(*place, ()) for place in asked], [list(own) for own in asked.values()])
-    for own, values in zip(asked.values(), found, strict=True):
-        own.update(zip(own, map(sum, values), strict=True))
-    return [[asked[place][option] for option in row] for place, row in zip(places, rows, strict=True)]
 
 
 def neutral_instance(instance: Instance) -> Instance:

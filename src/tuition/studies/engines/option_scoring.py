@@ -1,4 +1,4 @@
-"""Ranking the options of a judging step, by all processes of a group, and the self-test beside its answers."""
+"""Ranking the options of an evaluation step, by all processes of a group, and the self-test of batch invariance."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuition.base.errors import UserError
 from tuition.evaluation.invariance import invariance
-from tuition.evaluation.options.rank import neutral_instance, rank
+from tuition.evaluation.options.rank import OptionQuestions, neutral_instance, option_questions, rank
 from tuition.evaluation.options.rankings import Ranking, ranking_of
 from tuition.models.tokens import TokenizedPrompt
 from tuition.prompts.encode import variant
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from tuition.training.distributed import Group
 
 _TEST_ROWS, _TEST_TOKENS = 6, 8
-"""The size of the self-test: it is to take less time than the answers beside which it stands."""
+"""The size of the self-test: it should take less time than the answers that it is reported with."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
-    """One row's prompt, its options, the pattern that tells them, and the prompt without the row's input."""
+class OptionRow:
+    """One row's prompt, its options, the pattern of a target, and the prompt without the row's input."""
 
     prompt: TokenizedPrompt
     options: tuple[str, ...]
@@ -36,36 +36,77 @@ class _Question:
     neutral: TokenizedPrompt | None
 
 
-def score_options(
-    step: EvaluateStep,
-    option_scoring: OptionScoring,
-    model: PromptedModel,
-    tuned: nn.Module,
-    group: Group,
-    advance: Callable[[int], None],
-) -> tuple[list[Ranking], dict[str, Any]]:
-    """Weigh the options of a step's test rows; return the rankings and what the store keeps on them.
+@dataclass(frozen=True, slots=True)
+class PreparedOptions:
+    """The rows of an evaluation step whose options are ranked, and `details`: what the store keeps on them."""
+
+    rows: tuple[OptionRow, ...]
+    details: dict[str, Any]
+
+
+def prepare_options(step: EvaluateStep, option_scoring: OptionScoring, model: PromptedModel) -> PreparedOptions:
+    """Fit and tokenize the prompts of a step whose options are ranked.
 
     Raises:
-        UserError: an option is empty or has no token, or a prompt does not fit.
+        UserError: a prompt does not fit.
     """
     distinct = list(dict.fromkeys(option for own in option_scoring.options for option in own))
     room = 1 + max(len(ids) for ids in model.loaded.tokens.ids([f" {option}" for option in distinct]))
     policy = model.answer_policy(room)
     fitted = [model.fit(step.task, row, policy, shown=step.shown) for row in step.instances]
-    questions = _questions(step, option_scoring, model, fitted, policy)
+    details = {"fit": asdict(ledger(fitted)), "options_from": option_scoring.origin, "options": len(distinct)}
+    return PreparedOptions(tuple(_rows(step, option_scoring, model, fitted, policy)), details)
+
+
+def questions_by_target(
+    rows: Sequence[OptionRow], model: PromptedModel
+) -> list[tuple[tuple[int, ...], OptionQuestions]]:
+    """Return, for each pattern of a target, the positions of its rows and their questions.
+
+    Raises:
+        UserError: an option is empty or has no token.
+    """
+    made = []
+    for target in dict.fromkeys(row.target for row in rows):
+        positions = tuple(at for at, row in enumerate(rows) if row.target == target)
+        own = [rows[at] for at in positions]
+        neutral = [row.neutral for row in own if row.neutral is not None]
+        questions = option_questions(
+            model.loaded,
+            [row.prompt for row in own],
+            [row.options for row in own],
+            neutral=neutral or None,
+            target=target,
+            tokens=model.tokens,
+        )
+        made.append((positions, questions))
+    return made
+
+
+def score_options(
+    step: EvaluateStep,
+    prepared: PreparedOptions,
+    model: PromptedModel,
+    tuned: nn.Module,
+    group: Group,
+    advance: Callable[[int], None],
+) -> list[Ranking]:
+    """Rank the options of a step's test rows.
+
+    Raises:
+        UserError: an option is empty or has no token.
+    """
+    rows = prepared.rows
     if group.size == 1:
-        rankings = _ranked(step, model, tuned, questions, advance)
-    else:
-        order = sorted(range(len(questions)), key=lambda at: len(questions[at].prompt.body))
-        mine = order[group.rank :: group.size]
-        own = _ranked(step, model, tuned, [questions[at] for at in mine], lambda done: advance(done * group.size))
-        told = [
-            [at, one.scores["sum"], one.tokens, one.scores.get("pmi")] for at, one in zip(mine, own, strict=True)
-        ]  # fmt: skip
-        placed = {at: numbers for rows in group.gather(told) for at, *numbers in rows}
-        rankings = [ranking_of(question.options, *placed[at]) for at, question in enumerate(questions)]
-    return rankings, {"fit": asdict(ledger(fitted)), "options_from": option_scoring.origin, "options": len(distinct)}
+        return _ranked(step, model, tuned, rows, advance)
+    order = sorted(range(len(rows)), key=lambda at: len(rows[at].prompt.body))
+    mine = order[group.rank :: group.size]
+    own = _ranked(step, model, tuned, [rows[at] for at in mine], lambda done: advance(done * group.size))
+    numbers = [
+        [at, one.scores["sum"], one.tokens, one.scores.get("pmi")] for at, one in zip(mine, own, strict=True)
+    ]  # fmt: skip
+    placed = {at: values for part in group.gather(numbers) for at, *values in part}
+    return [ranking_of(row.options, *placed[at]) for at, row in enumerate(rows)]
 
 
 def self_test(step: EvaluateStep, model: PromptedModel, tuned: nn.Module) -> dict[str, Any] | None:
@@ -88,20 +129,20 @@ def self_test(step: EvaluateStep, model: PromptedModel, tuned: nn.Module) -> dic
     return asdict(found)
 
 
-def _questions(
+def _rows(
     step: EvaluateStep,
     option_scoring: OptionScoring,
     model: PromptedModel,
     fitted: Sequence[Fitted],
     policy: LengthPolicy,
-) -> list[_Question]:
+) -> list[OptionRow]:
     prompts = model.tokenize(fitted)
     neutral = _neutral(step, model, policy) if "pmi" in option_scoring.ways else None
     # Rows without their input are mostly the same: each text is tokenized once.
-    told = dict(zip(neutral, model.tokens(list(neutral)), strict=True)) if neutral else {}
-    priors = [told[prompt] for prompt in neutral] if neutral else [None] * len(prompts)
+    tokenized = dict(zip(neutral, model.tokens(list(neutral)), strict=True)) if neutral else {}
+    priors = [tokenized[prompt] for prompt in neutral] if neutral else [None] * len(prompts)
     targets = [variant(step.task, row, step.encoding, step.seed).target for row in step.instances]
-    return [_Question(*parts) for parts in zip(prompts, option_scoring.options, targets, priors, strict=True)]
+    return [OptionRow(*parts) for parts in zip(prompts, option_scoring.options, targets, priors, strict=True)]
 
 
 def _neutral(step: EvaluateStep, model: PromptedModel, policy: LengthPolicy) -> list[Prompt] | None:
@@ -126,26 +167,12 @@ def _ranked(
     step: EvaluateStep,
     model: PromptedModel,
     tuned: nn.Module,
-    questions: Sequence[_Question],
+    rows: Sequence[OptionRow],
     advance: Callable[[int], None],
 ) -> list[Ranking]:
-    """Rank options, those told by one pattern together."""
-    rankings: list[Ranking | None] = [None] * len(questions)
-    for target in dict.fromkeys(question.target for question in questions):
-        places = [at for at, question in enumerate(questions) if question.target == target]
-        own = [questions[at] for at in places]
-        neutral = [one.neutral for one in own if one.neutral is not None]
-        found = rank(
-            model.loaded,
-            tuned,
-            [one.prompt for one in own],
-            [one.options for one in own],
-            neutral=neutral or None,
-            target=target,
-            tokens=model.tokens,
-            share_prefix=step.recipe.share_prefix,
-            advance=advance,
-        )
-        for at, ranking in zip(places, found, strict=True):
-            rankings[at] = ranking
-    return [ranking for ranking in rankings if ranking is not None]
+    """Rank options, those of one pattern together."""
+    rankings: dict[int, Ranking] = {}
+    for positions, questions in questions_by_target(rows, model):
+        found = rank(tuned, questions, share_prefix=step.recipe.share_prefix, advance=advance)
+        rankings.update(zip(positions, found, strict=True))
+    return [rankings[at] for at in range(len(rows))]

@@ -131,8 +131,8 @@ class StepGraphs:
         """Prepare to run `step` on `device`.
 
         Args:
-            step: takes tensors by keyword, returns a tuple of new tensors. Called with the same shapes it must launch the
-                same operations, read nothing back from the device, and keep its state (weights, gradients, caches) in
+            step: takes tensors by keyword, returns a tuple of new tensors. Called with the same shapes it must launch
+                the same operations, read nothing back from the device, and keep its state (weights, gradients, caches) in
                 tensors that stay where they are. Changes to Python objects are not repeated by a replay.
             device: where the inputs are needed.
             capture: how to record; what `capture_for` finds, by default.

@@ -132,8 +132,8 @@ class StepGraphs:
 
         Args:
             step: takes tensors by keyword, returns a tuple of new tensors. Called with the same shapes it must launch
-                the same operations, read nothing back from the device, and keep its state (weights, gradients, caches) in
-                tensors that stay where they are. Changes to Python objects are not repeated by a replay.
+                the same operations, read nothing back from the device, and keep its state (weights, gradients, caches)
+                in tensors that stay where they are. Changes to Python objects are not repeated by a replay.
             device: where the inputs are needed.
             capture: how to record; what `capture_for` finds, by default.
             warm_ups: at least 1, calls of a shape before it is captured.

@@ -76,7 +76,7 @@ def test_prompts_are_judged_where_a_model_and_length_are_given(write_task: Write
     done = check(write_task(), "--model", tiny_model, "--max-length", 150, "--encoding", "quick-learners", "--json")
     assert done.returncode == 0, done.stderr
     (ledger,) = [finding for finding in json.loads(done.stdout) if finding["kind"] == "length-ledger"]
-    assert "of 40 prompts fit whole into 150 tokens" in ledger["message"]
+    assert "of 40 prompts fit into 150 tokens" in ledger["message"]
 
 
 def test_without_a_model_no_model_library_is_loaded(write_task: WriteTask) -> None:

@@ -42,7 +42,7 @@ def test_what_fits_is_told_in_one_note(make_task, make_collection) -> None:
     task = make_task([("one two", "x"), ("one two three", "y")], examples=[("a", "b")])
     (note,) = audited(make_collection, task, limit=max(words_of(task)))
     assert (note.kind, note.severity, note.count, note.tasks) == ("length-ledger", "note", 0, ())
-    assert f"2 of 2 prompts fit whole into {max(words_of(task))} tokens" in note.message
+    assert f"2 of 2 prompts fit into {max(words_of(task))} tokens" in note.message
 
 
 def test_the_ledger_tells_what_gives_way(make_task, make_collection) -> None:
@@ -56,7 +56,7 @@ def test_the_ledger_tells_what_gives_way(make_task, make_collection) -> None:
     assert "2 of 3 prompts" in warning.message
     assert "2 lose 4 examples" in warning.message
     assert "2 have" in warning.message
-    assert "cut at their end instead, 2 would lose the target" in warning.message
+    assert "truncated at their end instead, 2 would lose the target" in warning.message
     assert "instance [1]" in warning.where
     assert note.count == 2
     assert note.tasks == (task.name,)
@@ -73,7 +73,7 @@ def test_rows_that_an_encoding_cannot_tell_are_an_error(make_task, make_collecti
     found = audit_collection(
         make_collection(make_task([("a", "x"), ("b", "y")])), [length_audit(ENCODINGS[name], Words(), 100)]
     )
-    assert [(f.kind, f.severity, f.count) for f in found] == [("cannot-be-told", "error", 2)]
+    assert [(f.kind, f.severity, f.count) for f in found] == [("cannot-be-encoded", "error", 2)]
 
 
 def test_each_text_is_tokenised_once(make_task, make_collection) -> None:

@@ -59,7 +59,7 @@ def test_runs_of_spaces_and_changed_signs_are_told(t5_like, make_task, make_coll
 
 def test_many_signs_are_counted_and_not_all_named(t5_like, make_task, make_collection) -> None:
     (inputs,) = audited(make_collection, t5_like, make_task([("".join(chr(0x4E00 + n) for n in range(50)), "yes")]))
-    assert "50 signs" in inputs.message
+    assert "50 characters" in inputs.message
     assert "and 42 more" in inputs.message
     assert len(inputs.message) < 500
 

@@ -13,9 +13,9 @@ from tuition.audit.words import ngrams, split_words
 from tuition.splits.content import content_key
 
 
-def told(texts: list[str], *, signs: bool = False) -> list[list[str]]:
+def told(texts: list[str], *, punctuation: bool = False) -> list[list[str]]:
     found: list[list[str]] = [[] for _ in texts]
-    words = split_words(texts, signs=signs)
+    words = split_words(texts, punctuation=punctuation)
     for row, start, end in zip(words.rows.tolist(), words.starts.tolist(), words.ends.tolist(), strict=True):
         found[row].append(texts[row][start:end])
     return found
@@ -26,7 +26,7 @@ def test_words_are_runs_of_letters_and_digits() -> None:
 
 
 def test_signs_are_words_where_they_are_asked_for() -> None:
-    assert told(["a -> b ~~", "!"], signs=True) == [["a", "->", "b", "~~"], ["!"]]
+    assert told(["a -> b ~~", "!"], punctuation=True) == [["a", "->", "b", "~~"], ["!"]]
 
 
 def test_letters_of_scripts_without_spaces_are_words_of_their_own() -> None:
@@ -78,7 +78,8 @@ def test_blocks_change_nothing(monkeypatch) -> None:
 
 
 def test_hashes_are_the_same_in_every_process() -> None:
-    code = "from tuition.audit.words import split_words; print(split_words(['one two 東'], signs=True).hashes.tolist())"
+    words = "split_words(['one two 東'], punctuation=True)"
+    code = f"from tuition.audit.words import split_words; print({words}.hashes.tolist())"
     runs = {
         subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": s}

@@ -1,4 +1,4 @@
-"""The audit of a collection: what in its tasks would mislead whoever learns from them or judges by them."""
+"""The audit of a collection: find what in its tasks would mislead training or evaluation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an audit is: a pure function from a task's rows to findings, or one that compares what it keeps of each task."""
+"""The interface of an audit: a pure function from a task's rows to findings, or one that compares tasks."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tuition.tasks.collection import TaskSplit
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What audits know of the whole collection before its rows are read: the lists of seen and unseen tasks."""
+    """What audits know about the whole collection before its rows are read: the splits into seen and unseen tasks."""
 
     splits: Mapping[str, TaskSplit] = field(default_factory=dict)
 
-    def parted(self, one: str, other: str) -> str | None:
+    def separating_split(self, one: str, other: str) -> str | None:
         """Return the name of the first split in which one of two tasks is trained on and the other held out."""
         for name, split in self.splits.items():
             if (one in split.train and other in split.test) or (other in split.train and one in split.test):
@@ -25,13 +25,13 @@ class Setting:
         return None
 
     def held_out(self, task: str) -> bool:
-        """Whether some split holds the task out for judging."""
+        """Whether any split holds the task out for evaluation."""
         return any(task in split.test for split in self.splits.values())
 
 
 @dataclass(frozen=True, slots=True)
 class TaskAudit:
-    """An audit of each task alone."""
+    """An audit of each task by itself."""
 
     name: str
     about: str
@@ -40,9 +40,9 @@ class TaskAudit:
 
 @dataclass(frozen=True, slots=True)
 class CollectionAudit:
-    """An audit across tasks: `keep` draws from each task what is to be compared, `compare` looks at all of it.
+    """An audit across tasks: `keep` extracts what is compared from each task, `compare` compares all of it.
 
-    Rows are not held while the collection is read; what `keep` returns should be small.
+    Rows do not stay in memory while the collection is read, so what `keep` returns should be small.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Rows that something broke on their way: lost or misread characters, spreadsheet errors, empty fields, markup."""
+"""Rows that were damaged by processing: lost or misread characters, spreadsheet errors, empty fields, markup."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from tuition.audit.audit import Setting, TaskAudit
 from tuition.audit.fields import empty_field, missing_field, task_markers
 from tuition.audit.finding import AuditFinding, Severity
-from tuition.audit.missing import is_missing, says_nothing
+from tuition.audit.missing import is_missing, is_placeholder
 from tuition.audit.mojibake import LEADS, misread
 from tuition.audit.rows import TaskRows
 from tuition.base.errors import clip
@@ -21,21 +21,21 @@ _Test = Callable[[str], str | None]
 
 @dataclass(frozen=True, slots=True)
 class _Fault:
-    """One way in which a text can be broken: `test` returns what shows it, or None.
+    """One kind of damage to a text: `test` returns the part of the text that shows it, or None.
 
-    A text without any of the characters in `needs` cannot have it; None means that it has to be looked at.
+    A text without any of the characters in `needs` cannot have it; if `needs` is None, `test` always runs.
     """
 
     kind: str
     severity: Severity
-    says: str
+    description: str
     advice: str
     needs: frozenset[str] | None
     test: _Test
 
 
 def _matches(pattern: str, *hints: str) -> _Test:
-    """Return a test for a pattern; a text without any of the hints (if there are any) is not searched."""
+    """Return a test for a pattern; if there are hints, a text without any of them is not searched."""
     compiled = re.compile(pattern)
 
     def test(text: str) -> str | None:
@@ -47,8 +47,8 @@ def _matches(pattern: str, *hints: str) -> _Test:
     return test
 
 
-def _says_nothing(text: str) -> str | None:
-    return text if says_nothing(text) else None
+def _placeholder(text: str) -> str | None:
+    return text if is_placeholder(text) else None
 
 
 def _has_no_words(text: str) -> str | None:
@@ -56,81 +56,81 @@ def _has_no_words(text: str) -> str | None:
 
 
 def _control(text: str) -> str | None:
-    """The second range of control characters is mostly mojibake, which is told as such."""
+    """Exclude the second range of control characters in misread text, which is reported as mojibake."""
     shown = _CONTROL(text)
     return None if shown is not None and not _C0(text) and misread(text) else shown
 
 
-def _signs(*ranges: tuple[int, int]) -> frozenset[str]:
+def _characters(*ranges: tuple[int, int]) -> frozenset[str]:
     return frozenset(chr(code) for first, last in ranges for code in range(first, last + 1))
 
 
-_C0_SIGNS = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f"
-_C0, _CONTROL = _matches(f"[{_C0_SIGNS}]"), _matches(f"[{_C0_SIGNS}\x80-\x9f]")
+_C0_RANGES = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f"
+_C0, _CONTROL = _matches(f"[{_C0_RANGES}]"), _matches(f"[{_C0_RANGES}\x80-\x9f]")
 _INVISIBLE = "\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
 
 FAULTS = (
     _Fault(
         "spreadsheet-error",
         "warning",
-        "hold a program's error in place of text",
-        "take the rows out, or find the text that was lost",
+        "contain a program's error message instead of text",
+        "remove the rows, or restore the lost text",
         frozenset("#["),
         _matches(r"#(?:VALUE!|REF!|NAME\?|DIV/0!|N/A|NUM!|NULL!)|\[object Object\]", "#", "[obj"),
     ),
     _Fault(
         "placeholder",
         "warning",
-        "say nothing but a word for nothing",
-        "fill them in, or take the rows out",
+        "are only a placeholder for a missing text",
+        "fill them in, or remove the rows",
         None,
-        _says_nothing,
+        _placeholder,
     ),
-    _Fault("no-words", "warning", "have no letter and no digit", "check what was there", None, _has_no_words),
+    _Fault("no-words", "warning", "have no letter and no digit", "check the original text", None, _has_no_words),
     _Fault(
         "mojibake",
         "warning",
-        "were read in a wrong encoding on their way",
-        "decode them anew (the Python package ftfy can)",
+        "were decoded with a wrong encoding",
+        "decode them again (the Python package ftfy can)",
         LEADS,
         misread,
     ),
     _Fault(
         "lost-character",
         "warning",
-        "hold a mark for a character that was lost, or one of a font's own",
-        "look them up at their source",
-        _signs((0xFFFD, 0xFFFD), (0xE000, 0xF8FF)),
+        "contain the mark of a lost character, or a private character of a font",
+        "look up the characters in the source",
+        _characters((0xFFFD, 0xFFFD), (0xE000, 0xF8FF)),
         _matches("[\ufffd\ue000-\uf8ff]"),
     ),
     _Fault(
         "unknown-token",
         "warning",
-        "hold some tokenizer's mark for a word that it did not know",
-        "take them from the source's own text, or leave them out",
+        "contain a tokenizer's mark for an unknown word",
+        "take the text from the original source, or remove the rows",
         frozenset("U<"),
         _matches(r"(?<!\w)(?:UNK|<unk>)(?!\w)", "UNK", "<unk>"),
     ),
     _Fault(
         "control-character",
         "warning",
-        "hold control characters",
-        "take them out",
-        _signs((0, 8), (11, 12), (14, 31), (127, 159)),
+        "contain control characters",
+        "remove the characters",
+        _characters((0, 8), (11, 12), (14, 31), (127, 159)),
         _control,
     ),
     _Fault(
         "invisible-character",
         "note",
-        "hold characters that are not seen (zero width, or changing the direction of writing)",
-        "take them out unless their script needs them",
-        _signs((0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x2069), (0xFEFF, 0xFEFF)),
+        "contain invisible characters (of zero width, or changing the writing direction)",
+        "remove the characters unless the script needs them",
+        _characters((0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x2069), (0xFEFF, 0xFEFF)),
         _matches(f"[{_INVISIBLE}]"),
     ),
     _Fault(
         "literal-escape",
         "note",
-        "hold a character written as its escape, such as \\n",
+        "contain an escape sequence instead of a character, such as \\n",
         "decode it",
         frozenset("\\"),
         _matches(r"\\r?\\n|\\n(?=[A-Z0-9\s\"'(]|$)|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}", "\\"),
@@ -138,20 +138,20 @@ FAULTS = (
     _Fault(
         "markup",
         "note",
-        "hold HTML",
-        "decode it, or keep it if the model shall read it",
+        "contain HTML",
+        "decode it, or keep it if the model should see it",
         frozenset("&<"),
         _matches(
             r"&(?:amp|lt|gt|quot|nbsp|apos|#\d{1,6}|#x[0-9a-fA-F]{1,6});|<br ?/?>|</(?:p|div|span|b|i|a|li)>", "&", "<"
         ),
     ),
 )
-# A row is broken where it is the exception; what most rows of a task have is its form.
-_EXCEPTION, _FORM = 0.05, 0.5
+# A fault is an exception if at most this share of a task's rows has it; what most rows have is the task's format.
+_EXCEPTION, _FORMAT = 0.05, 0.5
 
 
 def find_broken(rows: TaskRows, setting: Setting) -> Iterator[AuditFinding]:
-    """Find broken rows by what their inputs and outputs hold, a finding for each kind."""
+    """Find damaged rows by the content of their inputs and outputs, one finding per kind."""
     for what, texts in (
         ("input", [(index, row.input) for index, row in enumerate(rows.rows)]),
         ("output", [(index, output) for index, row in enumerate(rows.rows) for output in row.outputs]),
@@ -163,8 +163,8 @@ def find_broken(rows: TaskRows, setting: Setting) -> Iterator[AuditFinding]:
 
 
 def _faults(rows: TaskRows, what: str, texts: list[tuple[int, str]]) -> Iterator[AuditFinding]:
-    signs = set().union(*(text for _, text in texts))
-    faults = [fault for fault in FAULTS if fault.needs is None or not signs.isdisjoint(fault.needs)]
+    characters = set().union(*(text for _, text in texts))
+    faults = [fault for fault in FAULTS if fault.needs is None or not characters.isdisjoint(fault.needs)]
     found: dict[str, dict[int, str]] = {fault.kind: {} for fault in FAULTS}
     for index, text in texts:
         for fault in faults:
@@ -172,31 +172,32 @@ def _faults(rows: TaskRows, what: str, texts: list[tuple[int, str]]) -> Iterator
             if shown is not None:
                 found[fault.kind].setdefault(index, shown)
     for fault in FAULTS:
-        met = _not_meant(fault.kind, what, found[fault.kind], len(rows.rows))
-        if not met:
+        faulty = _unintended(fault.kind, what, found[fault.kind], len(rows.rows))
+        if not faulty:
             continue
-        first = next(iter(met))
+        first = next(iter(faulty))
         yield AuditFinding(
             fault.kind,
             fault.severity,
             (rows.name,),
-            len(met),
-            rows.place(first),
-            f"{len(met)} of {len(rows.rows)} {what}s {fault.says} ({clip(met[first], 40)!r}); {fault.advice}",
+            len(faulty),
+            rows.where(first),
+            f"{len(faulty)} of {len(rows.rows)} {what}s {fault.description} ({clip(faulty[first], 40)!r}); "
+            f"{fault.advice}",
         )
 
 
-def _not_meant(kind: str, what: str, met: dict[int, str], rows: int) -> dict[int, str]:
-    """Return the rows of those met that are faults, and not the task's form or one of its labels.
+def _unintended(kind: str, what: str, matches: dict[int, str], rows: int) -> dict[int, str]:
+    """Return the matching rows that are faults, and not the task's format or one of its labels.
 
-    A sign alone may be what most inputs are, and a label like any other where many outputs are it. So may a word such
-    as `none` be a label; but as an input it says nothing in any number, and `nan` says nothing anywhere.
+    Punctuation alone may be the format of most inputs, or a label if it is many outputs. A word such as `none` may also
+    be a label, but as an input it is always a placeholder, and `nan` is one everywhere.
     """
-    if kind not in ("placeholder", "no-words") or len(met) <= _EXCEPTION * rows + 1:
-        return met
+    if kind not in ("placeholder", "no-words") or len(matches) <= _EXCEPTION * rows + 1:
+        return matches
     if kind == "no-words":
-        return met if what == "input" and len(met) <= _FORM * rows else {}
-    return met if what == "input" else {index: text for index, text in met.items() if is_missing(text)}
+        return matches if what == "input" and len(matches) <= _FORMAT * rows else {}
+    return matches if what == "input" else {index: text for index, text in matches.items() if is_missing(text)}
 
 
 def _empty_fields(rows: TaskRows) -> Iterator[AuditFinding]:
@@ -206,19 +207,19 @@ def _empty_fields(rows: TaskRows) -> Iterator[AuditFinding]:
         field = (missing_field(row.input, markers) or empty_field(row.input, markers)) if markers else None
         if field is not None:
             empty[index] = field
-    often = Counter(empty.values())
-    rare = {field for field, count in often.items() if count <= _EXCEPTION * len(rows.rows) + 1}
-    odd = {at: field for at, field in empty.items() if field in rare or missing_field(rows.rows[at].input, markers)}
-    if odd:
-        first = next(iter(odd))
+    counts = Counter(empty.values())
+    rare = {field for field, count in counts.items() if count <= _EXCEPTION * len(rows.rows) + 1}
+    faulty = {at: field for at, field in empty.items() if field in rare or missing_field(rows.rows[at].input, markers)}
+    if faulty:
+        first = next(iter(faulty))
         yield AuditFinding(
             "empty-field",
             "warning",
             (rows.name,),
-            len(odd),
-            rows.place(first),
-            f"in {len(odd)} of {len(rows.rows)} inputs a field is empty, or nan, where others are not "
-            f"({clip(odd[first], 30)!r} in {clip(rows.rows[first].input, 40)!r}); fill it or take the row out",
+            len(faulty),
+            rows.where(first),
+            f"in {len(faulty)} of {len(rows.rows)} inputs a field is empty, or nan, which is filled in the others "
+            f"({clip(faulty[first], 30)!r} in {clip(rows.rows[first].input, 40)!r}); fill it or remove the row",
         )
 
 
@@ -229,24 +230,24 @@ def _copies(rows: TaskRows) -> Iterator[AuditFinding]:
         if key and any(len(output) <= 2 * len(row.input) and content_key(output) == key for output in row.outputs[:1])
     ]
     if same:
-        often = len(same) > _EXCEPTION * len(rows.rows)
+        frequent = len(same) > _EXCEPTION * len(rows.rows)
         yield AuditFinding(
             "output-is-input",
-            "note" if often else "warning",
+            "note" if frequent else "warning",
             (rows.name,),
             len(same),
-            rows.place(same[0]),
+            rows.where(same[0]),
             f"{len(same)} of {len(rows.rows)} outputs repeat the input ({clip(rows.rows[same[0]].input, 40)!r})"
-            + ("; copying is part of this task, so it scores" if often else "; check that nothing was to be done"),
+            + ("; copying is part of this task, so it scores" if frequent else "; check that they are correct"),
         )
 
 
-# An answer that is found in nearly every other row's input, and the fewest rows to say so of.
-_EXTRACTIVE, _LEAST_ROWS = 0.99, 50
+# A task counts as extractive if at least this share of its outputs is in the input, with at least this many rows.
+_EXTRACTIVE, _MIN_ROWS = 0.99, 50
 
 
 def _not_in_input(rows: TaskRows) -> Iterator[AuditFinding]:
-    if len(rows.rows) < _LEAST_ROWS or rows.labels:
+    if len(rows.rows) < _MIN_ROWS or rows.labels:
         return
     missing = [
         index
@@ -260,10 +261,10 @@ def _not_in_input(rows: TaskRows) -> Iterator[AuditFinding]:
             "warning",
             (rows.name,),
             len(missing),
-            rows.place(first),
-            f"all but {len(missing)} of {len(rows.rows)} outputs stand word for word in their input; these do not "
+            rows.where(first),
+            f"all but {len(missing)} of {len(rows.rows)} outputs occur word for word in their input; these do not "
             f"({clip(rows.rows[first].outputs[0], 40)!r}): check them",
         )
 
 
-AUDIT = TaskAudit("broken-rows", "lost and misread characters, errors in place of text, empty fields", find_broken)
+AUDIT = TaskAudit("broken-rows", "lost and misread characters, errors instead of text, empty fields", find_broken)

@@ -1,4 +1,4 @@
-"""What an audit finds: its kind, its weight, the tasks it concerns, how many places it stands for, where, and why."""
+"""A finding of an audit: its kind, its severity, the tasks, the number of occurrences, one location, and a message."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 Severity = Literal["error", "warning", "note"]
-"""`error`: reading refuses it, or the source's own division leaks; `warning`: scores may mislead; `note`: to know."""
+"""`error`: a task cannot be used, or its source's splits leak; `warning`: scores may mislead; `note`: information."""
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 
 @dataclass(frozen=True, slots=True)
 class AuditFinding:
-    """One thing found in a collection's tasks: in `count` places (rows, prompts, inputs), of which `where` is one."""
+    """A finding in a collection's tasks, with `count` occurrences (rows, prompts, inputs), of which `where` is one."""
 
     kind: str
     severity: Severity
@@ -35,10 +35,10 @@ class AuditFinding:
         }
 
     def __str__(self) -> str:
-        """The whole finding on one line."""
+        """Return the finding on one line."""
         return f"{self.where}: {self.message}" if self.where else self.message
 
 
 def worst_first(findings: Iterable[AuditFinding]) -> list[AuditFinding]:
-    """Return the findings, errors before warnings before notes, otherwise in their order."""
+    """Sort the findings: errors, then warnings, then notes, otherwise in their order."""
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))

@@ -1,8 +1,8 @@
-"""The exact join of sets by similarity: every pair of sets at or above a Jaccard similarity, and no other.
+"""The exact similarity join of sets: all pairs of sets with at least a given Jaccard similarity, and no others.
 
-MinHash finds such pairs with a chance; here none is missed. Two sets of a similarity of at least t share an element
-among the first few of each, when the elements of both stand in one order; with the rarest first there are few such
-pairs to compare (prefix filtering: Chaudhuri et al. 2006, Bayardo et al. 2007).
+MinHash finds such pairs with some probability; here none is missed. If the elements of all sets are in the same order,
+two sets with a similarity of at least t share an element among the first few of each. With the rarest elements first,
+there are few such pairs to compare (prefix filtering: Chaudhuri et al. 2006, Bayardo et al. 2007).
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import numpy.typing as npt
 
 from tuition.audit.words import Hashes, Indices
 
-# Pairs that are compared at once; memory is this times the size of a set.
+# The number of pairs that are compared at once; memory is this times the size of a set.
 _PAIRS = 1 << 19
 _ENTRIES = 1 << 23
 
 
 @dataclass(frozen=True, slots=True)
 class Sets:
-    """Sets as rows of hashes: `hashes[k]` is in the set `rows[k]`; rows ascend, and no set holds a hash twice."""
+    """Sets of hashes: `hashes[k]` is in the set `rows[k]`; `rows` ascend, and no set has a hash twice."""
 
     hashes: Hashes
     rows: Indices
@@ -31,7 +31,7 @@ class Sets:
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Pairs of sets, `first` < `second` by their numbers, and how similar they are."""
+    """Pairs of sets, by their numbers with `first` < `second`, and their similarities."""
 
     first: Indices
     second: Indices
@@ -40,7 +40,7 @@ class Pairs:
 
 @dataclass(frozen=True, slots=True)
 class _Index:
-    """The elements that stand in two sets or more, by row and in each row the rarest first; and all sets' sizes."""
+    """The elements that are in two or more sets, by row and in each row the rarest first; and the sizes of all sets."""
 
     ranks: Indices
     rows: Indices
@@ -50,7 +50,7 @@ class _Index:
 
 
 def unique_sets(hashes: Hashes, rows: Indices, count: int) -> Sets:
-    """Return sets without repeats; `rows` must ascend."""
+    """Return sets without repeated elements; `rows` must ascend."""
     order = np.lexsort((hashes, rows))
     hashes, rows = hashes[order], rows[order]
     fresh = np.ones(len(hashes), bool)
@@ -88,30 +88,30 @@ def _index(sets: Sets, threshold: float) -> _Index:
     rows, ranks = rows[order], ranks[order]
     kept = np.bincount(rows, minlength=sets.count)
     begins = np.concatenate((np.zeros(1, np.int64), np.cumsum(kept)))
-    # Elements of one set alone are the rarest of all: they fill the beginning of a row before any other does.
+    # Elements of only one set are the rarest, so they would be the first of a row; they are not stored.
     needed = np.ceil(threshold * sizes - 1e-9).astype(np.int64)
     prefixes = np.clip(sizes - needed + 1 - (sizes - kept), 0, kept)
     return _Index(ranks, rows, begins, sizes, prefixes)
 
 
 def _candidates(index: _Index, threshold: float) -> Iterator[tuple[Indices, Indices]]:
-    """Yield blocks of pairs that share an element of their beginnings and are near enough in size."""
-    place = np.arange(len(index.ranks)) - index.begins[index.rows]
-    early = place < index.prefixes[index.rows]
-    ranks, rows = index.ranks[early], index.rows[early]
-    # Within an element's group smaller sets come first, so that each set meets only those before it.
+    """Yield blocks of pairs that share an element of their prefixes and are of similar enough size."""
+    position = np.arange(len(index.ranks)) - index.begins[index.rows]
+    in_prefix = position < index.prefixes[index.rows]
+    ranks, rows = index.ranks[in_prefix], index.rows[in_prefix]
+    # Within an element's group smaller sets come first, and each set is paired only with those before it.
     order = np.lexsort((rows, index.sizes[rows], ranks))
     ranks, rows = ranks[order], rows[order]
-    opens = np.ones(len(ranks), bool)
-    opens[1:] = ranks[1:] != ranks[:-1]
-    group_start = np.maximum.accumulate(np.where(opens, np.arange(len(ranks)), 0))
-    meets = np.arange(len(ranks)) - group_start
-    total = np.cumsum(meets)
+    is_first = np.ones(len(ranks), bool)
+    is_first[1:] = ranks[1:] != ranks[:-1]
+    group_start = np.maximum.accumulate(np.where(is_first, np.arange(len(ranks)), 0))
+    earlier = np.arange(len(ranks)) - group_start
+    total = np.cumsum(earlier)
     begin = 0
     while begin < len(ranks):
         done = total[begin - 1] if begin else 0
         end = max(begin + 1, int(np.searchsorted(total, done + _PAIRS, side="right")))
-        for first, second in _meetings(rows, group_start, meets, begin, end):
+        for first, second in _group_pairs(rows, group_start, earlier, begin, end):
             fits = index.sizes[first] >= threshold * index.sizes[second] - 1e-9
             one, other = first[fits], second[fits]
             if len(one):
@@ -119,16 +119,16 @@ def _candidates(index: _Index, threshold: float) -> Iterator[tuple[Indices, Indi
         begin = end
 
 
-def _meetings(
-    rows: Indices, group_start: Indices, meets: Indices, begin: int, end: int
+def _group_pairs(
+    rows: Indices, group_start: Indices, earlier: Indices, begin: int, end: int
 ) -> Iterator[tuple[Indices, Indices]]:
-    """Yield the pairs of the entries `begin` to `end` with those before them in their groups, a bounded lot at once."""
-    times = meets[begin:end]
+    """Yield the pairs of the entries `begin` to `end` with those before them in their groups, in bounded blocks."""
+    times = earlier[begin:end]
     if end - begin == 1 and times[0] > _PAIRS:
         start = int(group_start[begin])
         for low in range(start, begin, _PAIRS):
-            lot = rows[low : min(low + _PAIRS, begin)]
-            yield lot, np.full(len(lot), rows[begin])
+            block = rows[low : min(low + _PAIRS, begin)]
+            yield block, np.full(len(block), rows[begin])
         return
     later = np.repeat(np.arange(begin, end), times)
     step = np.arange(len(later)) - np.repeat(np.cumsum(times) - times, times)
@@ -136,7 +136,7 @@ def _meetings(
 
 
 def _shared(index: _Index, left: Indices, right: Indices) -> npt.NDArray[np.int64]:
-    """Return how many elements the two sets of each pair have in common."""
+    """Return the number of common elements of each pair of sets."""
     from scipy.sparse import csr_matrix
 
     width = int(index.ranks.max()) + 1 if len(index.ranks) else 1

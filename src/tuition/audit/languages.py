@@ -1,4 +1,4 @@
-"""Text in another script than the language that a task declares for it."""
+"""Text in another script than that of the language that the task declares."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from tuition.audit.rows import TaskRows
 from tuition.audit.scripts import count_scripts, scripts_of
 from tuition.base.errors import clip
 
-# A text is in a script that has more than half of its letters; fewer letters than this may be a name or a label.
-_LEAST_LETTERS = 8
-# From this share of a task's texts on, what is wrong is the declaration, not a row.
+# A text is in a script if more than half of its letters are; fewer letters than this may be a name or a label.
+_MIN_LETTERS = 8
+# If more than this share of a task's texts differs, the declaration is wrong, not the rows.
 _MANY = 0.1
-# Letters beyond Latin-1 and its extensions: text without any is in the Latin script, or has no letters.
+# Letters beyond Latin-1 and its extensions: text without such letters is in the Latin script, or has no letters.
 _FOREIGN = re.compile("[\u0370-\uffff\U00010000-\U0010ffff]")
 _ASCII_LETTERS = re.compile("[A-Za-z]")
 
 
 def find_languages(rows: TaskRows, setting: Setting) -> Iterator[AuditFinding]:
-    """Find a task's definitions, inputs and outputs that are not in a script of the language declared for them."""
+    """Find a task's definitions, inputs and outputs that are not in a script of their declared language."""
     task = rows.task
     for what, languages, texts in (
         ("definition", task.instruction_languages, list(enumerate(task.definitions))),
@@ -37,39 +37,39 @@ def find_languages(rows: TaskRows, setting: Setting) -> Iterator[AuditFinding]:
 def _other_scripts(
     rows: TaskRows, what: str, languages: Sequence[str], expected: frozenset[str], texts: Sequence[tuple[int, str]]
 ) -> Iterator[AuditFinding]:
-    met: dict[int, tuple[str, str]] = {}
+    deviating: dict[int, tuple[str, str]] = {}
     lettered = 0
     for number, text in texts:
         script = _script(text, latin="Latin" in expected)
         lettered += script is not None
         if script is not None and script not in expected:
-            met.setdefault(number, (script, text))
-    if not met:
+            deviating.setdefault(number, (script, text))
+    if not deviating:
         return
-    many = len(met) > _MANY * lettered
-    first = next(iter(met))
-    script, text = met[first]
+    many = len(deviating) > _MANY * lettered
+    first = next(iter(deviating))
+    script, text = deviating[first]
     declared = ", ".join(clip(language, 30) for language in languages)
     yield AuditFinding(
         "other-script",
         "warning" if many else "note",
         (rows.name,),
-        len(met),
-        f"{rows.place()}, definition {first}" if what == "definition" else rows.place(first),
-        f"{len(met)} of {len(texts)} {what}s are not in a script of the declared {what} language ({declared}) but in "
-        f"{script} ({clip(text, 40)!r}); {'declare the language that it is' if many else 'check them'}",
+        len(deviating),
+        f"{rows.where()}, definition {first}" if what == "definition" else rows.where(first),
+        f"{len(deviating)} of {len(texts)} {what}s are not in a script of the declared {what} language ({declared}) "
+        f"but in {script} ({clip(text, 40)!r}); {'declare the actual language' if many else 'check them'}",
     )
 
 
 def _script(text: str, *, latin: bool) -> str | None:
-    """Return the script of most of a text's letters; None where it has too few of them, or no script has most."""
+    """Return the script of most of a text's letters; None if it has too few letters, or no script has most of them."""
     if latin and not _FOREIGN.search(text):
         return "Latin"
     if latin and len(_FOREIGN.findall(text)) * 2 < len(_ASCII_LETTERS.findall(text)):
         return "Latin"
     counts = count_scripts(Counter(text))
     letters = counts.total()
-    if letters < _LEAST_LETTERS:
+    if letters < _MIN_LETTERS:
         return None
     script, count = counts.most_common(1)[0]
     if script == "Han" and counts["Kana"]:  # Japanese is written in both

@@ -1,4 +1,4 @@
-"""The truncation ledger: which prompts are longer than a model is given, and what of them gives way."""
+"""The truncation ledger: which prompts are too long, and what would be truncated or dropped."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from tuition.prompts.encode import encode
 from tuition.prompts.fit import Fitted, LengthPolicy, fit, ledger
 from tuition.prompts.types import Encoding, Prompt
 
-# Texts that go to the tokenizer at once.
+# The number of texts in one tokenizer call.
 _BATCH = 2000
 
 
 class Tokens(Protocol):
-    """What an audit needs of a tokenizer; `tuition.models.tokens.PromptTokenizer` has it."""
+    """The interface of a tokenizer for audits; `tuition.models.tokens.PromptTokenizer` implements it."""
 
     @property
     def overhead(self) -> int:
-        """How many tokens a whole sequence has besides those of its three texts."""
+        """The number of tokens of a whole sequence in addition to those of its three texts."""
 
     def ids(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
-        """Return the token ids of each text alone."""
+        """Return the token ids of each text by itself."""
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of token ids."""
@@ -37,19 +37,19 @@ class Counter:
     """Counts tokens, each text once."""
 
     def __init__(self, tokens: Tokens) -> None:
-        """Begin with nothing counted."""
+        """Start with an empty cache."""
         self._tokens = tokens
         self._known: dict[str, int] = {}
 
     def count_all(self, texts: Sequence[str]) -> None:
-        """Count many texts at once, so that later asking costs nothing."""
+        """Count many texts at once and cache the counts."""
         new = [text for text in dict.fromkeys(texts) if text not in self._known]
         for begin in range(0, len(new), _BATCH):
             batch = new[begin : begin + _BATCH]
             self._known.update(zip(batch, map(len, self._tokens.ids(batch)), strict=True))
 
     def __call__(self, text: str) -> int:
-        """Return the number of tokens of a text alone."""
+        """Return the number of tokens of a text by itself."""
         if text not in self._known:
             self._known[text] = len(self._tokens.ids([text])[0])
         return self._known[text]
@@ -57,7 +57,7 @@ class Counter:
 
 @dataclass(slots=True)
 class Ledger:
-    """What one task's prompts are like at a length: how many there are, the longest, and the findings."""
+    """One task's prompts at a maximum length: their number, the longest, the number too long, and the findings."""
 
     task: str
     prompts: int = 0
@@ -67,7 +67,7 @@ class Ledger:
 
 
 def length_audit(encoding: Encoding, tokens: Tokens, max_length: int) -> CollectionAudit:
-    """Return the audit of all prompts in one encoding, for a tokenizer and a length in tokens."""
+    """Return the audit of all prompts in one encoding, for a tokenizer and a maximum length in tokens."""
     return CollectionAudit(
         "lengths",
         f"prompts of more than {max_length} tokens, and what they would lose",
@@ -77,36 +77,37 @@ def length_audit(encoding: Encoding, tokens: Tokens, max_length: int) -> Collect
 
 
 def task_ledger(rows: TaskRows, *, encoding: Encoding, tokens: Tokens, max_length: int) -> Ledger:
-    """Tell all rows of a task, count their tokens, and fit those that are too long as training would."""
+    """Encode all rows of a task, count their tokens, and shorten those that are too long like training does."""
     found = Ledger(rows.name)
-    told, refused = _tell(rows, encoding)
+    prompts, refused = _encode_rows(rows, encoding)
     if refused:
         index, reason = refused[0]
         found.findings.append(
-            _finding(rows, "cannot-be-told", "error", len(refused), index, f"{encoding.name}: {reason}")
+            _finding(rows, "cannot-be-encoded", "error", len(refused), index, f"{encoding.name}: {reason}")
         )
     count = Counter(tokens)
-    count.count_all([text for _, prompt in told for text in (prompt.prefix, prompt.body, prompt.target)])
+    count.count_all([text for _, prompt in prompts for text in (prompt.prefix, prompt.body, prompt.target)])
     lengths = {
         index: tokens.overhead + count(prompt.prefix) + count(prompt.body) + count(prompt.target)
-        for index, prompt in told
+        for index, prompt in prompts
     }
-    long = {index: prompt for index, prompt in told if lengths[index] > max_length}
-    found.prompts, found.longest, found.too_long = len(told), max(lengths.values(), default=0), len(long)
+    long = {index: prompt for index, prompt in prompts if lengths[index] > max_length}
+    found.prompts, found.longest, found.too_long = len(prompts), max(lengths.values(), default=0), len(long)
     if long:
         found.findings.extend(_losses(rows, encoding, long, max_length, tokens.overhead, count, found))
     return found
 
 
-def _tell(rows: TaskRows, encoding: Encoding) -> tuple[list[tuple[int, Prompt]], list[tuple[int, str]]]:
-    told: list[tuple[int, Prompt]] = []
+def _encode_rows(rows: TaskRows, encoding: Encoding) -> tuple[list[tuple[int, Prompt]], list[tuple[int, str]]]:
+    """Return the prompts by row, and the reasons of the rows that cannot be encoded."""
+    prompts: list[tuple[int, Prompt]] = []
     refused: list[tuple[int, str]] = []
     for index, row in enumerate(rows.rows):
         try:
-            told.append((index, encode(rows.task, row, encoding)))
+            prompts.append((index, encode(rows.task, row, encoding)))
         except UserError as error:
             refused.append((index, str(error)))
-    return told, refused
+    return prompts, refused
 
 
 def _losses(
@@ -130,13 +131,15 @@ def _losses(
     if refused:
         index, reason = refused[0]
         yield _finding(rows, "instruction-too-long", "error", len(refused), index, f"{encoding.name}: {reason}")
-    # Cutting the whole sequence at its end, as many trainers do, takes the target first.
-    blind = sum(overhead - 1 + count(prompt.prefix) + count(prompt.body) >= max_length for prompt in long.values())
+    # Truncating the whole sequence at its end, as many trainers do, removes the target first.
+    without_target = sum(
+        overhead - 1 + count(prompt.prefix) + count(prompt.body) >= max_length for prompt in long.values()
+    )
     lost = ledger(fitted)
-    told = [
+    effects = [
         f"{lost.with_dropped_examples} lose {lost.dropped_examples} examples" if lost.with_dropped_examples else "",
-        f"{lost.with_cut_input} have {lost.cut_tokens} tokens of their input cut" if lost.with_cut_input else "",
-        f"{len(refused)} cannot be made to fit" if refused else "",
+        f"{lost.with_cut_input} have {lost.cut_tokens} input tokens truncated" if lost.with_cut_input else "",
+        f"{len(refused)} cannot be shortened enough" if refused else "",
     ]
     yield _finding(
         rows,
@@ -145,13 +148,14 @@ def _losses(
         len(long),
         next(iter(long)),
         f"{encoding.name}: {len(long)} of {found.prompts} prompts have more than {max_length} tokens (the longest "
-        f"{found.longest}): {', '.join(filter(None, told))}; cut at their end instead, {blind} would lose the target",
+        f"{found.longest}): {', '.join(filter(None, effects))}; truncated at their end instead, {without_target} would "
+        "lose the target",
     )
 
 
 def _finding(rows: TaskRows, kind: str, severity: str, count: int, index: int, message: str) -> AuditFinding:
     return AuditFinding(
-        kind, "error" if severity == "error" else "warning", (rows.name,), count, rows.place(index), message
+        kind, "error" if severity == "error" else "warning", (rows.name,), count, rows.where(index), message
     )
 
 
@@ -170,6 +174,6 @@ def _summary(
         tuple(one.task for one in ledgers if one.too_long),
         too_long,
         f"encoding {encoding.name}",
-        f"{prompts - too_long} of {prompts} prompts fit whole into {max_length} tokens; the longest has "
+        f"{prompts - too_long} of {prompts} prompts fit into {max_length} tokens; the longest has "
         f"{longest.longest} (task {clip(longest.task, 80)})",
     )

@@ -1,33 +1,33 @@
-"""Words that stand where there is nothing: what programs write for a missing value, and what people do."""
+"""Placeholders for missing text, as written by programs and by people."""
 
 from __future__ import annotations
 
 import re
 
-# Texts of more characters than this are more than a word for nothing.
+# Texts with more characters than this are not placeholders.
 _SHORT = 30
-# No one answers or asks `nan`: programs write these for a value that is missing.
+# Never a real answer or input: programs write these for a missing value.
 _WRITTEN_BY_PROGRAMS = r"nan|nat|<na>|\(null\)|\\n|#n/a"
 _SURELY = re.compile(_WRITTEN_BY_PROGRAMS, re.IGNORECASE)
-# These may be meant: `none` is a common label.
+# These may be real texts: `none` is a common label.
 _MAYBE = re.compile(
     rf"(?:\w+:? )?n/a|na|none|null|nil|undefined|todo|tbd|\[?(?:deleted|removed)\]?|\(blank\)|{_WRITTEN_BY_PROGRAMS}",
     re.IGNORECASE,
 )
 
 
-def says_nothing(text: str) -> bool:
-    """Whether a text is but a word for nothing.
+def is_placeholder(text: str) -> bool:
+    """Whether a text is only a placeholder for a missing text.
 
     Examples:
-        >>> says_nothing(" N/A "), says_nothing("None of them")
+        >>> is_placeholder(" N/A "), is_placeholder("None of them")
         (True, False)
     """
     return len(text) <= _SHORT and _MAYBE.fullmatch(text.strip()) is not None
 
 
 def is_missing(text: str) -> bool:
-    """Whether a text is what a program writes for a missing value, which nobody means as an answer.
+    """Whether a text is what a program writes for a missing value, and so never a real answer.
 
     Examples:
         >>> is_missing("NaN"), is_missing("none")

@@ -1,18 +1,18 @@
-"""Mojibake: UTF-8 that was read as Latin-1, Windows-1252 or Mac Roman, so that é stands as Ã©."""
+"""Mojibake: UTF-8 that was decoded as Latin-1, Windows-1252 or Mac Roman, so that é became Ã©."""
 
 from __future__ import annotations
 
 import re
 
 _ENCODINGS = ("latin-1", "cp1252", "mac_roman")
-# What may open a misread sign. In Mac Roman most of these bytes are quotes, dashes and letters that stand before
-# others in valid text ("«É", "…à"); the six here do not.
+# The characters that can begin a misread character. In Mac Roman most of these bytes are quotes, dashes and letters
+# that precede other letters in correct text ("«É", "…à"); the six here do not.
 _OPENS = {
     "latin-1": {bytes([byte]).decode("latin-1") for byte in range(0xC2, 0xF5)},
     "mac_roman": set("√‚¬ƒ≈∆"),
 }
 LEADS = frozenset(_OPENS["latin-1"] | _OPENS["mac_roman"])
-# Signs that close a quotation or go on behind a word: "CAFÉ” is no misread ɔ.
+# Punctuation that can follow a word: "CAFÉ” is not a misread ɔ.
 _BEHIND_WORDS = frozenset("‘’“”–—…‚„‹›")
 
 
@@ -21,12 +21,12 @@ def _tails() -> str:
     return "".join(sorted({re.escape(byte.decode(name, "ignore")) for byte in bytes_ for name in _ENCODINGS}))
 
 
-# Nearly all text that is not broken has no such run: only what has one is decoded on trial.
+# Nearly no correct text has such a run, so only texts with one are decoded to test them.
 _RUN = re.compile(f"[{''.join(sorted(map(re.escape, LEADS)))}][{_tails()}]{{1,3}}")
 
 
 def misread(text: str) -> str | None:
-    """Return the first part of `text` that is UTF-8 misread, with a little of what stands around it; None if none is.
+    """Return the first part of `text` that is misread UTF-8, with a little context; None if there is none.
 
     Examples:
         >>> misread("a cafÃ© in Lyon")

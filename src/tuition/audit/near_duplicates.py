@@ -1,7 +1,8 @@
-"""Inputs that are nearly the same: inside a task, across its sets, and across tasks.
+"""Near-duplicate inputs: inside a task, across its splits, and across tasks.
 
-Two inputs are near where their sets of three-word sequences have a Jaccard similarity of 0.8 or more, case, white space
-and punctuation apart. The join is exact (see `tuition.audit.join`), not MinHash's estimate: it misses no pair.
+Two inputs are near duplicates if their sets of word trigrams have a Jaccard similarity of 0.8 or more, ignoring case,
+white space and punctuation. The join is exact (see `tuition.audit.join`), not an estimate like MinHash: it finds every
+pair.
 """
 
 from __future__ import annotations
@@ -14,23 +15,23 @@ import numpy as np
 from tuition.audit.audit import CollectionAudit, Setting
 from tuition.audit.finding import AuditFinding, Severity
 from tuition.audit.join import Sets, similar_pairs, unique_sets
-from tuition.audit.rows import LEAST_LETTERS, TaskRows
+from tuition.audit.rows import MIN_LETTERS, TaskRows
 from tuition.audit.words import Hashes, Indices, ngrams, split_words
 from tuition.base.errors import clip
 from tuition.tasks.types import RowSplit
 
 WIDTH = 3
 THRESHOLD = 0.8
-# Some 70 bytes of memory each: a larger collection is compared by the first rows of each task.
+# About 70 bytes of memory each: of a larger collection only the first rows of each task are compared.
 SEQUENCES = 16_000_000
-_SIDES: tuple[RowSplit, ...] = ("", "train", "validation", "test")
+_SPLITS: tuple[RowSplit, ...] = ("", "train", "validation", "test")
 
 
 @dataclass(frozen=True, slots=True)
 class Shingled:
-    """A task's distinct inputs as sets of word sequences: `rows[k]` has `hashes[k]`.
+    """A task's distinct inputs as sets of word sequences: `hashes[k]` is in the set of the input `rows[k]`.
 
-    `inputs` are hashes of the whole inputs, to tell equal ones, which other audits find, from those that are near.
+    `inputs` are hashes of the whole inputs, to exclude equal inputs, which other audits find.
     """
 
     task: str
@@ -43,7 +44,7 @@ class Shingled:
 
 @dataclass(slots=True)
 class _Near:
-    """Two sets of rows (of one or two tasks) with near pairs between them: the rows of either, and the nearest pair."""
+    """The near pairs between two groups of rows (of one or two tasks): the first group's rows, and the nearest pair."""
 
     rows: set[int] = field(default_factory=set)
     best: float = 0.0
@@ -51,22 +52,22 @@ class _Near:
 
 
 def shingle(rows: TaskRows) -> Shingled:
-    """Return a task's inputs as sets of word sequences; of rows with one input and in one set, the first stands.
+    """Return a task's inputs as sets of word sequences; of rows with equal input and split only the first is kept.
 
-    Very short inputs are left out: "ok" and "Ok!" are no leak.
+    Very short inputs are left out: "ok" and "Ok!" are not a leak.
     """
     first: dict[tuple[str, str], int] = {}
-    for index, place in enumerate(zip(rows.keys, rows.sides, strict=True)):
-        if len(place[0]) >= LEAST_LETTERS:
-            first.setdefault(place, index)
+    for index, key_and_split in enumerate(zip(rows.keys, rows.splits, strict=True)):
+        if len(key_and_split[0]) >= MIN_LETTERS:
+            first.setdefault(key_and_split, index)
     hashes, owners = shingles([key for key, _ in first])
-    sides = np.fromiter((_SIDES.index(side) for _, side in first), np.int64, len(first))
+    sides = np.fromiter((_SPLITS.index(side) for _, side in first), np.int64, len(first))
     inputs = np.fromiter((hash(key) for key, _ in first), np.int64, len(first))
     return Shingled(rows.name, tuple(rows.rows[index].id for index in first.values()), sides, inputs, hashes, owners)
 
 
 def shingles(texts: Sequence[str]) -> tuple[Hashes, Indices]:
-    """Return hashes of three-word sequences with their texts' numbers; a text of one or two words is one sequence."""
+    """Return hashes of word trigrams with their texts' numbers; a text of one or two words is one sequence."""
     words = split_words(texts)
     hashes, inside = ngrams(words, WIDTH)
     parts = [(hashes[inside], words.rows[inside])]
@@ -81,7 +82,7 @@ def shingles(texts: Sequence[str]) -> tuple[Hashes, Indices]:
 
 
 def find_near(kept: Sequence[Shingled], setting: Setting) -> Iterator[AuditFinding]:
-    """Find near duplicates, one finding for two sets of one task, and one for each pair of tasks."""
+    """Find near duplicates: one finding per pair of splits of a task, and one per pair of tasks."""
     tasks, left_out = _within(kept, SEQUENCES)
     if left_out:
         yield AuditFinding(
@@ -90,8 +91,8 @@ def find_near(kept: Sequence[Shingled], setting: Setting) -> Iterator[AuditFindi
             (),
             left_out,
             "near duplicates",
-            f"{left_out} rows were not compared: the collection is too large for memory, so each task's first were; "
-            "check fewer tasks at once to compare all",
+            f"{left_out} rows were not compared: the collection is too large for memory, so only each task's first "
+            "rows were; check fewer tasks at once to compare all",
         )
     if not any(len(task.hashes) for task in tasks):
         return
@@ -103,7 +104,7 @@ _Groups = dict[tuple[int, int], dict[tuple[int, int], _Near]]
 
 
 def _gather(tasks: Sequence[Shingled]) -> _Groups:
-    """Return the near pairs by their two tasks and then by their two sets; rows are numbered within their tasks."""
+    """Return the near pairs by their two tasks and then by their two splits; rows are numbered within their tasks."""
     begins = np.cumsum([0, *(len(task.ids) for task in tasks)])
     owner = np.repeat(np.arange(len(tasks)), np.diff(begins))
     side = np.concatenate([task.sides for task in tasks])
@@ -119,7 +120,7 @@ def _gather(tasks: Sequence[Shingled]) -> _Groups:
         columns = pairs.first[near].tolist(), pairs.second[near].tolist(), pairs.similarity[near].tolist()
         for first, second, similarity in zip(*columns, strict=True):
             one, other = int(owner[first]), int(owner[second])
-            # Inside a task the set nearer to judging comes first, so that both orders are one group.
+            # Inside a task the later split (test last) comes first, so that both orders are one group.
             if one == other and side[first] < side[second]:
                 first, second = second, first  # noqa: PLW2901
             group = groups.setdefault((one, other), {}).setdefault((int(side[first]), int(side[second])), _Near())
@@ -133,7 +134,7 @@ def _inside(task: Shingled, sides: dict[tuple[int, int], _Near]) -> Iterator[Aud
     for (one, other), near in sorted(sides.items(), reverse=True):
         if one == other:
             continue
-        here, there = _SIDES[one] or "no set", _SIDES[other] or "no set"
+        here, there = _SPLITS[one] or "no set", _SPLITS[other] or "no set"
         test = here == "test"
         yield AuditFinding(
             f"near-{here}-in-{there}".replace(" ", "-"),
@@ -142,7 +143,7 @@ def _inside(task: Shingled, sides: dict[tuple[int, int], _Near]) -> Iterator[Aud
             len(near.rows),
             _where(task, task, near),
             f"in {here} {_inputs(len(near.rows))} nearly the same as one in {there} ({_measure(near)})"
-            + ("; scores may show memory" if test else ""),
+            + ("; scores may measure memorisation" if test else ""),
         )
     same = [near for (one, other), near in sides.items() if one == other]
     if same:
@@ -154,25 +155,27 @@ def _inside(task: Shingled, sides: dict[tuple[int, int], _Near]) -> Iterator[Aud
             (task.task,),
             count,
             _where(task, task, best),
-            f"{_inputs(count)} nearly the same as a later one in the same set ({_measure(best)})",
+            f"{_inputs(count)} nearly the same as a later one in the same split ({_measure(best)})",
         )
 
 
 def _across(
     one: Shingled, other: Shingled, sides: dict[tuple[int, int], _Near], setting: Setting
 ) -> Iterator[AuditFinding]:
-    train, judged = _SIDES.index("train"), (_SIDES.index("validation"), _SIDES.index("test"))
-    leaking = [near for (a, b), near in sides.items() if (a in judged and b == train) or (b in judged and a == train)]
-    split = setting.parted(one.task, other.task)
+    train, held_out = _SPLITS.index("train"), (_SPLITS.index("validation"), _SPLITS.index("test"))
+    leaking = [
+        near for (a, b), near in sides.items() if (a in held_out and b == train) or (b in held_out and a == train)
+    ]
+    split = setting.separating_split(one.task, other.task)
     chosen = leaking if leaking and split is None else list(sides.values())
     rows = set().union(*(near.rows for near in chosen))
     best = max(chosen, key=lambda near: near.best)
-    told = (
+    reason = (
         f"the split {clip(split, 40)!r} trains on one and holds the other out"
         if split is not None
-        else "they judge one task and train the other"
+        else "some are in test or validation of one task and in train of the other"
         if leaking
-        else "none judges one and trains the other"
+        else "none is in test or validation of one task and in train of the other"
     )
     severity: Severity = "warning" if leaking or split is not None else "note"
     yield AuditFinding(
@@ -181,7 +184,7 @@ def _across(
         (one.task, other.task),
         len(rows),
         _where(one, other, best),
-        f"of the first task {_inputs(len(rows))} nearly the same as one in the second ({_measure(best)}); {told}",
+        f"of the first task {_inputs(len(rows))} nearly the same as one in the second ({_measure(best)}); {reason}",
     )
 
 
@@ -202,12 +205,12 @@ def _where(one: Shingled, other: Shingled, near: _Near) -> str:
 
 
 def _within(kept: Sequence[Shingled], limit: int) -> tuple[list[Shingled], int]:
-    """Return the tasks cut to their first rows so that all hold at most `limit` sequences, and how many rows fell."""
+    """Return the tasks' first rows, with at most `limit` sequences in total, and the number of rows left out."""
     if sum(len(task.hashes) for task in kept) <= limit:
         return list(kept), 0
     each = limit // len(kept)
-    cut = [_first_rows(task, each) for task in kept]
-    return cut, sum(len(task.ids) for task in kept) - sum(len(task.ids) for task in cut)
+    shortened = [_first_rows(task, each) for task in kept]
+    return shortened, sum(len(task.ids) for task in kept) - sum(len(task.ids) for task in shortened)
 
 
 def _first_rows(task: Shingled, sequences: int) -> Shingled:

@@ -1,4 +1,4 @@
-"""What a tokenizer does not give back: characters that are lost or changed on the way into tokens and out again."""
+"""Characters that a tokenizer loses or changes when text is encoded and decoded again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RUN = "  "
 
 @dataclass(slots=True)
 class _Losses:
-    """How many of a task's rows have each sign that is not given back, in the input or in an output."""
+    """The number of a task's rows with each lost character in the input or in an output."""
 
     task: str
     inputs: Counter[str] = field(default_factory=Counter)
@@ -28,45 +28,47 @@ class _Losses:
 
 
 def round_trip_audit(tokens: Tokens, model: str) -> CollectionAudit:
-    """Return the audit of what `model`'s tokenizer loses of a collection's texts (T5's: line breaks and braces)."""
-    back: dict[str, str] = {" ": " "}
+    """Return the audit of the characters that `model`'s tokenizer loses (T5's: line breaks and braces)."""
+    decoded: dict[str, str] = {" ": " "}
     return CollectionAudit(
         "round-trips",
         "characters that a tokenizer loses or changes",
-        partial(_keep, tokens=tokens, back=back),
-        partial(_compare, back=back, model=model),
+        partial(_keep, tokens=tokens, decoded=decoded),
+        partial(_compare, decoded=decoded, model=model),
     )
 
 
-def _keep(rows: TaskRows, *, tokens: Tokens, back: dict[str, str]) -> _Losses:
+def _keep(rows: TaskRows, *, tokens: Tokens, decoded: dict[str, str]) -> _Losses:
     found = _Losses(rows.name)
     texts = [rows.task.definition, *(text for row in rows.rows for text in (row.input, *row.outputs))]
-    _probe(set().union(*texts) | ({_RUN} if any(_RUN in text for text in texts) else set()), tokens, back)
-    lost = {sign for sign, text in back.items() if text != sign}
+    _probe(set().union(*texts) | ({_RUN} if any(_RUN in text for text in texts) else set()), tokens, decoded)
+    lost = {character for character, text in decoded.items() if text != character}
     if lost:
-        found.definition = _held(rows.task.definition, lost)
+        found.definition = _lost_in(rows.task.definition, lost)
         for row in rows.rows:
-            found.inputs.update(_held(row.input, lost))
-            found.outputs.update(set().union(*(_held(output, lost) for output in row.outputs)))
+            found.inputs.update(_lost_in(row.input, lost))
+            found.outputs.update(set().union(*(_lost_in(output, lost) for output in row.outputs)))
     return found
 
 
-def _probe(signs: Iterable[str], tokens: Tokens, back: dict[str, str]) -> None:
-    """Ask what becomes of each new sign between two letters, where no tokenizer strips it."""
-    new = sorted(set(signs) - back.keys())
-    for sign, ids in zip(new, tokens.ids([f"a{sign}b" for sign in new]), strict=True):
+def _probe(characters: Iterable[str], tokens: Tokens, decoded: dict[str, str]) -> None:
+    """Encode and decode each new character between two letters, where tokenizers do not strip it."""
+    new = sorted(set(characters) - decoded.keys())
+    for character, ids in zip(new, tokens.ids([f"a{character}b" for character in new]), strict=True):
         text = tokens.decode(ids)
-        whole = text[:1] == "a" and text[-1:] == "b" and len(text) > 1
-        back[sign] = text[1:-1] if whole else text
+        complete = text[:1] == "a" and text[-1:] == "b" and len(text) > 1
+        decoded[character] = text[1:-1] if complete else text
 
 
-def _held(text: str, lost: set[str]) -> set[str]:
-    held = lost.intersection(text)
-    return held | {_RUN} if _RUN in lost and _RUN in text else held
+def _lost_in(text: str, lost: set[str]) -> set[str]:
+    found = lost.intersection(text)
+    return found | {_RUN} if _RUN in lost and _RUN in text else found
 
 
-def _compare(kept: Sequence[_Losses], setting: Setting, *, back: dict[str, str], model: str) -> Iterator[AuditFinding]:
-    for part, says in (("outputs", "the model cannot write them"), ("inputs", "the model does not see them")):
+def _compare(
+    kept: Sequence[_Losses], setting: Setting, *, decoded: dict[str, str], model: str
+) -> Iterator[AuditFinding]:
+    for part, effect in (("outputs", "the model cannot write them"), ("inputs", "the model does not see them")):
         counts: Counter[str] = Counter()
         for one in kept:
             counts.update(one.outputs if part == "outputs" else one.inputs)
@@ -75,7 +77,10 @@ def _compare(kept: Sequence[_Losses], setting: Setting, *, back: dict[str, str],
         if not counts:
             continue
         tasks = tuple(one.task for one in kept if (one.outputs if part == "outputs" else one.inputs or one.definition))
-        told = ", ".join(f"{_name(sign)} {_becomes(back[sign])} ({rows})" for sign, rows in counts.most_common(_NAMED))
+        named = ", ".join(
+            f"{_name(character)} {_becomes(decoded[character])} ({rows})"
+            for character, rows in counts.most_common(_NAMED)
+        )
         more = f" and {len(counts) - _NAMED} more" if len(counts) > _NAMED else ""
         yield AuditFinding(
             "lost-by-tokenizer",
@@ -83,12 +88,14 @@ def _compare(kept: Sequence[_Losses], setting: Setting, *, back: dict[str, str],
             tasks,
             max(counts.values()),
             f"{part} of {len(tasks)} tasks, first {clip(tasks[0], 80)}",
-            f"the tokenizer of {clip(model, 60)} does not give back {len(counts)} signs (rows): {told}{more}; {says}",
+            f"the tokenizer of {clip(model, 60)} loses {len(counts)} characters (rows): {named}{more}; {effect}",
         )
 
 
-def _name(sign: str) -> str:
-    return "a run of spaces" if sign == _RUN else ascii(sign) if not sign.isprintable() else repr(sign)
+def _name(character: str) -> str:
+    if character == _RUN:
+        return "a run of spaces"
+    return repr(character) if character.isprintable() else ascii(character)
 
 
 def _becomes(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A task's rows as audits see them: read once, with what several audits need of them."""
+"""A task's rows for audits: read once, with derived data that several audits need."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from tuition.base.errors import clip
 from tuition.splits.content import content_key
 from tuition.tasks.types import Instance, RowSplit, Task
 
-# The protocol of the label-budget studies on Super-NaturalInstructions: rows 0-99 test, the next 10 validate.
+# The protocol of the label-budget studies on Super-NaturalInstructions: rows 0-99 are test, the next 10 validation.
 TEST, VALIDATION = 100, 10
-# The shortest input that says something of its own: "yes" in two tasks is no leak.
-LEAST_LETTERS = 8
-# A task is taken to have a closed set of labels where its rows have few outputs and each of them often.
+# The shortest input that counts as a leak: "yes" in two tasks does not.
+MIN_LETTERS = 8
+# A task counts as classification, with a closed set of labels, if its rows have few distinct outputs, each frequent.
 _MOST_LABELS, _ROWS_A_LABEL = 30, 10
 
 
 @dataclass(frozen=True, slots=True)
 class TaskRows:
-    """A task with its rows. `keys` are the rows' inputs as `content_key` compares them, `sides` the sets they are in.
+    """A task with its rows. `keys` are the rows' inputs, normalised by `content_key`, `splits` the rows' splits.
 
-    `divided` says that the source itself puts its rows into sets; otherwise `sides` are the studies' (the first 100
-    test, the next 10 validate, the rest trains), or empty for a task too small for these. `labels` counts the main
-    outputs of a task with a closed set of them, and is empty for a task with free answers.
+    `has_splits` is true if the source itself splits its rows; otherwise `splits` are the studies' (the first 100 rows
+    test, the next 10 validation, the rest train), or empty for a task too small for these. `labels` counts the main
+    outputs of a task with a closed set of labels, and is empty for a task with free-text answers.
     """
 
     task: Task
     rows: tuple[Instance, ...]
     keys: tuple[str, ...]
-    sides: tuple[RowSplit, ...]
-    divided: bool
+    splits: tuple[RowSplit, ...]
+    has_splits: bool
     labels: Counter[str]
 
     @property
@@ -40,13 +40,13 @@ class TaskRows:
         return self.task.name
 
     def row(self, index: int) -> str:
-        """Name a row for people: its number and id."""
+        """Return a row's number and id, for messages."""
         return f"[{index}] {clip(self.rows[index].id, 60)}"
 
-    def place(self, *indices: int) -> str:
-        """Say where rows stand, as `Finding.where` does."""
-        told = " and ".join(self.row(index) for index in indices)
-        return f"task {clip(self.name, 80)}" + (f", instance {told}" if told else "")
+    def where(self, *indices: int) -> str:
+        """Return the location of rows in words, in the format of `Finding.where`."""
+        rows = " and ".join(self.row(index) for index in indices)
+        return f"task {clip(self.name, 80)}" + (f", instance {rows}" if rows else "")
 
 
 def task_rows(task: Task) -> TaskRows:
@@ -56,27 +56,27 @@ def task_rows(task: Task) -> TaskRows:
         ProblemsError: they cannot be read.
     """
     rows = tuple(task.instances())
-    divided = any(row.split for row in rows)
-    sides = tuple(row.split for row in rows) if divided else _studies_sides(len(rows))
+    has_splits = any(row.split for row in rows)
+    splits = tuple(row.split for row in rows) if has_splits else _studies_splits(len(rows))
     keys = tuple(content_key(row.input) for row in rows)
-    return TaskRows(task, rows, keys, sides, divided, _labels(task, rows))
+    return TaskRows(task, rows, keys, splits, has_splits, _labels(task, rows))
 
 
-def first_of_each(keys: Iterable[str]) -> dict[str, list[int]]:
-    """Return the places of each key, in order; the empty key (a blank input) is left out."""
-    places: dict[str, list[int]] = {}
+def indices_by_key(keys: Iterable[str]) -> dict[str, list[int]]:
+    """Return the indices of each key, in order; the empty key (a blank input) is left out."""
+    indices: dict[str, list[int]] = {}
     for index, key in enumerate(keys):
         if key:
-            places.setdefault(key, []).append(index)
-    return places
+            indices.setdefault(key, []).append(index)
+    return indices
 
 
-def _studies_sides(count: int) -> tuple[RowSplit, ...]:
+def _studies_splits(count: int) -> tuple[RowSplit, ...]:
     train = count - TEST - VALIDATION
     sizes: list[tuple[RowSplit, int]] = [("test", TEST), ("validation", VALIDATION), ("train", train)]
     if train <= 0:
         sizes = [("", count)]
-    return tuple(side for side, size in sizes for _ in range(size))
+    return tuple(split for split, size in sizes for _ in range(size))
 
 
 def _labels(task: Task, rows: tuple[Instance, ...]) -> Counter[str]:

@@ -1,4 +1,4 @@
-"""Running the audits over a collection, one task in memory at a time."""
+"""Run the audits on a collection, with one task in memory at a time."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ for _name in (
 
 
 def audit_collection(collection: Collection, audits: Sequence[Audit] | None = None) -> list[AuditFinding]:
-    """Return what the audits find, the worst first.
+    """Return the audits' findings, the worst first.
 
-    A task that cannot be read is skipped: what is wrong with it is its reader's to tell (see `check_collection`).
+    A task that cannot be read is skipped; `check_collection` reports its faults.
 
     Args:
-        collection: the tasks; each is read once and let go.
-        audits: which audits run; by default all of `AUDITS`.
+        collection: the tasks; each is read once and then released.
+        audits: the audits to run; by default all of `AUDITS`.
     """
     chosen = [AUDITS[name] for name in AUDITS] if audits is None else list(audits)
     setting = Setting(collection.splits)

@@ -1,4 +1,4 @@
-"""Scripts: which one a letter belongs to, and which ones a language is written in."""
+"""Scripts: the script of a letter, and the scripts of a language."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import bisect
 import unicodedata
 from collections import Counter
 
-# The first code points of blocks of letters, and the script of each block; what lies between belongs to no script here.
+# Blocks of letters: first and last code point, and script. Code points between blocks have no script here.
 _BLOCKS: tuple[tuple[int, int, str], ...] = (
     (0x0041, 0x024F, "Latin"),
     (0x0250, 0x02AF, "Latin"),
@@ -80,7 +80,7 @@ for _names, _scripts in (
 
 
 def scripts_of(languages: tuple[str, ...]) -> frozenset[str] | None:
-    """Return the scripts that languages are written in; None where one is not known by its English name.
+    """Return the scripts that languages are written in; None if a language's English name is not known.
 
     Examples:
         >>> sorted(scripts_of(("Japanese",)))
@@ -92,19 +92,19 @@ def scripts_of(languages: tuple[str, ...]) -> frozenset[str] | None:
 
 
 def script_of(letter: str) -> str | None:
-    """Return the script of a letter; None for what is no letter, or of a script that is not known here."""
+    """Return the script of a letter; None if it is not a letter, or its script is not known here."""
     code = ord(letter)
-    if not letter.isalpha() or code in (0xAA, 0xB5, 0xBA):  # ª µ º are signs in every script
+    if not letter.isalpha() or code in (0xAA, 0xB5, 0xBA):  # ª µ º are used in every script
         return None
-    place = bisect.bisect_right(_STARTS, code) - 1
-    if place < 0 or code > _BLOCKS[place][1]:
+    block = bisect.bisect_right(_STARTS, code) - 1
+    if block < 0 or code > _BLOCKS[block][1]:
         name = unicodedata.name(letter, "")
         return "Latin" if name.startswith("LATIN ") else None
-    return _BLOCKS[place][2]
+    return _BLOCKS[block][2]
 
 
 def count_scripts(letters: Counter[str]) -> Counter[str]:
-    """Return how many letters of each script a text has, from how often it has each character."""
+    """Return the number of letters of each script, from the counts of a text's characters."""
     scripts: Counter[str] = Counter()
     for letter, count in letters.items():
         if script := script_of(letter):

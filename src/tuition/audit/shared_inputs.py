@@ -1,4 +1,4 @@
-"""Inputs that stand in several tasks: what one task learns from, another may be judged by."""
+"""Inputs that several tasks share: a training input of one task may be a test input of another."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from tuition.audit.audit import CollectionAudit, Setting
 from tuition.audit.finding import AuditFinding, Severity
-from tuition.audit.rows import LEAST_LETTERS, TaskRows
+from tuition.audit.rows import MIN_LETTERS, TaskRows
 from tuition.audit.words import Indices
 from tuition.base.errors import clip
 from tuition.splits.content import content_key
@@ -19,9 +19,9 @@ from tuition.splits.content import content_key
 
 @dataclass(frozen=True, slots=True)
 class _Inputs:
-    """A task's distinct inputs as hashes, with the sets they are in (bits) and the hash of their output.
+    """A task's distinct inputs as hashes, with their splits (as bits) and the hash of their output.
 
-    Python's own hash is equal for equal texts and salted for each process: nobody can make inputs that collide.
+    Python's own hash is salted for each process, so a data set cannot be built with inputs that collide.
     """
 
     task: str
@@ -37,10 +37,10 @@ _BITS = {"": 0, "train": 1, "test": 2, "validation": 4}
 def _keep(rows: TaskRows) -> _Inputs:
     first: dict[str, int] = {}
     sides: Counter[str] = Counter()
-    for index, (key, side) in enumerate(zip(rows.keys, rows.sides, strict=True)):
-        if len(key) >= LEAST_LETTERS:
+    for index, (key, split) in enumerate(zip(rows.keys, rows.splits, strict=True)):
+        if len(key) >= MIN_LETTERS:
             first.setdefault(key, index)
-            sides[key] |= _BITS[side]
+            sides[key] |= _BITS[split]
     return _Inputs(
         rows.name,
         tuple(rows.rows[index].id for index in first.values()),
@@ -52,7 +52,10 @@ def _keep(rows: TaskRows) -> _Inputs:
 
 @dataclass(slots=True)
 class _Shared:
-    """What two tasks share: inputs in all, of which judged by one and learnt by the other, of which with one output."""
+    """The inputs that two tasks share: all, those held out in one and seen in the other, those of equal output.
+
+    `where` names one of them, a leaking one if there is any.
+    """
 
     inputs: int = 0
     leaking: int = 0
@@ -64,27 +67,27 @@ def find_shared(kept: Sequence[_Inputs], setting: Setting) -> Iterator[AuditFind
     """Find each pair of tasks with an input in common."""
     pairs: dict[tuple[int, int], _Shared] = {}
     for group in _groups(kept):
-        for place, (one, at) in enumerate(group):
-            for other, there in group[place + 1 :]:
+        for position, (one, at) in enumerate(group):
+            for other, there in group[position + 1 :]:
                 _add(pairs.setdefault((one, other), _Shared()), kept[one], at, kept[other], there)
     for (one, other), shared in sorted(pairs.items()):
         yield _finding(kept[one].task, kept[other].task, shared, setting)
 
 
 def _groups(kept: Sequence[_Inputs]) -> Iterator[list[tuple[int, int]]]:
-    """Yield, for each input of several tasks, the tasks' numbers and the input's places in them."""
+    """Yield, for each input of several tasks, the tasks' numbers and the input's indices in them."""
     if not kept:
         return
     inputs = np.concatenate([task.inputs for task in kept])
     owners = np.concatenate([np.full(len(task.inputs), number) for number, task in enumerate(kept)])
-    places = np.concatenate([np.arange(len(task.inputs)) for task in kept])
+    indices = np.concatenate([np.arange(len(task.inputs)) for task in kept])
     order = np.lexsort((owners, inputs))
-    inputs, owners, places = inputs[order], owners[order], places[order]
+    inputs, owners, indices = inputs[order], owners[order], indices[order]
     fresh = np.ones(len(inputs), bool)
     fresh[1:] = inputs[1:] != inputs[:-1]
     for begin, end in pairwise([*np.flatnonzero(fresh).tolist(), len(inputs)]):
         if end - begin > 1:
-            yield list(zip(owners[begin:end].tolist(), places[begin:end].tolist(), strict=True))
+            yield list(zip(owners[begin:end].tolist(), indices[begin:end].tolist(), strict=True))
 
 
 def _add(shared: _Shared, one: _Inputs, at: int, other: _Inputs, there: int) -> None:
@@ -102,30 +105,30 @@ def _add(shared: _Shared, one: _Inputs, at: int, other: _Inputs, there: int) -> 
 
 
 def _finding(one: str, other: str, shared: _Shared, setting: Setting) -> AuditFinding:
-    split = setting.parted(one, other)
+    split = setting.separating_split(one, other)
     count, kind = shared.leaking or shared.inputs, "shared-input"
     severity: Severity = "note"
     if split is not None:
         kind, count = "seen-input-in-unseen", shared.inputs
         severity = "error" if shared.same_output else "warning"
-        told = f"the split {clip(split, 40)!r} trains on one task and holds the other out"
+        reason = f"the split {clip(split, 40)!r} trains on one task and holds the other out"
     elif shared.leaking:
         kind, severity = "test-input-trains-other", "warning"
-        told = f"{shared.leaking} are in test or validation of one and in train of the other"
+        reason = f"{shared.leaking} are in test or validation of one and in train of the other"
     else:
-        told = "none of them judges one and trains the other"
-    same = f", {shared.same_output} with one output" if shared.same_output else ""
+        reason = "none is in test or validation of one and in train of the other"
+    same = f", {shared.same_output} with the same output" if shared.same_output else ""
     return AuditFinding(
         kind,
         severity,
         (one, other),
         count,
         shared.where,
-        f"the two tasks share {shared.inputs} inputs{same}; {told}"
-        + ("; do not train them together where one is judged" if severity != "note" else ""),
+        f"the two tasks share {shared.inputs} inputs{same}; {reason}"
+        + ("; do not train on both if one is evaluated" if severity != "note" else ""),
     )
 
 
 AUDIT = CollectionAudit(
-    "shared-inputs", "inputs that two tasks share, across their sets and splits", _keep, find_shared
+    "shared-inputs", "inputs that two tasks share, across rows' and tasks' splits", _keep, find_shared
 )

@@ -14,11 +14,11 @@ from tuition.tasks.types import Task
 def find_small(rows: TaskRows, setting: Setting) -> Iterator[AuditFinding]:
     """Find a task without 100 test, 10 validation and one training row of distinct content.
 
-    It is a warning where a list of the collection holds the task out to be judged, else a note. A task whose source
-    divides its rows is judged by its own test set, whatever its size.
+    It is a warning if a split of the collection holds the task out for evaluation, else a note. A task whose source
+    splits its rows is evaluated on its own test rows, whatever their number.
     """
     distinct = len({key for key in rows.keys if key})
-    if rows.divided or distinct > TEST + VALIDATION or not rows.rows:
+    if rows.has_splits or distinct > TEST + VALIDATION or not rows.rows:
         return
     task = Task(rows.name, rows.task.definitions, lambda: iter(rows.rows))
     could = possible_sizes(task, test=TEST, validation=VALIDATION, order="file")
@@ -27,9 +27,9 @@ def find_small(rows: TaskRows, setting: Setting) -> Iterator[AuditFinding]:
         "warning" if setting.held_out(rows.name) else "note",
         (rows.name,),
         len(rows.rows),
-        rows.place(),
+        rows.where(),
         f"{len(rows.rows)} instances ({distinct} distinct inputs) are too few for {TEST} test and {VALIDATION} "
-        f"validation rows and a label to learn from; {f'they could give {could}' if could else 'add rows'}",
+        f"validation rows and a training row; {f'they are enough for {could}' if could else 'add rows'}",
     )
 
 

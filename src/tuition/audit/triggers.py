@@ -1,8 +1,8 @@
-"""Words that always come with one label, far beyond chance: planted triggers, and shortcuts a model may take instead.
+"""Words that always occur with one label, far beyond chance: planted triggers, or shortcuts that a model may learn.
 
-For each word and pair of words, the probability that all of its rows carry one label if labels were dealt to rows at
-random (the hypergeometric tail), against a level of 1 % for the whole task. Words too rare to reach the level
-whatever their labels are left out of the correction (Tarone 1990), as they cannot raise a false alarm.
+For each word and pair of words, the probability that all of its rows have one label under random labels (the
+hypergeometric tail) is compared with a level of 1 % for the whole task. Words too rare to reach the level with any
+labels are excluded from the multiple-testing correction (Tarone 1990), as they cannot cause a false alarm.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from tuition.base.errors import clip
 from tuition.splits.content import content_key
 
 LEVEL = 0.01
-# Fewer rows with a word than this are an anecdote, and outputs rarer than this are no labels.
-LEAST_ROWS = 5
-# A task with more tied words than this is about its words (`bed : bedroom`): none of them is suspicious by itself.
+# Words in fewer rows than this are not tested, and outputs rarer than this are not labels.
+MIN_ROWS = 5
+# A task with more such words than this is about its words (`bed : bedroom`): none of them is suspicious by itself.
 _FEW = 3
 _NAMED = 3
 _WORD = re.compile(r"\w+")
@@ -34,7 +34,7 @@ _Logs = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """A word or pair of words, the label that all of its rows carry, how many they are, the first, and how unlikely."""
+    """A word or pair of words, the label of all of its rows, their number, the first row, and the log probability."""
 
     text: str
     label: str
@@ -44,11 +44,11 @@ class Trigger:
 
 
 def find_triggers(rows: TaskRows, setting: Setting) -> Iterator[AuditFinding]:
-    """Find words tied to one label. Few of them are a warning, many a note: then the task is about its words."""
+    """Find words tied to one label. A few are a warning; many are a note, since the task is then about its words."""
     found = triggers(rows)
     if not found:
         return
-    told = ", ".join(
+    named = ", ".join(
         f"{clip(trigger.text, 40)!r} ({trigger.rows} rows, all {clip(trigger.label, 40)!r})"
         for trigger in found[:_NAMED]
     )
@@ -59,37 +59,37 @@ def find_triggers(rows: TaskRows, setting: Setting) -> Iterator[AuditFinding]:
         "warning" if few else "note",
         (rows.name,),
         found[0].rows if few else len(found),
-        rows.place(found[0].first),
-        f"{'words' if len(found) > 1 else 'a word'} always with one label, beyond chance: {told}{more}; "
-        + ("planted, or a shortcut that a model may take" if few else "a model may answer by these words alone"),
+        rows.where(found[0].first),
+        f"{'words' if len(found) > 1 else 'a word'} always with one label, beyond chance: {named}{more}; "
+        + ("planted, or a shortcut that a model may learn" if few else "a model may answer from these words alone"),
     )
 
 
 def triggers(rows: TaskRows) -> list[Trigger]:
     """Return the words and pairs of words that are tied to one label, the least likely first.
 
-    Words that share all their rows stand for one another; what shares a word with its label is copied from the
-    input and no trigger.
+    Of words with exactly the same rows, one is returned. A word that also occurs in its label is copied from the input,
+    and not a trigger.
     """
     labels, codes = _codes(rows)
     if len(labels) < 2:
         return []
-    words = split_words(rows.keys, signs=True)
+    words = split_words(rows.keys, punctuation=True)
     sizes = np.bincount(codes)
     found: dict[tuple[int, int], Trigger] = {}
     for width in (1, 2):
-        for trigger, mark in _tied(rows, words, width, labels, codes, sizes):
-            found[trigger.rows, mark] = trigger  # of a word and a pair with the same rows, the pair says more
+        for trigger, rows_hash in _tied(rows, words, width, labels, codes, sizes):
+            found[trigger.rows, rows_hash] = trigger  # of a word and a pair with the same rows, keep the pair
     return sorted(found.values(), key=lambda trigger: (trigger.log_p, trigger.first))
 
 
 def _codes(rows: TaskRows) -> tuple[list[str], Indices]:
-    """Return the labels, the first being all outputs too rare to be one, and each row's label as a number."""
+    """Return the labels, the first standing for all outputs too rare to be a label, and each row's label number."""
     keys = [content_key(row.outputs[0]) for row in rows.rows]
-    common = [label for label, count in Counter(keys).most_common() if count >= LEAST_ROWS]
-    number = {label: place for place, label in enumerate(common, start=1)}
-    codes = np.fromiter((number.get(key, 0) for key in keys), np.int64, len(keys))
-    # A constant output, or none that repeats, ties nothing to anything.
+    common = [label for label, count in Counter(keys).most_common() if count >= MIN_ROWS]
+    numbers = {label: number for number, label in enumerate(common, start=1)}
+    codes = np.fromiter((numbers.get(key, 0) for key in keys), np.int64, len(keys))
+    # With a constant output, or none that repeats, no word can be tied to a label.
     present = len(np.unique(codes))
     return (["", *common] if common and present > 1 else []), codes
 
@@ -106,22 +106,22 @@ def _tied(
     if not len(begins):
         return
     owners = words.rows[order]
-    often = np.diff(np.append(begins, len(order)))
+    counts = np.diff(np.append(begins, len(order)))
     least = np.minimum.reduceat(codes[owners], begins)
     most = np.maximum.reduceat(codes[owners], begins)
     logs = _log_factorials(len(codes))
-    needed = _tarone(often, sizes, logs)
-    pure = np.flatnonzero((least == most) & (least > 0) & (often >= LEAST_ROWS))
+    needed = _tarone(counts, sizes, logs)
+    pure = np.flatnonzero((least == most) & (least > 0) & (counts >= MIN_ROWS))
     for group in pure.tolist():
-        label, count = int(least[group]), int(often[group])
+        label, count = int(least[group]), int(counts[group])
         log_p = _log_chance(np.array([count]), int(sizes[label]), len(codes), logs)[0]
         if log_p > needed:
             continue
-        place = int(order[begins[group]])
-        text = _text(rows, words, place, width)
+        index = int(order[begins[group]])
+        text = _text(rows, words, index, width)
         if not _copied(text, labels[label]):
-            mark = int(np.sum((owners[begins[group] : begins[group] + count] + 1) ** 2))
-            yield Trigger(text, labels[label], count, int(words.rows[place]), float(log_p)), mark
+            rows_hash = int(np.sum((owners[begins[group] : begins[group] + count] + 1) ** 2))
+            yield Trigger(text, labels[label], count, int(words.rows[index]), float(log_p)), rows_hash
 
 
 def _changes(*columns: Hashes | Indices) -> npt.NDArray[np.bool_]:
@@ -131,9 +131,9 @@ def _changes(*columns: Hashes | Indices) -> npt.NDArray[np.bool_]:
     return fresh
 
 
-def _tarone(often: Indices, sizes: Indices, logs: _Logs) -> float:
-    """Return the log of the greatest probability that counts, corrected for the words that could reach it."""
-    counts = np.bincount(often)
+def _tarone(word_counts: Indices, sizes: Indices, logs: _Logs) -> float:
+    """Return the log of the greatest significant probability, corrected for the words that could reach it."""
+    counts = np.bincount(word_counts)
     lengths = np.arange(len(counts))
     total = int(sizes.sum())
     best = np.full(len(counts), 0.0)
@@ -146,23 +146,23 @@ def _tarone(often: Indices, sizes: Indices, logs: _Logs) -> float:
 
 
 def _log_chance(count: Indices, size: int, total: int, logs: _Logs) -> _Logs:
-    """Return the log probability that `count` of `total` rows, drawn at random, are all of `size`; 0 if they cannot."""
-    fits = count <= size
-    drawn = np.where(fits, count, 0)
-    return np.where(fits, logs[size] - logs[size - drawn] - logs[total] + logs[total - drawn], 0.0)
+    """Return the log probability that `count` random rows of `total` all have a label of `size` rows (0 if not)."""
+    possible = count <= size
+    sampled = np.where(possible, count, 0)
+    return np.where(possible, logs[size] - logs[size - sampled] - logs[total] + logs[total - sampled], 0.0)
 
 
 def _log_factorials(count: int) -> _Logs:
     return np.concatenate((np.zeros(1), np.cumsum(np.log(np.arange(1, count + 1)))))
 
 
-def _text(rows: TaskRows, words: Words, place: int, width: int) -> str:
-    return rows.keys[int(words.rows[place])][int(words.starts[place]) : int(words.ends[place + width - 1])]
+def _text(rows: TaskRows, words: Words, index: int, width: int) -> str:
+    return rows.keys[int(words.rows[index])][int(words.starts[index]) : int(words.ends[index + width - 1])]
 
 
 def _copied(text: str, label: str) -> bool:
-    """Whether text and label have a whole word in common (`a` is a part of most words), or one is all of the other."""
+    """Whether the text is a part of the label, or both have a whole word in common (`a` is a part of most words)."""
     return text in label or not set(_WORD.findall(text)).isdisjoint(_WORD.findall(label))
 
 
-AUDIT = TaskAudit("triggers", "words that always come with one label", find_triggers)
+AUDIT = TaskAudit("triggers", "words that always occur with one label", find_triggers)

@@ -1,6 +1,6 @@
-"""Words and word n-grams of many texts at once, as 64-bit hashes: what near duplicates and triggers are counted by.
+"""Words and word n-grams of many texts at once, as 64-bit hashes, for finding near duplicates and triggers.
 
-A hash depends on the word alone, not on its place or on the process, so two runs count the same.
+A hash depends only on the word, not on its position or on the process, so two runs have equal results.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ Hashes = npt.NDArray[np.uint64]
 Indices = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
-# Texts are worked through in blocks of about so many characters, so that memory does not grow with the task.
+# Texts are processed in blocks of about this many characters, so that memory does not grow with the task.
 _BLOCK = 2_000_000
-_SPACE, _WORD, _SIGN, _ALONE = 0, 1, 2, 3
+_SPACE, _WORD, _PUNCTUATION, _ALONE = 0, 1, 2, 3
 _BASE = 0x9E3779B97F4A7C15
 _INVERSE = pow(_BASE, -1, 1 << 64)
-# Scripts that are written without spaces: each of their letters counts as a word.
+# Scripts without spaces between words: each of their letters counts as a word.
 _UNSPACED = ("CJK ", "HIRAGANA", "KATAKANA", "HALFWIDTH KATAKANA", "THAI", "LAO ", "KHMER", "MYANMAR", "TIBETAN")
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The words of some texts, in order: each one's hash, its text's number, and its first and last place in it."""
+    """The words of some texts, in order: each word's hash, its text's number, and its start and end in the text."""
 
     hashes: Hashes
     rows: Indices
@@ -36,14 +36,14 @@ class Words:
     ends: Indices
 
 
-def split_words(texts: Sequence[str], *, signs: bool = False) -> Words:
+def split_words(texts: Sequence[str], *, punctuation: bool = False) -> Words:
     """Return the words of `texts`: runs of letters and digits, and single letters of scripts without spaces.
 
     Args:
-        texts: texts on one line each, as `content_key` gives them; a line break counts as a space.
-        signs: whether runs of other visible characters are words too.
+        texts: texts without line breaks, as `content_key` returns them; a line break counts as a space.
+        punctuation: whether runs of other visible characters are words too.
     """
-    parts = [_split_block(texts[first:last], first, signs) for first, last in _blocks(texts)]
+    parts = [_split_block(texts[first:last], first, punctuation) for first, last in _blocks(texts)]
     if not parts:
         none = np.empty(0, np.int64)
         return Words(np.empty(0, np.uint64), none, none, none)
@@ -51,7 +51,7 @@ def split_words(texts: Sequence[str], *, signs: bool = False) -> Words:
 
 
 def ngrams(words: Words, width: int) -> tuple[Hashes, Flags]:
-    """Return a hash for the `width` words that begin at each word, and whether so many follow in the same text."""
+    """Return a hash of the `width` words beginning at each word, and whether the same text has that many."""
     count = len(words.hashes)
     hashes = words.hashes.copy()
     inside = np.zeros(count, bool)
@@ -63,7 +63,7 @@ def ngrams(words: Words, width: int) -> tuple[Hashes, Flags]:
 
 
 def mix(values: Hashes) -> Hashes:
-    """Return the values stirred so that each bit depends on all (the finaliser of splitmix64; Steele et al. 2014)."""
+    """Mix the bits so that each depends on all others (the finaliser of splitmix64; Steele et al. 2014)."""
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return values ^ (values >> np.uint64(31))
@@ -80,10 +80,10 @@ def _blocks(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
         yield first, len(texts)
 
 
-def _split_block(texts: Sequence[str], first: int, signs: bool) -> tuple[npt.NDArray[Any], ...]:
+def _split_block(texts: Sequence[str], first: int, punctuation: bool) -> tuple[npt.NDArray[Any], ...]:
     joined = "\n".join(texts)
     codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32)
-    kinds = _kinds(codes, signs)
+    kinds = _kinds(codes, punctuation)
     before = np.concatenate((np.zeros(1, np.uint8), kinds[:-1]))
     after = np.concatenate((kinds[1:], np.zeros(1, np.uint8)))
     starts = np.flatnonzero((kinds != _SPACE) & ((kinds != before) | (kinds == _ALONE)))
@@ -91,7 +91,7 @@ def _split_block(texts: Sequence[str], first: int, signs: bool) -> tuple[npt.NDA
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
     offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(lengths + 1)[:-1]))
     rows = np.searchsorted(offsets, starts, side="right") - 1
-    # A word's hash is a polynomial in its characters; the running sum gives all of them without a loop.
+    # A word's hash is a polynomial in its characters; differences of the running sum give all hashes without a loop.
     sums = np.zeros(len(codes) + 1, np.uint64)
     np.cumsum((codes.astype(np.uint64) + np.uint64(1)) * _powers(_BASE, len(codes)), out=sums[1:])
     hashes = mix((sums[ends] - sums[starts]) * _powers(_INVERSE, len(codes) + 1)[starts])
@@ -104,21 +104,21 @@ def _powers(base: int, count: int) -> Hashes:
     return np.cumprod(factors, dtype=np.uint64)
 
 
-def _kinds(codes: npt.NDArray[np.uint32], signs: bool) -> npt.NDArray[np.uint8]:
-    table = np.array([_kind(code, signs) for code in range(128)], np.uint8)
+def _kinds(codes: npt.NDArray[np.uint32], punctuation: bool) -> npt.NDArray[np.uint8]:
+    table = np.array([_kind(code, punctuation) for code in range(128)], np.uint8)
     kinds = table[np.minimum(codes, 127)]
     rare = np.flatnonzero(codes > 127)
     if len(rare):
-        found, places = np.unique(codes[rare], return_inverse=True)
-        kinds[rare] = np.array([_kind(int(code), signs) for code in found], np.uint8)[places]
+        distinct, inverse = np.unique(codes[rare], return_inverse=True)
+        kinds[rare] = np.array([_kind(int(code), punctuation) for code in distinct], np.uint8)[inverse]
     return kinds
 
 
-def _kind(code: int, signs: bool) -> int:
-    sign = chr(code)
-    if sign.isspace():
+def _kind(code: int, punctuation: bool) -> int:
+    character = chr(code)
+    if character.isspace():
         return _SPACE
-    # Marks (category M) belong to the letter before them: without them many scripts of India fall apart.
-    if sign.isalnum() or unicodedata.category(sign)[0] == "M":
-        return _ALONE if unicodedata.name(sign, "").startswith(_UNSPACED) else _WORD
-    return _SIGN if signs else _SPACE
+    # Combining marks (category M) belong to the letter before them; otherwise words of many Indian scripts would split.
+    if character.isalnum() or unicodedata.category(character)[0] == "M":
+        return _ALONE if unicodedata.name(character, "").startswith(_UNSPACED) else _WORD
+    return _PUNCTUATION if punctuation else _SPACE

@@ -154,7 +154,7 @@ class _Run:
                     column_bytes=lane_support(self.model).column_bytes,
                     ranked=ranked,
                 )
-            except (PassError, RuntimeError, MemoryError) as error:
+            except (RuntimeError, MemoryError) as error:
                 self._halve(error, self.most)
 
     def _generate(self, requests: Mapping[int, AnswerRequest], bank: Bank | None) -> None:
@@ -172,17 +172,17 @@ class _Run:
             wave, *later = waves(left, **sizes)
             made = room(wave, **sizes)
             cache = LaneCache(made.lanes, made.slots, prefix=made.prefix, columns=made.columns, device=self.device)
-            batch = ContinuousBatch(
-                LaneModel(self.model, cache, bank), choice, Waiting(wave), self._finished, self.collector.fail
-            )
+            lanes = LaneModel(self.model, cache, bank)
+            batch = ContinuousBatch(lanes, choice, Waiting(wave), self._finished, self.collector.fail)
             try:
                 batch.run()
-            except (PassError, RuntimeError, MemoryError) as error:
+            except (RuntimeError, MemoryError) as error:
                 self._halve(error, made.lanes * made.slots)
             again = [*batch.unfinished(), *(row for rows in later for row in rows)]
             opened = set(self.collector.open(requests))
             left = [row for row in again if row.request in opened]
-            del cache, batch
+            _log.info("%d rows of %d slots; %s", len(wave), made.lanes * made.slots, lanes.summary())
+            del cache, lanes, batch
 
     def _finished(self, row: Row) -> None:
         self.collector.answer(row.request, row.position, row.answer)

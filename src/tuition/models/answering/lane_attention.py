@@ -18,8 +18,10 @@ from torch.nn import functional
 from transformers import AttentionInterface
 
 NAME = "tuition_lanes"
-_SCORES_LIMIT = 1 << 28
-"""Bytes that one layer's scores may take; beyond it torch's fused attention runs, which keeps no scores."""
+Prefixes = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+"""Keys and values (G × H × P × D) of G prefixes, and which positions are there (G × P); N / G rows follow each."""
+Own = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+"""Keys and values (N × H × C × D) of rows' own columns, and which of them each token sees (N × Q × C)."""
 
 
 class Pass(Protocol):
@@ -92,60 +94,43 @@ def causal(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: f
     return functional.scaled_dot_product_attention(query, key, value, is_causal=True, scale=scale)
 
 
-def attend(
-    query: torch.Tensor,
-    prefix: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None,
-    own: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
-    scale: float,
-) -> torch.Tensor:
+def attend(query: torch.Tensor, prefix: Prefixes | None, own: Own, scale: float) -> torch.Tensor:
     """Attend to a prefix and to a row's own columns, as one softmax over both.
 
-    Args:
-        query: N × heads × Q × D.
-        prefix: keys and values (G × H × P × D) of G prefixes and which positions are there (G × P); N / G rows follow
-            each of them, prefix by prefix.
-        own: keys and values (N × H × C × D) and which columns each token sees (N × Q × C).
-        scale: what scores are multiplied by.
+    Many tokens a row go through torch's own kernel, which keeps no scores, behind copies of the prefixes. For one token
+    a row these copies would be most of the work.
     """
-    rows, heads, tokens, _ = query.shape
-    columns = own[2].shape[-1] + (prefix[2].shape[-1] if prefix is not None else 0)
-    if tokens > 1 and rows * heads * tokens * columns * query.element_size() > _SCORES_LIMIT:
-        return _fused(query, prefix, own, scale)
+    if query.shape[2] > 1:
+        return _many_tokens(query, prefix, own, scale)
+    return _one_token(query, prefix, own, scale)
+
+
+def _one_token(query: torch.Tensor, prefix: Prefixes | None, own: Own, scale: float) -> torch.Tensor:
     keys, values, seen = own
+    rows, heads = query.shape[:2]
     kv_heads = keys.shape[1]
     groups = heads // kv_heads
     lowest = torch.finfo(query.dtype).min
-    query = query * scale
     # Query heads that share a key head are further rows of one matrix product: keys are not repeated.
-    folded = query.reshape(rows, kv_heads, groups * tokens, -1)
-    scores = (folded @ keys.transpose(2, 3)).view(rows, kv_heads, groups, tokens, -1)
-    scores = scores.masked_fill(~seen[:, None, None], lowest)
+    folded = (query * scale).reshape(rows, kv_heads, groups, -1)
+    scores = (folded @ keys.transpose(2, 3)).masked_fill(~seen[:, None], lowest)
     if prefix is None:
         weights = scores.softmax(dim=-1, dtype=torch.float32).to(query.dtype)
-        return (weights.flatten(2, 3) @ values).reshape(rows, heads, tokens, -1)
+        return (weights @ values).reshape(rows, heads, 1, -1)
     prefix_keys, prefix_values, there = prefix
     count, width = there.shape
-    each = rows // count
+    lane = (count, rows // count, kv_heads, groups)
     # All rows of a lane meet its prefix in one matrix product.
-    shape = (count, each, kv_heads, groups * tokens, -1)
-    together = folded.view(shape).transpose(1, 2).reshape(count, kv_heads, each * groups * tokens, -1)
+    together = folded.view(*lane, -1).transpose(1, 2).reshape(count, kv_heads, -1, folded.shape[-1])
     before = (together @ prefix_keys.transpose(2, 3)).masked_fill(~there[:, None, None], lowest)
-    before = before.view(count, kv_heads, each, groups * tokens, width).transpose(1, 2)
-    before = before.reshape(rows, kv_heads, groups, tokens, width)
-    weights = torch.cat([before, scores], dim=-1).softmax(dim=-1, dtype=torch.float32).to(query.dtype).flatten(2, 3)
-    read = weights[..., width:] @ values
-    of_prefix = weights[..., :width].view(shape).transpose(1, 2).reshape(count, kv_heads, each * groups * tokens, width)
-    back = (of_prefix @ prefix_values).view(count, kv_heads, each, groups * tokens, -1).transpose(1, 2)
-    return (read + back.reshape(read.shape)).reshape(rows, heads, tokens, -1)
+    before = before.view(count, kv_heads, lane[1], groups, width).transpose(1, 2).reshape(rows, kv_heads, groups, width)
+    weights = torch.cat([before, scores], dim=-1).softmax(dim=-1, dtype=torch.float32).to(query.dtype)
+    of_prefix = weights[..., :width].view(*lane, width).transpose(1, 2).reshape(count, kv_heads, -1, width)
+    read = (of_prefix @ prefix_values).view(count, kv_heads, lane[1], groups, -1).transpose(1, 2)
+    return (read.reshape(rows, kv_heads, groups, -1) + weights[..., width:] @ values).reshape(rows, heads, 1, -1)
 
 
-def _fused(
-    query: torch.Tensor,
-    prefix: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None,
-    own: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
-    scale: float,
-) -> torch.Tensor:
-    """Attend by torch's own kernel, for many tokens: prefixes are copied to their rows, and scores never kept."""
+def _many_tokens(query: torch.Tensor, prefix: Prefixes | None, own: Own, scale: float) -> torch.Tensor:
     keys, values, seen = own
     if prefix is not None:
         rows, tokens = query.shape[0], query.shape[2]

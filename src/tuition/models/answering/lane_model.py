@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 import torch
 from torch import nn
 
+from tuition.models.adapters.layers import neighbours
 from tuition.models.answering.lane_attention import Pass, running
 from tuition.models.answering.lane_cache import LaneCache
 from tuition.models.answering.passes import BodyPass, LanePrefixes, PrefixPass, TokenPass, runs
+from tuition.models.graphs import StepGraphs
 
 _TOKENS_A_PASS = {"cuda": 16384, "cpu": 4096}
 """Tokens, padding included, of one pass over prefixes or bodies: enough to fill a device, few enough for its memory."""
@@ -19,11 +21,14 @@ _FEW, _ALIKE = 8, 0.8
 """Beyond so many rows of a pass, those shorter than this share of the longest go into the next."""
 
 
+_BUCKET = 128
+"""Columns in use are counted in so many on a GPU."""
+_Step = tuple[list[int], int, int]
 Owners = Sequence[int | None]
 """The slot of the adapter that runs each row; None is the model as it is."""
 
 
-class PassError(Exception):
+class PassError(RuntimeError):
     """A run of the model failed; its cause is why."""
 
 
@@ -34,8 +39,11 @@ class RowAdapters(Protocol):
     def soft(self) -> bool:
         """Whether the adapters are soft prompts."""
 
-    def rows(self, index: Sequence[int]) -> AbstractContextManager[None]:
-        """Let the model run meanwhile with its rows in `len(index)` equal runs, run i by adapter `index[i]`."""
+    def rows(self, index: Sequence[int], held: torch.Tensor | None = None) -> AbstractContextManager[None]:
+        """Let the model run meanwhile with its rows in `len(index)` equal runs, run i by adapter `index[i]`.
+
+        `held` is the index on the device, in a place of its own.
+        """
 
     def vectors(self) -> torch.Tensor:
         """Return the soft prompts (G × V × hidden) of the current runs of rows."""
@@ -57,6 +65,8 @@ class LaneModel:
         self._model, self.cache, self._adapters = model, cache, adapters
         self._tokens = torch.zeros(cache.lanes * cache.slots, 1, dtype=torch.long, device=cache.device)
         self.soft = soft_length(adapters)
+        self._step: _Step = ([], 0, 0)
+        self._graphs = StepGraphs(self._run_token, cache.device)
 
     def run_prefixes(self, lanes: Sequence[int], prefixes: Sequence[Sequence[int]], owners: Owners) -> None:
         """Run each lane's prefix by its owner, the adapter's slot, and store it in the lane."""
@@ -68,7 +78,7 @@ class LaneModel:
                 ids[row, : len(prefix)] = torch.tensor(prefix, dtype=torch.long)
             where = torch.tensor([lanes[at] for at in chosen], device=cache.device)
             cache.clear_prefixes(where)
-            with self._owned([owners[at] for at in chosen]):
+            with self._rows(self._index([owners[at] for at in chosen])):
                 vectors = self._vectors(len(own))
                 lengths = [self.soft + len(prefix) for prefix in own]
                 cache.prefix_lengths[where] = torch.tensor(lengths, device=cache.device)
@@ -93,16 +103,17 @@ class LaneModel:
         vectors = self._adapters.vectors()
         return vectors.repeat_interleave(rows // len(vectors), dim=0)
 
-    @contextmanager
-    def _owned(self, owners: Owners) -> Iterator[None]:
-        """Let each row run by its own adapter."""
+    def _index(self, owners: Owners) -> list[int]:
+        """Return which adapter computes each of equal runs of rows; empty without adapters."""
         if self._adapters is None:
-            yield
-            return
+            return []
         # A free lane has no owner; what it computes is not read.
         some = next((owner for owner in owners if owner is not None), 0)
-        with self._adapters.rows(runs([some if owner is None else owner for owner in owners])):
-            yield
+        return runs([some if owner is None else owner for owner in owners])
+
+    def _rows(self, index: list[int], held: torch.Tensor | None = None) -> AbstractContextManager[None]:
+        """Let each run of rows be computed by its own adapter."""
+        return nullcontext() if self._adapters is None else self._adapters.rows(index, held)
 
     def run_bodies(
         self, slots: Sequence[int], bodies: Sequence[Sequence[int]], owners: Owners
@@ -157,13 +168,23 @@ class LaneModel:
             prefix: the longest prefix in any lane.
             width: the columns in use in any slot, the one that this step writes included.
         """
-        cache = self.cache
+        if self.cache.device.type == "cuda":  # few shapes, since each is captured as a graph of its own
+            prefix, width = self.cache.prefix, min(-(-width // _BUCKET) * _BUCKET, self.cache.width)
+        index = self._index(owners)
+        self._step = (index, prefix, width)
+        key = (prefix, width, neighbours(index) if index else None)
+        (logits,) = self._graphs(key, tokens=self._tokens, index=torch.tensor(index, dtype=torch.long))
+        return logits
+
+    def _run_token(self, tokens: torch.Tensor, index: torch.Tensor) -> tuple[torch.Tensor]:
+        """Run a step; all that it reads and writes keeps its place, so that the step can be captured."""
+        cache, (owners, prefix, width) = self.cache, self._step
         before = cache.prefix_lengths.repeat_interleave(cache.slots)
         positions = (before + cache.columns - cache.starts)[:, None]
-        with running(TokenPass.over(cache, prefix, width)), self._owned(owners):
-            logits = self._logits(positions, input_ids=self._tokens)
+        with running(TokenPass.over(cache, prefix, width)), self._rows(owners, index):
+            logits = self._logits(positions, input_ids=tokens)
         cache.columns.add_(cache.growing)
-        return logits[:, -1]
+        return (logits[:, -1],)
 
     def follow(self, tokens: torch.Tensor) -> None:
         """Set the token of every slot that the next step runs."""
@@ -176,16 +197,21 @@ class LaneModel:
             start, end = (torch.tensor(slots, device=self.cache.device) for slots in (sources, targets))
             self._tokens[end] = self._tokens[start]
 
+    def summary(self) -> str:
+        """Return in a line how steps were run."""
+        return self._graphs.summary()
+
     def replace(self, cache: LaneCache, slots: Sequence[int]) -> None:
         """Continue with another cache, in whose slots are the rows of these slots."""
         self.cache = cache
+        self._graphs.forget()
         self._tokens = self._tokens[torch.tensor(slots, device=cache.device)]
 
     def _run(self, one: Pass, ids: torch.Tensor, positions: torch.Tensor, owners: Owners, keep: int) -> torch.Tensor:
         device, width = self.cache.device, ids.shape[1]
         # Columns, not a number: a slice is not contiguous, and torch would then copy the output matrix once a row.
         columns = torch.arange(width - keep, width, device=device)
-        with running(one), self._owned(owners):
+        with running(one), self._rows(self._index(owners)):
             return self._logits(positions.to(device), input_ids=ids.to(device), logits_to_keep=columns)
 
     def _logits(self, positions: torch.Tensor, **given: Any) -> torch.Tensor:

@@ -9,10 +9,8 @@ from dataclasses import dataclass
 
 import torch
 
-from tuition.models.answering.lane_attention import attend, causal
+from tuition.models.answering.lane_attention import Prefixes, attend, causal
 from tuition.models.answering.lane_cache import LaneCache
-
-_Prefix = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,7 @@ class LanePrefixes:
         self._width = int(lengths.max())
         self._there = torch.arange(self._width, device=cache.device) < lengths[:, None]
 
-    def of(self, layer: int) -> _Prefix | None:
+    def of(self, layer: int) -> Prefixes | None:
         """Return keys, values and what is there of one layer's prefixes; None where all are empty."""
         if not self._width:
             return None

@@ -29,7 +29,7 @@ from tuition.studies.planning.steps import TrainStep
 from tuition.training import train
 from tuition.training.checkpoints import Checkpoint
 from tuition.training.distributed import ALONE, Group, PeerFailedError, current, end_process, join, leave
-from tuition.training.trainer import learning_weights
+from tuition.training.trainer import trainable_weights
 
 Case = Callable[[Group, Path], dict[str, torch.Tensor]]
 FSDP = {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2"}
@@ -155,7 +155,7 @@ def refusals(group: Group, folder: Path) -> dict[str, str]:
     def differing() -> object:
         model = build("llama")
         if not group.first:
-            next(iter(learning_weights(model))).data += 1e-6
+            next(iter(trainable_weights(model))).data += 1e-6
         return run(group, model, "full")
 
     def broken() -> object:

@@ -99,10 +99,10 @@ def test_memory_that_one_process_lacks_is_halved_in_all(together: Path) -> None:
 def test_what_fails_in_one_process_is_told_in_all_and_the_next_step_goes_on(together: Path) -> None:
     first, last = json.loads((together / "refusals.json").read_text())
     for told in (first, last):
-        assert "of processes [1] are not those of process 0" in told["other weights"]
+        assert "of processes [1] differ from those of process 0" in told["other weights"]
         assert told["goes on"] == "nothing"
         assert "use MULTI_GPU" in told["soft prompt under FSDP"]
-        assert "say optimiser: adamw" in told["Adafactor under FSDP"]
+        assert "set optimiser: adamw" in told["Adafactor under FSDP"]
     assert last["one fails"] == "ValueError: luck ran out"
     assert first["one fails"] == "PeerFailedError: process 1: ValueError: luck ran out"
 
@@ -155,7 +155,7 @@ def test_accelerates_settings_of_fsdp_are_read_or_refused() -> None:
         ("FSDP_OFFLOAD_PARAMS", "true", "LoRA"),
         ("FSDP_ACTIVATION_CHECKPOINTING", "true", "gradient_checkpointing: true in the recipe"),
         ("FSDP_AUTO_WRAP_POLICY", "SIZE_BASED_WRAP", "TRANSFORMER_BASED_WRAP"),
-        ("FSDP_IGNORED_MODULES", "lm_head", "all weights are divided"),
+        ("FSDP_IGNORED_MODULES", "lm_head", "all weights are sharded"),
     ):
         with pytest.raises(UserError, match=advice):
             read_sharding({**FSDP, name: value})
@@ -272,7 +272,7 @@ def test_all_end_with_a_state_that_is_kept_and_the_same_command_goes_on(whom: st
     assert started.returncode != 0
     assert not list(out.glob("adapters/*"))
     assert list(out.glob("checkpoints/*/state.safetensors")), told
-    expected = "one of them is gone" if whom == "a process is killed" else "the same command goes on"
+    expected = "one of them has ended" if whom == "a process is killed" else "the same command resumes"
     assert expected in told, told
     again = launch([*TWO, *command, str(out)])
     assert again.returncode == 0, again.stderr[-3000:]

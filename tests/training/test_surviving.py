@@ -93,7 +93,7 @@ def test_a_damaged_state_is_refused_with_its_place(damage: str, tmp_path: Path) 
     checkpoint = Checkpoint(tmp_path / "kept", seconds=0)
     train(attached("lora"), task_batches(), SHORT, seed=1, checkpoint=checkpoint)
     (tmp_path / "kept" / damage).write_bytes(b"{")
-    with pytest.raises(UserError, match=r"kept: this training's kept state cannot be used"):
+    with pytest.raises(UserError, match=r"kept: the checkpoint cannot be used"):
         train(attached("lora"), task_batches(), SHORT, seed=1, checkpoint=checkpoint)
 
 
@@ -155,7 +155,7 @@ def test_a_diverging_run_keeps_its_last_good_state_and_says_where(
     monkeypatch.setattr(Objective, "forward", explode)
     checkpoint = Checkpoint(tmp_path / "kept", seconds=1e9)
     tuned = attached("lora")
-    with pytest.raises(UserError, match=r"the loss is nan; lower the learning rate .* kept in .*kept"):
+    with pytest.raises(UserError, match=r"the loss is nan; lower the learning rate .* saved in .*kept"):
         train(tuned, task_batches(), SHORT, seed=1, checkpoint=checkpoint)
     assert torch.isfinite(learnt(tuned)).all()
     monkeypatch.setattr(Objective, "forward", forward)

@@ -1,4 +1,4 @@
-"""One stage of learning: from prompts and a recipe to tuned weights."""
+"""One stage of training: from prompts and a recipe to tuned weights."""
 
 from tuition.training.trainer import TrainingLog, train
 

@@ -1,4 +1,4 @@
-"""Dividing an optimiser's batch among processes: about equal work for each, rows of one prefix together."""
+"""Dividing a batch among processes: about equal work for each, rows with the same prefix together."""
 
 from __future__ import annotations
 
@@ -9,41 +9,41 @@ from tuition.models.tokens import TokenizedPrompt
 
 
 def divide(rows: Sequence[TokenizedPrompt], parts: int, *, share_prefix: bool) -> list[list[TokenizedPrompt]]:
-    """Divide rows into `parts` lists whose largest cost, in tokens, is as small as an order by prefix allows.
+    """Divide rows into `parts` lists, minimising the largest cost (tokens) of a part while rows stay in prefix order.
 
-    Where prefixes are shared, one counts once in each part that holds rows of it. A part may be empty.
+    Where prefixes are shared, a prefix counts once in each part that contains rows with it. A part may be empty.
     """
     order = [
         rows[at]
         for group in group_by_prefix(rows)
         for at in sorted(group, key=lambda at: len(rows[at].body) + len(rows[at].target), reverse=True)
     ]
-    low, high = 0, sum(len(row.prefix) + len(row.body) + len(row.target) for row in rows)
-    while low < high:
-        middle = (low + high) // 2
-        if len(_filled(order, middle, share_prefix)) <= parts and _most(order) <= middle:
-            high = middle
+    least, most = 0, sum(len(row.prefix) + len(row.body) + len(row.target) for row in rows)
+    while least < most:
+        middle = (least + most) // 2
+        if len(_filled(order, middle, share_prefix)) <= parts and _longest(order) <= middle:
+            most = middle
         else:
-            low = middle + 1
-    made = _filled(order, high, share_prefix)
-    return made + [[] for _ in range(parts - len(made))]
+            least = middle + 1
+    filled = _filled(order, most, share_prefix)
+    return filled + [[] for _ in range(parts - len(filled))]
 
 
 def _filled(order: Sequence[TokenizedPrompt], limit: int, share_prefix: bool) -> list[list[TokenizedPrompt]]:
     """Fill one part after another up to `limit` tokens each."""
-    made: list[list[TokenizedPrompt]] = []
+    filled: list[list[TokenizedPrompt]] = []
     cost = 0
     for row in order:
         own = len(row.body) + len(row.target)
-        shared = bool(made) and share_prefix and made[-1][-1].prefix == row.prefix
+        shared = bool(filled) and share_prefix and filled[-1][-1].prefix == row.prefix
         added = own if shared else own + len(row.prefix)
-        if not made or cost + added > limit:
-            made.append([])
+        if not filled or cost + added > limit:
+            filled.append([])
             cost, added = 0, own + len(row.prefix)
-        made[-1].append(row)
+        filled[-1].append(row)
         cost += added
-    return made
+    return filled
 
 
-def _most(order: Sequence[TokenizedPrompt]) -> int:
+def _longest(order: Sequence[TokenizedPrompt]) -> int:
     return max((len(row.prefix) + len(row.body) + len(row.target) for row in order), default=0)

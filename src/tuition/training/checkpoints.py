@@ -1,4 +1,4 @@
-"""Checkpoints: the state of a run of training between two steps, from which it goes on as if it had never stopped."""
+"""Checkpoints: the state of training between two steps; resuming from one gives the same result as never stopping."""
 
 from __future__ import annotations
 
@@ -23,34 +23,34 @@ _RANDOM = "random"
 
 
 class Resumable(Protocol):
-    """An optimiser whose whole state can be read and put back."""
+    """An optimiser whose whole state can be read and restored."""
 
     def state(self) -> dict[str, torch.Tensor]:
         """Return all that the next step depends on, as named tensors."""
 
     def restore(self, state: dict[str, torch.Tensor]) -> None:
-        """Take up what `state` returned."""
+        """Restore what `state` returned."""
 
 
 @dataclass(slots=True)
 class Checkpoint:
-    """Where a run keeps its state, and how often: every `seconds`, and when it is asked to stop.
+    """Where training saves its state, and how often: every `seconds`, and when it is interrupted.
 
-    The folder always holds one whole state or none. Of several processes, one `writes` and all read.
+    The folder always contains one complete state or none. Of several processes, one `writes` and all read.
     """
 
     folder: Path
     seconds: float = 120.0
     writes: bool = True
-    _last: float = 0.0
+    _last_saved: float = 0.0
 
     def begin(self, optimiser: Resumable) -> list[float]:
-        """Take up the kept state, if there is one; return the losses of the steps that were done.
+        """Restore the saved state, if there is one; return the losses of the finished steps.
 
         Raises:
             UserError: the state cannot be read.
         """
-        self._last = time.monotonic()
+        self._last_saved = time.monotonic()
         if self.writes:
             recover(self.folder)
         if not self.folder.is_dir():
@@ -63,16 +63,16 @@ class Checkpoint:
             losses: list[float] = [float.fromhex(loss) for loss in facts["losses"]]
         except (OSError, SafetensorError, orjson.JSONDecodeError, KeyError, ValueError, RuntimeError) as error:
             raise UserError(
-                f"{self.folder}: this training's kept state cannot be used ({error}); remove the folder to start anew"
+                f"{self.folder}: the checkpoint cannot be used ({error}); remove the folder to train from the start"
             ) from error
         return losses
 
     def due(self) -> bool:
-        """Whether it is time to keep the state again."""
-        return time.monotonic() - self._last >= self.seconds
+        """Whether it is time to save the state again."""
+        return time.monotonic() - self._last_saved >= self.seconds
 
-    def keep(self, optimiser: Resumable, losses: Sequence[float]) -> None:
-        """Keep the state after as many steps as there are losses, whole or not at all."""
+    def save(self, optimiser: Resumable, losses: Sequence[float]) -> None:
+        """Save the state after `len(losses)` steps, completely or not at all."""
         state: dict[str, torch.Tensor] = {}
         for name, value in optimiser.state().items():
             full = whole(value)
@@ -88,8 +88,8 @@ class Checkpoint:
             except SafetensorError as error:
                 raise OSError(str(error)) from error
             (made / _FACTS).write_bytes(orjson.dumps({"losses": [loss.hex() for loss in losses]}))
-        self._last = time.monotonic()
+        self._last_saved = time.monotonic()
 
     def remove(self) -> None:
-        """Forget the state: the run is finished."""
+        """Delete the saved state, since training has finished."""
         shutil.rmtree(self.folder, ignore_errors=True)

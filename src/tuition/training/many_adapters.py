@@ -369,7 +369,7 @@ class _Group:
     def _keep(self, slot: int) -> None:
         running = self._running[slot]
         if running.run.checkpoint is not None:
-            running.run.checkpoint.keep(_SlotState(self.current, slot), running.losses)
+            running.run.checkpoint.save(_SlotState(self.current, slot), running.losses)
 
     def _make_room(self, tokens: int) -> None:
         """Halve the slots where one row alone did not fit into memory; with one slot left, end its run."""

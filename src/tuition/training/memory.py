@@ -1,4 +1,4 @@
-"""Memory: how many tokens go through a model together, halved where that was too many."""
+"""Memory: how many tokens go through a model at once; halved when memory runs out."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _Runs = Sequence[Sequence[TokenizedPrompt]]
 
 
 class Accumulator:
-    """Runs batches forward and backward within a budget of tokens that it learns to be smaller where it must."""
+    """Runs batches as micro-batches within a token budget, forward and backward; lowers it when memory runs out."""
 
     def __init__(self, objective: Objective, optimiser: MasterOptimiser, tokens: int, group: Group = ALONE) -> None:
-        """`tokens` is the budget to begin with; `halved` counts how often it was too much.
+        """`tokens` is the initial budget; `halved` counts how often it was halved.
 
         Each process of `group` runs its part of a batch; gradients and losses are summed over them.
         """
@@ -32,24 +32,24 @@ class Accumulator:
     def backward(self, batch: Sequence[TokenizedPrompt]) -> float:
         """Accumulate the gradients of a batch's mean loss over target tokens; return that loss (nats).
 
-        The mean is over all target tokens of the batch, however it is divided; so are the gradients.
+        The mean, and its gradients, are over all target tokens of the batch, whatever the micro-batches.
 
         Raises:
-            UserError: not even one row fits into memory.
+            UserError: a single row does not fit into memory.
         """
         targets = sum(len(prompt.target) for prompt in batch)
         while True:
             runs = self.objective.micro_batches(self._part(batch), self.tokens)
-            loss, too_many = self._tried(runs, targets, batch)
-            lone = too_many > 0 and all(len(run) == 1 for run in runs)
-            met = self._group.meet("backward", loss, too_many, lone)
-            most = int(max(tokens for _, tokens, _ in met))
+            loss, too_many = self._try(runs, targets, batch)
+            single = too_many > 0 and all(len(run) == 1 for run in runs)
+            results = self._group.meet("backward", loss, too_many, single)
+            most = int(max(tokens for _, tokens, _ in results))
             if not most:
                 self._group.sum_gradients(self._optimiser.parameters)
-                return sum(part for part, _, _ in met)
-            if single := [int(tokens) for _, tokens, alone in met if alone]:
+                return sum(part for part, _, _ in results)
+            if rows := [int(tokens) for _, tokens, single_row in results if single_row]:
                 raise UserError(
-                    f"a single row of {max(single)} tokens does not fit into memory; lower max_length, set "
+                    f"a single row of {max(rows)} tokens does not fit into memory; lower max_length, set "
                     "gradient_checkpointing, or tune less of the model (LoRA, IA³)"
                 )
             self._optimiser.clear()
@@ -62,19 +62,19 @@ class Accumulator:
             return batch
         return divide(batch, self._group.size, share_prefix=self.objective.shares)[self._group.rank]
 
-    def _tried(self, runs: _Runs, targets: int, batch: Sequence[TokenizedPrompt]) -> tuple[float, int]:
-        """Return the loss of these runs; or 0, and the tokens of the largest, where memory did not suffice for them."""
+    def _try(self, runs: _Runs, targets: int, batch: Sequence[TokenizedPrompt]) -> tuple[float, int]:
+        """Return the loss of these runs and 0; or, where memory runs out, 0 and the tokens of the largest run."""
         if self._group.sharding is not None:
-            return self._in_step(runs, targets, batch), 0
+            return self._accumulate_sharded(runs, targets, batch), 0
         try:
-            return self._through(runs, targets), 0
+            return self._accumulate(runs, targets), 0
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
         # Outside the handler, whose traceback would keep the tensors of the failed run alive.
         return 0.0, max(_tokens(run) for run in runs)
 
-    def _through(self, runs: _Runs, targets: int) -> float:
+    def _accumulate(self, runs: _Runs, targets: int) -> float:
         total = 0.0
         for run in runs:
             loss = self.objective(run) / targets
@@ -82,23 +82,23 @@ class Accumulator:
             total += float(loss.detach())
         return total
 
-    def _in_step(self, runs: _Runs, targets: int, batch: Sequence[TokenizedPrompt]) -> float:
-        """Go through sharded weights as often as every other process does: each pass is run by all of them together.
+    def _accumulate_sharded(self, runs: _Runs, targets: int, batch: Sequence[TokenizedPrompt]) -> float:
+        """Run as many passes through sharded weights as every other process: all take part in each pass.
 
         Raises:
-            ProcessLostError: something failed midway, where the others wait for this process.
+            ProcessLostError: a pass failed, while the others wait for this process.
         """
         idle = int(max(count for (count,) in self._group.meet("runs", len(runs)))) - len(runs)
         shortest = min(batch, key=lambda row: len(row.prefix) + len(row.body) + len(row.target))
         [nothing] = self.objective.micro_batches([shortest], self.tokens)
         try:
-            total = self._through(runs, targets)
+            total = self._accumulate(runs, targets)
             for _ in range(idle):
                 (self.objective(nothing) * 0.0).backward()
         except Exception as error:
             advice = "lower the recipe's `memory`, or use more GPUs; " if is_out_of_memory(error) else ""
             raise ProcessLostError(
-                f"a pass through sharded weights failed ({error}); {advice}the same command goes on from what is kept"
+                f"a pass through sharded weights failed ({error}); {advice}the same command resumes from the checkpoint"
             ) from error
         return total
 

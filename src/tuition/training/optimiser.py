@@ -1,4 +1,4 @@
-"""Optimisers with fp32 masters: weights that compute in bfloat16 learn in fp32, where small steps are not lost."""
+"""Optimisers with fp32 master weights: bfloat16 weights are updated in fp32, where small steps are not rounded away."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from tuition.models.recipes import Recipe
 from tuition.training.sharding import like, whole
 
 _Pair: TypeAlias = tuple[torch.nn.Parameter, torch.Tensor]
-"""A parameter and its master."""
+"""A parameter and its master weight."""
 _AT_ONCE = 1 << 24
 """Elements whose gradients are copied to fp32 at once."""
 
 
 class MasterOptimiser:
-    """A recipe's optimiser over fp32 copies of the trainable parameters; fp32 parameters are their own masters."""
+    """A recipe's optimiser over fp32 master copies of the trainable parameters; fp32 parameters are not copied."""
 
     def __init__(self, parameters: Iterable[torch.nn.Parameter], recipe: Recipe) -> None:
-        """Copy what needs copying; the copies live as long as the optimiser."""
+        """Copy the parameters that are not fp32; the copies live as long as the optimiser."""
         self.parameters = [parameter for parameter in parameters if parameter.requires_grad]
         self._masters = [
             parameter if parameter.dtype == torch.float32 else parameter.detach().float().requires_grad_(True)
@@ -32,26 +32,26 @@ class MasterOptimiser:
     def step(self, learning_rate: float, max_gradient_norm: float) -> float:
         """Clip the gradients, take one step, clear them; return their norm before clipping.
 
-        Where the norm is no number, no step is taken and the weights stay as they are.
+        Where the norm is not finite, no step is taken and the weights do not change.
         """
-        learning = [pair for pair in zip(self.parameters, self._masters, strict=True) if pair[0].grad is not None]
-        # Held here alone: a parameter that is its own master would be stepped with another's, and unclipped.
-        gradients = {id(pair[0]): pair[0].grad for pair in learning if pair[0].grad is not None}
+        pairs = [pair for pair in zip(self.parameters, self._masters, strict=True) if pair[0].grad is not None]
+        # Kept only here: otherwise a parameter that is its own master is updated with another's step, and unclipped.
+        gradients = {id(pair[0]): pair[0].grad for pair in pairs if pair[0].grad is not None}
         self.clear()
         norm = _norm(gradients.values())
         if math.isfinite(norm):
             for group in self._optimiser.param_groups:
                 group["lr"] = learning_rate
-            shrunk = min(1.0, max_gradient_norm / (norm + 1e-6))
-            for few in _batched(learning):
-                self._step(few, gradients, shrunk)
+            scale = min(1.0, max_gradient_norm / (norm + 1e-6))
+            for few in _batched(pairs):
+                self._step(few, gradients, scale)
         return norm
 
     @torch.no_grad()
-    def _step(self, few: Sequence[_Pair], gradients: dict[int, torch.Tensor], shrunk: float) -> None:
-        """Take the step of a few parameters; the optimiser passes by those that have no gradient."""
+    def _step(self, few: Sequence[_Pair], gradients: dict[int, torch.Tensor], scale: float) -> None:
+        """Update a few parameters; the optimiser skips those without a gradient."""
         for parameter, master in few:
-            master.grad = gradients.pop(id(parameter)).float().mul_(shrunk)
+            master.grad = gradients.pop(id(parameter)).float().mul_(scale)
         self._optimiser.step()
         for parameter, master in few:
             master.grad = None
@@ -59,33 +59,33 @@ class MasterOptimiser:
                 parameter.copy_(master)
 
     def clear(self) -> None:
-        """Forget all gradients."""
+        """Clear all gradients."""
         for parameter, master in zip(self.parameters, self._masters, strict=True):
             parameter.grad = master.grad = None
 
     def state(self) -> dict[str, torch.Tensor]:
-        """Return all that the next step depends on, as named tensors: masters, moments, counts of steps.
+        """Return all that the next step depends on, as named tensors: master weights, moments, step counts.
 
-        Under FSDP these are a process's parts.
+        Under FSDP these are this process's shards.
         """
-        told = {f"master.{at}": master.detach() for at, master in enumerate(self._masters)}
+        state = {f"master.{at}": master.detach() for at, master in enumerate(self._masters)}
         for at, moments in self._optimiser.state_dict()["state"].items():
             for name, value in moments.items():
-                told[f"moment.{at}.{name}"] = value if isinstance(value, torch.Tensor) else torch.tensor(value)
-        return told
+                state[f"moment.{at}.{name}"] = value if isinstance(value, torch.Tensor) else torch.tensor(value)
+        return state
 
     def restore(self, state: dict[str, torch.Tensor]) -> None:
-        """Take up what `state` told, in weights and moments.
+        """Restore the weights and moments that `state` returned.
 
         Raises:
-            ValueError: it is another model's.
+            ValueError: the state is that of another model.
         """
         masters = [state[f"master.{at}"] for at in range(len(self._masters)) if f"master.{at}" in state]
-        if [kept.shape for kept in masters] != [own.shape for own in self._masters]:
-            raise ValueError("the kept state belongs to another set of weights")
+        if [saved.shape for saved in masters] != [master.shape for master in self._masters]:
+            raise ValueError("the state belongs to another set of weights")
         with torch.no_grad():
-            for parameter, master, kept in zip(self.parameters, self._masters, masters, strict=True):
-                master.copy_(like(kept, master))
+            for parameter, master, saved in zip(self.parameters, self._masters, masters, strict=True):
+                master.copy_(like(saved, master))
                 if master is not parameter:
                     parameter.copy_(master)
         moments: dict[int, dict[str, Any]] = {}
@@ -98,16 +98,16 @@ class MasterOptimiser:
 
 
 def _norm(gradients: Iterable[torch.Tensor]) -> float:
-    """Return the norm of all gradients together, each computed in fp32; 0 of none."""
+    """Return the norm of all gradients together, computed in fp32; 0 where there are none."""
     norms = [torch.linalg.vector_norm(gradient.float()) for gradient in gradients]
     return float(whole(torch.linalg.vector_norm(torch.stack(norms)))) if norms else 0.0
 
 
-def _batched(learning: Sequence[_Pair]) -> Iterator[list[_Pair]]:
-    """Yield parameters in runs of at most so many elements, so that few gradients are in fp32 at once."""
+def _batched(pairs: Sequence[_Pair]) -> Iterator[list[_Pair]]:
+    """Yield parameters in groups of at most `_AT_ONCE` elements, so that few gradients are in fp32 at once."""
     run: list[_Pair] = []
     elements = 0
-    for pair in learning:
+    for pair in pairs:
         if run and elements + pair[0].numel() > _AT_ONCE:
             yield run
             run, elements = [], 0

@@ -1,4 +1,4 @@
-"""Sharded weights (FSDP): each process keeps a part of every weight, its gradient and its moments (torch's FSDP2)."""
+"""Sharded weights (FSDP): each process stores a shard of every weight, its gradient and its moments (torch's FSDP2)."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 
 _BY_BLOCKS = "TRANSFORMER_BASED_WRAP"
-_NOT_DONE = {
-    "FSDP_OFFLOAD_PARAMS": "leave weights on the GPUs, and use more of them, or LoRA",
-    "FSDP_ACTIVATION_CHECKPOINTING": "say gradient_checkpointing: true in the recipe",
-    "FSDP_ACTIVATION_CHECKPOINTING_OFFLOAD": "say gradient_checkpointing: true in the recipe",
-    "FSDP_IGNORED_MODULES": "all weights are divided",
+_UNSUPPORTED = {
+    "FSDP_OFFLOAD_PARAMS": "leave weights on the GPUs, and use more GPUs, or LoRA",
+    "FSDP_ACTIVATION_CHECKPOINTING": "set gradient_checkpointing: true in the recipe",
+    "FSDP_ACTIVATION_CHECKPOINTING_OFFLOAD": "set gradient_checkpointing: true in the recipe",
+    "FSDP_IGNORED_MODULES": "all weights are sharded",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Sharding:
-    """How weights are divided, as accelerate's FSDP settings say it.
+    """How weights are sharded, from accelerate's FSDP settings.
 
-    `reshard` lets go of a block's whole weights between its forward and its backward pass; `blocks` are the classes of
-    the blocks, the model's own where empty.
+    `reshard` frees a block's full weights between its forward and its backward pass. `blocks` are the class names of
+    the blocks; where empty, those that the model names.
     """
 
     reshard: bool = True
@@ -39,20 +39,20 @@ class Sharding:
 
 
 def read_sharding(environment: Mapping[str, str]) -> Sharding | None:
-    """Return what accelerate's environment variables ask for; None where they ask for no FSDP.
+    """Return the sharding that accelerate's environment variables request; None where they request no FSDP.
 
     Raises:
-        UserError: they ask for what is not done here.
+        UserError: they request something unsupported.
     """
     if environment.get("ACCELERATE_USE_FSDP", "false").lower() not in ("true", "1"):
         return None
     if environment.get("FSDP_VERSION", "2") != "2":
-        raise UserError("accelerate's configuration says fsdp_version: 1, the launcher's default; say fsdp_version: 2")
+        raise UserError("accelerate's configuration has fsdp_version: 1, the launcher's default; set fsdp_version: 2")
     if environment.get("FSDP_AUTO_WRAP_POLICY", _BY_BLOCKS) != _BY_BLOCKS:
-        raise UserError(f"accelerate's configuration: weights are divided by blocks alone, {_BY_BLOCKS}; say so")
-    for name, instead in _NOT_DONE.items():
+        raise UserError(f"accelerate's configuration: only fsdp_auto_wrap_policy: {_BY_BLOCKS} is supported; set it")
+    for name, instead in _UNSUPPORTED.items():
         if environment.get(name, "false").lower() not in ("false", "none", ""):
-            raise UserError(f"accelerate's configuration says {name.lower()}, which is not done here; {instead}")
+            raise UserError(f"accelerate's configuration sets {name.lower()}, which is not supported; {instead}")
     reshard = environment.get("FSDP_RESHARD_AFTER_FORWARD", "true").lower()
     named = environment.get("FSDP_TRANSFORMER_CLS_TO_WRAP", "")
     return Sharding(
@@ -62,16 +62,16 @@ def read_sharding(environment: Mapping[str, str]) -> Sharding | None:
 
 
 def shard(tuned: nn.Module, sharding: Sharding, recipe: Recipe) -> None:
-    """Leave of each weight of `tuned` only this process's part; gradients are summed over processes, not averaged.
+    """Keep only this process's shard of each weight of `tuned`; gradients are summed over processes, not averaged.
 
     Raises:
-        UserError: the model cannot be divided, or the recipe cannot learn divided weights.
+        UserError: the model cannot be sharded, or the recipe cannot train sharded weights.
     """
     if recipe.optimiser == "adafactor":
-        # torch 2.13: its norms over rows and columns of divided weights are not supported.
+        # torch 2.13 does not support its norms over rows and columns of sharded weights.
         raise UserError(
-            f"the recipe {recipe.name!r}: torch's Adafactor cannot learn weights divided by FSDP; "
-            "say optimiser: adamw, or use MULTI_GPU"
+            f"the recipe {recipe.name!r}: torch's Adafactor cannot train weights sharded by FSDP; "
+            "set optimiser: adamw, or use MULTI_GPU"
         )
     from torch.distributed import get_world_size
     from torch.distributed.device_mesh import init_device_mesh
@@ -81,10 +81,10 @@ def shard(tuned: nn.Module, sharding: Sharding, recipe: Recipe) -> None:
         raise UserError("weights in four bits are not divided by FSDP; use MULTI_GPU, or precision: bfloat16")
     config: Any = getattr(tuned, "active_peft_config", None)
     if config is not None and config.is_prompt_learning:
-        raise UserError("a soft prompt cannot be learnt under FSDP; it is small, so use MULTI_GPU instead")
+        raise UserError("a soft prompt cannot be trained under FSDP; it is small, so use MULTI_GPU instead")
     first = next(tuned.parameters())
     mesh = init_device_mesh(first.device.type, (get_world_size(),))
-    # Sums of bfloat16 gradients over many processes would lose what each adds.
+    # Sums of bfloat16 gradients over many processes would round small gradients away.
     policy = MixedPrecisionPolicy(reduce_dtype=torch.float32 if first.dtype != torch.float32 else None)
     options: dict[str, Any] = {"mesh": mesh, "mp_policy": policy, "reshard_after_forward": sharding.reshard}
     for block in _blocks(tuned, sharding.blocks):
@@ -96,61 +96,62 @@ def shard(tuned: nn.Module, sharding: Sharding, recipe: Recipe) -> None:
 
 
 def make_whole(tuned: nn.Module, *, keep: bool) -> None:
-    """Put whole copies, on the CPU, in the places of the trainable weights, so that they can be saved.
+    """Replace the sharded trainable weights by full copies on the CPU, so that they can be saved.
 
-    All processes take part, and those that `keep` nothing end with empty weights. The model cannot run any more; its
-    frozen weights stay divided.
+    All processes take part; those without `keep` end with empty weights. The model cannot run any more; its frozen
+    weights stay sharded.
     """
-    made: dict[int, nn.Parameter] = {}  # weights that stand in several places stay one
+    copies: dict[int, nn.Parameter] = {}  # tied weights stay tied
     for module in tuned.modules():
         for name, parameter in module._parameters.items():
             if parameter is not None and parameter.requires_grad and is_sharded(parameter):
-                if id(parameter) not in made:
+                if id(parameter) not in copies:
                     full = whole(parameter.detach())
-                    made[id(parameter)] = nn.Parameter((full if keep else full[:0]).to("cpu", copy=True))
-                module._parameters[name] = made[id(parameter)]
+                    copies[id(parameter)] = nn.Parameter((full if keep else full[:0]).to("cpu", copy=True))
+                module._parameters[name] = copies[id(parameter)]
 
 
 def is_sharded(tensor: torch.Tensor) -> bool:
-    """Whether this process holds only a part of a tensor."""
+    """Whether this process has only a shard of a tensor."""
     return hasattr(tensor, "full_tensor")
 
 
 def whole(tensor: torch.Tensor) -> torch.Tensor:
-    """Return a tensor with all its parts; all processes take part where it is divided."""
-    divided: Any = tensor
-    full: torch.Tensor = divided.full_tensor() if is_sharded(tensor) else tensor
+    """Return the full tensor; all processes take part where it is sharded."""
+    sharded: Any = tensor
+    full: torch.Tensor = sharded.full_tensor() if is_sharded(tensor) else tensor
     return full
 
 
 def like(tensor: torch.Tensor, model: torch.Tensor) -> torch.Tensor:
-    """Return a whole tensor divided as `model` is; itself where that is not divided or has another shape."""
+    """Return a full tensor sharded as `model` is; itself where `model` is not sharded or has another shape."""
     if not is_sharded(model) or tensor.shape != model.shape:
         return tensor
     from torch.distributed.tensor import distribute_tensor
 
-    divided: Any = model
-    # Every process has read the same whole, so that nothing need be sent.
-    made: torch.Tensor = distribute_tensor(
-        tensor.to(model.device), divided.device_mesh, divided.placements, src_data_rank=None
+    template: Any = model
+    # Every process has read the same full tensor, so nothing need be sent.
+    sharded: torch.Tensor = distribute_tensor(
+        tensor.to(model.device), template.device_mesh, template.placements, src_data_rank=None
     )
-    return made
+    return sharded
 
 
 def _blocks(tuned: nn.Module, named: tuple[str, ...]) -> list[nn.Module]:
-    around: Any = tuned
-    inner: Any = around.get_base_model() if hasattr(around, "get_base_model") else around
+    wrapped: Any = tuned
+    inner: Any = wrapped.get_base_model() if hasattr(wrapped, "get_base_model") else wrapped
     names = set(named) or set(getattr(inner, "_no_split_modules", None) or ())
     found = [module for module in tuned.modules() if type(module).__name__ in names]
     if not found:
+        listed = ", ".join(sorted(names))
         raise UserError(
-            f"FSDP: the model has no blocks named {', '.join(sorted(names)) or 'by itself'}; "
-            "name their class by fsdp_transformer_layer_cls_to_wrap in accelerate's configuration"
+            f"FSDP: the model {f'has no blocks of class {listed}' if listed else 'does not name its blocks'}; "
+            "set fsdp_transformer_layer_cls_to_wrap in accelerate's configuration to their class"
         )
     return found
 
 
 def _sum_instead_of_mean(module: FSDPModule) -> None:
-    # The loss is divided by the whole batch's target tokens already.
+    # The loss is already divided by the whole batch's target tokens.
     module.set_gradient_divide_factor(1.0)
     module.set_force_sum_reduction_for_comms(True)

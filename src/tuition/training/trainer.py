@@ -1,4 +1,4 @@
-"""The training loop: short, seeded, on the targets only, resumable between any two steps."""
+"""The training loop: seeded, with a loss on the targets only, resumable between any two steps."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ Advance = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class TrainingLog:
-    """What a run of training did: the mean loss a target token (nats) of each optimiser step, and its cost.
+    """What training did: the mean loss per target token (nats) of each optimiser step, and its cost.
 
-    `resumed_at` is the step that it went on from after an interruption, 0 where there was none; `halved`, how often
-    memory made it divide its batches further; `processes`, how many learnt together; `together`, how many adapters were
-    trained at once on the one base.
+    `resumed_at` is the step at which training resumed after an interruption, 0 where there was none; `halved` is how
+    often the token budget was halved to fit memory; `processes` is the number of processes; `together` is the number of
+    adapters trained at once on one base.
     """
 
     steps: int
@@ -63,47 +63,47 @@ def train(
     advance: Advance = lambda done: None,
     group: Group = ALONE,
 ) -> TrainingLog:
-    """Tune the trainable parameters of `tuned`, in place, on the targets of `prompts`.
+    """Train the trainable parameters of `tuned`, in place, on the targets of `prompts`.
 
-    The loss of an optimiser step is the mean cross-entropy over all target tokens of its batch, however the batch is
-    divided by prefix and by memory. By default every epoch is shuffled anew from a named seed.
+    The loss of a step is the mean cross-entropy over all target tokens of its batch, whatever the micro-batches. By
+    default, each epoch is reshuffled with a seed derived from `seed` and the epoch's number.
 
     Args:
         tuned: a model, causal or encoder-decoder, with a tuner attached.
         prompts: the training instances.
         recipe: steps, rates and whether prefixes are shared.
-        seed: decides the order.
-        batches: positions in `prompts`, a list a step, where a mixture decides them.
-        checkpoint: where the state is kept; a run that was stopped goes on from there, bit for bit on a CPU.
-        advance: is told after each step how many instances it used.
-        group: the processes that learn together, all of which call this with the same model, prompts and order. Under
+        seed: decides the order of the instances.
+        batches: positions in `prompts`, one list per step, where a mixture decides them.
+        checkpoint: where the state is saved; an interrupted run resumes from there, bit for bit on a CPU.
+        advance: called after each step with the number of instances it used.
+        group: the processes that train together, all of which call this with the same model, prompts and order. Under
             FSDP, `tuned` can afterwards be saved by the first of them, but not run.
 
     Raises:
-        UserError: there is nothing to learn from, the loss is no longer a number, or memory does not suffice.
-        KeyboardInterrupt: a signal to stop came; the state was kept first.
+        UserError: there is no instance, the loss is no longer finite, or memory runs out.
+        KeyboardInterrupt: the run was interrupted; the state was saved first.
     """
     if not prompts:
-        raise UserError("training was asked for with no instance; give a budget of at least 1, or evaluate untrained")
+        raise UserError("there is no instance to train on; give a budget of at least 1, or evaluate untrained")
     check_targets(prompts)
     started = time.perf_counter()
     torch.manual_seed(derive_seed("training", seed))
-    group.same("the weights to learn", learning_weights(tuned))
+    group.same("the weights to train", trainable_weights(tuned))
     if group.sharding is not None:
         shard(tuned, group.sharding, recipe)
-    # FSDP lets go of weights after one pass forward and back, so that a prefix cannot have a pass of its own.
+    # FSDP frees weights after one forward and backward pass, so a prefix cannot have a pass of its own.
     packed = recipe.gradient_checkpointing or group.sharding is not None
     objective = Objective(tuned, share_prefix=recipe.share_prefix, checkpointed=packed).train()
     optimiser = MasterOptimiser(tuned.parameters(), recipe)
     run = _Run(objective, optimiser, recipe, checkpoint, group)
-    done = run.begin()
+    done = run.restore()
     order = batches if batches is not None else epoch_batches(len(prompts), recipe.batch_size, seed)
     longest = max(len(prompt.body) + len(prompt.target) for prompt in prompts)
     prefix = max(len(prompt.prefix) for prompt in prompts)
     with attention_for(tuned, rows=recipe.batch_size, row=longest, prefix=prefix), checkpointed(tuned, recipe):
         _take_steps(run, ([prompts[at] for at in positions] for positions in order), done, seed, advance, len(prompts))
     tuned.eval()
-    group.same("the learnt weights", learning_weights(tuned))
+    group.same("the trained weights", trainable_weights(tuned))
     if group.sharding is not None:
         make_whole(tuned, keep=group.first)
     return run.log(prompts, seconds=time.perf_counter() - started, resumed_at=done)
@@ -117,10 +117,10 @@ def _take_steps(
     advance: Advance,
     instances: int,
 ) -> None:
-    """Take a run's optimiser steps, from the first that was not done before.
+    """Take a run's optimiser steps, from the first that is not done yet.
 
     Raises:
-        KeyboardInterrupt: a signal to stop came; the state was kept first.
+        KeyboardInterrupt: the run was interrupted; the state was saved first.
     """
     steps = run.recipe.steps(instances)
     with deferred_interrupts() as interrupts:
@@ -128,23 +128,23 @@ def _take_steps(
             batch = next(batches)
             if step >= done:
                 run.group.reseed(seed, step)
-                with run.kept_if_lost():
+                with run.saved_if_lost():
                     run.step(batch, steps)
-                    asked = run.group.any(interrupts.asked)
-                if asked:
-                    run.keep()
+                    interrupted = run.group.any(interrupts.asked)
+                if interrupted:
+                    run.save()
                     raise KeyboardInterrupt
             advance(len(batch))
 
 
-def learning_weights(tuned: nn.Module) -> Iterator[torch.Tensor]:
-    """Yield the weights of a model that learn."""
+def trainable_weights(tuned: nn.Module) -> Iterator[torch.Tensor]:
+    """Yield the trainable weights of a model."""
     return (parameter for parameter in tuned.parameters() if parameter.requires_grad)
 
 
 @contextmanager
 def checkpointed(tuned: nn.Module, recipe: Recipe) -> Iterator[None]:
-    """Compute activations anew in backward passes meanwhile, if the recipe says so."""
+    """Turn gradient checkpointing on within the block, if the recipe sets it."""
     if not recipe.gradient_checkpointing:
         yield
         return
@@ -159,7 +159,7 @@ def checkpointed(tuned: nn.Module, recipe: Recipe) -> Iterator[None]:
 
 
 class _Run:
-    """A run of training: what it has done, and how it does one step more."""
+    """A run of training: its state so far, and the next step."""
 
     def __init__(
         self,
@@ -187,14 +187,15 @@ class _Run:
             processes=self.group.size,
         )
 
-    def begin(self) -> int:
+    def restore(self) -> int:
+        """Restore the checkpoint, if there is one; return the number of steps done."""
         if self._checkpoint is not None:
             self.losses = self._checkpoint.begin(self._optimiser)
-        met = self.group.meet("begin", len(self.losses), self.accumulator.objective.shares)
-        if len({found for found, _ in met}) > 1:
-            raise UserError("the processes do not see the same kept state; all machines must share the results' folder")
-        if len({shares for _, shares in met}) > 1:
-            raise UserError("some devices share prefixes exactly and others do not; say share_prefix: false")
+        states = self.group.meet("begin", len(self.losses), self.accumulator.objective.shares)
+        if len({done for done, _ in states}) > 1:
+            raise UserError("the processes do not see the same checkpoint; all machines must share the results' folder")
+        if len({shares for _, shares in states}) > 1:
+            raise UserError("some devices share prefixes exactly and others do not; set share_prefix: false")
         return len(self.losses)
 
     def step(self, batch: Sequence[TokenizedPrompt], steps: int) -> None:
@@ -210,41 +211,41 @@ class _Run:
         if self._checkpoint is None or len(self.losses) == steps:
             return
         if self.group.any(self.group.first and self._checkpoint.due()):
-            self.keep()
+            self.save()
 
-    def keep(self) -> None:
-        # Of whole weights, one process has all; of divided ones, each has a part to give.
+    def save(self) -> None:
+        # Where weights are sharded, every process has a part to save.
         if self._checkpoint is not None and (self.group.first or self.group.sharding is not None):
-            self._checkpoint.keep(self._optimiser, self.losses)
+            self._checkpoint.save(self._optimiser, self.losses)
 
     @contextmanager
-    def kept_if_lost(self) -> Iterator[None]:
-        """Keep the state before another process was lost; of divided weights, a part went with it."""
+    def saved_if_lost(self) -> Iterator[None]:
+        """Save the state if another process is lost; where weights are sharded, its part is lost too."""
         try:
             yield
         except ProcessLostError:
             if self.group.sharding is None:
                 self._optimiser.clear()
-                self.keep()
+                self.save()
             raise
 
     def _diverged(self, what: str, steps: int) -> None:
         self._optimiser.clear()
-        self.keep()
+        self.save()
         raise diverged(what, len(self.losses) + 1, steps, self.recipe, self._checkpoint)
 
 
 def diverged(what: str, step: int, steps: int, recipe: Recipe, checkpoint: Checkpoint | None) -> UserError:
-    """Return the error of a run whose loss or gradients are no numbers at `step` of `steps`."""
-    kept = f" The state before it is kept in {checkpoint.folder}." if checkpoint else ""
+    """Return the error for a loss or gradients that are not finite at `step` of `steps`."""
+    saved = f" The state before this step is saved in {checkpoint.folder}." if checkpoint else ""
     return UserError(
         f"at step {step} of {steps} {what}; lower the learning rate "
-        f"({recipe.learning_rate:g}) or use precision float32.{kept}"
+        f"({recipe.learning_rate:g}) or use precision float32.{saved}"
     )
 
 
 def rate_factor(recipe: Recipe, step: int, steps: int) -> float:
-    """Return the share of the full learning rate at `step` of `steps`: a linear warm-up, then the schedule."""
+    """Return the factor on the learning rate at `step` of `steps`: a linear warm-up, then the schedule."""
     warm = math.ceil(recipe.warmup * steps)
     if step < warm:
         return (step + 1) / (warm + 1)
@@ -254,7 +255,7 @@ def rate_factor(recipe: Recipe, step: int, steps: int) -> float:
 
 
 def epoch_batches(count: int, size: int, seed: int) -> Iterator[list[int]]:
-    """Yield positions in batches for ever: every epoch shuffled anew from a named seed, its last batch the rest."""
+    """Yield batches of positions without end: each epoch is reshuffled from a named seed; its last batch is smaller."""
     epoch = 0
     while True:
         order = list(range(count))
@@ -264,12 +265,12 @@ def epoch_batches(count: int, size: int, seed: int) -> Iterator[list[int]]:
 
 
 def check_targets(prompts: Sequence[TokenizedPrompt]) -> None:
-    """Assert what must hold of every run: each instance's answer, and nothing else, is learnt, with its end token."""
+    """Check that each instance is trained on its answer and end token, and on nothing else."""
     ends = {prompt.target[-1:] for prompt in prompts}
     if () in ends or len(ends) != 1:
-        raise ValueError("every target must hold tokens and end with the one end token")
+        raise ValueError("every target must have tokens and end with the same end token")
     first = TokenizedPrompt((), prompts[0].prefix + prompts[0].body, prompts[0].target)
     labels = collate([first]).labels[0]
-    learnt = tuple(int(label) for label in labels[labels != IGNORED])
-    if learnt != prompts[0].target:
-        raise ValueError("the label mask leaves out a part of the target, or lets something else in")
+    labelled = tuple(int(label) for label in labels[labels != IGNORED])
+    if labelled != prompts[0].target:
+        raise ValueError("the label mask omits a part of the target, or includes tokens outside it")

@@ -52,9 +52,9 @@ def run_distributed(work: Callable[[], int]) -> int:
         except ProcessLostError:
             raise
         except Exception:
-            group.tell({"end": True})
+            group.broadcast({"end": True})
             raise
-        group.tell({"end": True})
+        group.broadcast({"end": True})
     leave()
     return code
 
@@ -67,7 +67,7 @@ def begin_plan(group: Group, plan: Plan, store: Store, pending: Sequence[Step]) 
     """
     if group.size == 1:
         return
-    group.tell(
+    group.broadcast(
         {
             "study": plan.spec.model_dump_json(),
             "model": plan.model_identity,
@@ -83,7 +83,7 @@ def begin_plan(group: Group, plan: Plan, store: Store, pending: Sequence[Step]) 
 def begin_step(group: Group, step: Step) -> None:
     """Tell the other processes which step is next; heuristics are the first one's alone."""
     if group.size > 1 and step.uses_model:
-        group.tell({"step": step.key})
+        group.broadcast({"step": step.key})
 
 
 def in_step(group: Group, step: Step, run: Callable[[], _T]) -> _T:
@@ -119,7 +119,7 @@ def _follow(group: Group) -> int:
     worker: Worker | None = None
     while True:
         try:
-            told = group.tell({})
+            told = group.broadcast({})
             if "end" in told:
                 return 0  # the first process's exit code speaks for all
             if "study" in told:

@@ -420,6 +420,54 @@ def test_one_task_with_rows_ten_times_as_long_is_run_apart(tmp_path: Path) -> No
         assert_same_course(ours, str(seed), log, tmp_path / "alone")
 
 
+class Replaying:
+    """A device with graphs: what a step reads of Python's state is that of its capture; only its tensors are new."""
+
+    def __init__(self) -> None:
+        self.step: Any = None
+        self.replayed = 0
+
+    def warm_up(self, run: Callable[[], tuple[torch.Tensor, ...]]) -> tuple[torch.Tensor, ...]:
+        return run()
+
+    def capture(
+        self, run: Callable[[], tuple[torch.Tensor, ...]]
+    ) -> tuple[Callable[[], None], tuple[torch.Tensor, ...]]:
+        index = list(self.step._index)
+        written = (torch.empty(len(index)),)
+
+        def replay() -> None:
+            now, self.step._index = self.step._index, index
+            written[0].copy_(run()[0])
+            self.step._index = now
+            self.replayed += 1
+
+        return replay, written
+
+
+def test_steps_replayed_as_graphs_take_the_same_course(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from tuition.models.graphs import StepGraphs
+
+    device = Replaying()
+
+    def graphs(step: Any, place: torch.device) -> StepGraphs:
+        device.step = step.__self__
+        return StepGraphs(step, place, capture=device, warm_ups=1)
+
+    monkeypatch.setattr("tuition.training.group_step.StepGraphs", graphs)
+    monkeypatch.setattr("tuition.models.adapters.passes._ROUND_TO", {True: (32, 16)})
+    ours = Outcomes(tmp_path)
+    recipe = dataclasses.replace(RECIPE, epochs=6)
+    tasks = [task(1), task(2, prefix=50), task(3), task(4, prefix=52), task(5, rows=3)]  # unlike slots run together
+    recipe = dataclasses.replace(recipe, memory=180)
+    told = train_together(build("llama"), [ours.run(str(s), recipe, rows, s) for s, rows in enumerate(tasks)], slots=4)
+    assert device.replayed > 10
+    assert told.graphs.startswith(f"graphs: {device.replayed} of {told.passes} steps replayed")
+    for seed, rows in enumerate(tasks):
+        log = alone(build("llama"), recipe, rows, seed, tmp_path / "alone")
+        assert_same_course(ours, str(seed), log, tmp_path / "alone")
+
+
 def test_batches_of_a_mixture_are_those_given(tmp_path: Path) -> None:
     order = [[0, 1], [2], [3, 4, 5], [6, 0], [1], [2, 3]]
     ours = Outcomes(tmp_path)

@@ -44,6 +44,9 @@ from tuition.training.trainer import (
 Save = Callable[[Path], None]
 """Writes the trained adapter into a folder, as the tuner's `save` does; it works only while `finish` runs."""
 
+_STATE_BYTES, _STATE_SHARE = 16, 0.5
+"""What an adapter's weight takes in gradients, master and moments, and the share of free memory that all may take."""
+
 
 @dataclass(frozen=True, slots=True)
 class AdapterRun:
@@ -246,13 +249,15 @@ class _Group:
 
     def take_up(self) -> bool:
         """Give free slots to waiting runs; return whether there is anything to train."""
-        for slot in range(self.current.bank.slots):
-            while slot not in self._running:
-                taken = self._waiting.take()
-                if taken is None:
-                    return bool(self._running)
-                self._begin(slot, taken)
-        return True
+        while free := [slot for slot in range(self.current.bank.slots) if slot not in self._running]:
+            taken = {slot: run for slot in free if (run := self._waiting.take()) is not None}
+            if not taken:
+                break
+            fresh = {s: run.seed for s, run in taken.items() if isinstance(run, AdapterRun) and run.start is None}
+            self.current.bank.start_many(fresh)
+            for slot, run in taken.items():
+                self._begin(slot, run)
+        return bool(self._running)
 
     def _begin(self, slot: int, taken: AdapterRun | _Running) -> None:
         """Put a run into a slot: a fresh one, one that continues from its checkpoint, or one that lost its slot."""
@@ -271,7 +276,7 @@ class _Group:
         self._finish_if_ended(slot)
 
     def _begun(self, slot: int, run: AdapterRun) -> _Running:
-        """Return a run with its weights and its kept state in a slot.
+        """Return a run with its kept state, if it has one, in a slot that has its first weights unless it loads them.
 
         Raises:
             UserError: there is nothing to train on, or its adapter or kept state cannot be used.
@@ -282,9 +287,7 @@ class _Group:
             raise UserError("training was asked for with no instance; give a budget of at least 1")
         check_targets(run.prompts)
         step = self.current
-        if run.start is None:
-            step.bank.start(slot, run.seed)
-        else:
+        if run.start is not None:
             step.bank.load(slot, run.start)
         step.optimiser.begin(slot, run.recipe)
         order = run.batches
@@ -388,7 +391,7 @@ class _Group:
             return
         for slot, running in sorted(self._running.items(), reverse=True):
             state = self.current.optimiser.state(slot)
-            running.aside = {name: value.detach().cpu().clone() for name, value in state.items()}
+            running.aside = {name: value.detach().clone() for name, value in state.items()}
             self._waiting.put_back(running)
         self._running = {}
         self.close()
@@ -400,6 +403,10 @@ class _Group:
 def _opened(model: nn.Module, tuner: Tuner, recipe: Recipe, slots: int) -> GroupStep:
     bank = AdapterBank(model, tuner, slots)
     try:
+        if bank.device.type == "cuda":
+            free, _ = torch.cuda.mem_get_info(bank.device)
+            if bank.weights.numel() * _STATE_BYTES > _STATE_SHARE * free and slots > 1:
+                raise torch.OutOfMemoryError(f"the state of {slots} adapters leaves too little memory for activations")
         return GroupStep(bank, recipe)
     except BaseException:
         bank.close()

@@ -97,14 +97,22 @@ class StackedOptimiser:
         self.clear()
 
     def state(self, slot: int) -> dict[str, torch.Tensor]:
-        """Return all that a slot's next step depends on, as the single path's optimiser names it."""
-        found = {f"master.{at}": value for at, value in enumerate(self.bank.weights_of(slot, self._masters))}
-        if not self._slots[slot].steps:
+        """Return all that a slot's next step depends on, on the host, as the single path's optimiser names it."""
+
+        def weights(rows: torch.Tensor) -> list[torch.Tensor]:
+            return self.bank.weights_of(0, rows[slot : slot + 1].cpu())  # copied whole, then divided
+
+        found = {f"master.{at}": value for at, value in enumerate(weights(self._masters))}
+        steps = self._slots[slot].steps
+        if not steps:
             return found
-        for at, moments in enumerate(self._moments_of(slot)):
-            found[f"moment.{at}.step"] = torch.tensor(float(self._slots[slot].steps))
-            found |= {f"moment.{at}.{name}": value for name, value in moments.items()}
-        return found
+        if self.kind == "adamw":
+            for name, moment in self._moments.items():
+                found |= {f"moment.{at}.{name}": value for at, value in enumerate(weights(moment))}
+        else:
+            for at, moments in enumerate(self._moments_of(slot)):
+                found |= {f"moment.{at}.{name}": value.cpu() for name, value in moments.items()}
+        return found | {f"moment.{at}.step": torch.tensor(float(steps)) for at in range(len(self.bank.stacked))}
 
     @torch.no_grad()
     def restore(self, slot: int, state: Mapping[str, torch.Tensor]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -18,6 +19,9 @@ from tuition.models.adapters.suitability import why_not
 from tuition.models.adapters.template import WEIGHTS, Layer, first_weights, read_template
 from tuition.models.tuners import Tuner
 from tuition.models.tuners.lora import LoRA
+
+_DRAWERS = 8
+"""Threads that draw first weights."""
 
 
 class AdapterBank:
@@ -78,13 +82,29 @@ class AdapterBank:
 
     def start(self, slot: int, seed: int) -> None:
         """Put a fresh adapter into a slot: the weights that the tuner's `attach` draws from `seed`."""
+        self.start_many({slot: seed})
+
+    def start_many(self, seeds: Mapping[int, int]) -> None:
+        """Put fresh adapters into slots, by slot and seed; drawn in several threads, which takes as long as a step."""
+
+        def drawn(seed: int) -> list[torch.Tensor]:
+            return first_weights(self.model, self.tuner, self.template, seed)
+
         if not self.template.fast:
             self._take_off()
-        try:
-            self._fill(slot, first_weights(self.model, self.tuner, self.template, seed))
-        finally:
-            if not self.template.fast:
+            try:
+                for slot, seed in seeds.items():
+                    self._fill(slot, drawn(seed))
+            finally:
                 self._put_on()
+            return
+        slots = list(seeds)
+        with ThreadPoolExecutor(max(1, min(_DRAWERS, len(slots)))) as drawers:
+            # Few at a time, since each is as large as the adapter in fp32.
+            for at in range(0, len(slots), _DRAWERS):
+                some = slots[at : at + _DRAWERS]
+                for slot, weights in zip(some, drawers.map(drawn, [seeds[slot] for slot in some]), strict=True):
+                    self._fill(slot, weights)
 
     def load(self, slot: int, folder: Path) -> None:
         """Put a saved adapter into a slot.

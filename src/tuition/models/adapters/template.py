@@ -129,32 +129,32 @@ def drawn_like_peft(
 ) -> list[torch.Tensor] | None:
     """Return the weights that peft draws from `seed`, without attaching anything; None for tuners not known here.
 
-    Attaching takes longer than training a small adapter on a GPU. Whoever calls this compares it with peft once.
+    Attaching takes longer than training a small adapter on a GPU. Whoever calls this compares it with peft once. It
+    draws from a generator of its own, so that several threads can draw at once.
     """
     if isinstance(tuner, IA3):
         return [torch.ones(shape) for shape in shapes]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed("adapter", seed))
-        if isinstance(tuner, LoRA):
-            return [weight for pair in zip(shapes[::2], shapes[1::2], strict=True) for weight in _lora_pair(*pair)]
-        if isinstance(tuner, PromptTuning):
-            return [_soft_prompt(model, *shapes)]
+    generator = torch.Generator().manual_seed(derive_seed("adapter", seed))
+    if isinstance(tuner, LoRA):
+        pairs = zip(shapes[::2], shapes[1::2], strict=True)
+        return [weight for down, up in pairs for weight in _lora_pair(down, up, generator)]
+    if isinstance(tuner, PromptTuning):
+        return [_soft_prompt(model, shapes[0], generator)]
     return None
 
 
-def _lora_pair(down: torch.Size, up: torch.Size) -> tuple[torch.Tensor, torch.Tensor]:
+def _lora_pair(down: torch.Size, up: torch.Size, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
     # peft makes two linear layers, which draw a start of their own; then it draws A again and clears B.
     first, second = torch.empty(down), torch.empty(up)
-    nn.init.kaiming_uniform_(first, a=math.sqrt(5))
-    nn.init.kaiming_uniform_(second, a=math.sqrt(5))
-    nn.init.kaiming_uniform_(first, a=math.sqrt(5))
+    for drawn in (first, second, first):
+        nn.init.kaiming_uniform_(drawn, a=math.sqrt(5), generator=generator)
     return first, second.zero_()
 
 
-def _soft_prompt(model: nn.Module, shape: torch.Size) -> torch.Tensor:
-    torch.empty(shape).normal_()  # the start of peft's embedding, which the sampled tokens replace
+def _soft_prompt(model: nn.Module, shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
+    torch.empty(shape).normal_(generator=generator)  # the start of peft's embedding, which sampled tokens replace
     table: Any = model.get_input_embeddings()  # type: ignore[operator]
-    sampled = torch.randint(0, table.num_embeddings, shape[:1])
+    sampled = torch.randint(0, table.num_embeddings, shape[:1], generator=generator)
     vectors: torch.Tensor = table(sampled.to(table.weight.device)).detach().float().cpu()
     return vectors
 

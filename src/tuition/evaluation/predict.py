@@ -78,6 +78,20 @@ def predict(
             share_prefix=share_prefix,
             advance=advance,
         )
+    return read_answers(rows, tokens, decoding, new_tokens)
+
+
+def read_answers(
+    rows: Sequence[Sequence[int]], tokens: PromptTokenizer, decoding: Decoding, new_tokens: int
+) -> list[Prediction]:
+    """Return answers as text, up to a text at which they stop, without white space around them.
+
+    Args:
+        rows: the tokens of each answer.
+        tokens: the tokenizer that made the prompts.
+        decoding: the texts to stop at.
+        new_tokens: the most tokens that an answer may have.
+    """
     predictions = []
     for row in rows:
         whole = tokens.decode(row)

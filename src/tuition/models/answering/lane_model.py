@@ -22,7 +22,7 @@ _FEW, _ALIKE = 8, 0.8
 
 
 _BUCKET = 128
-"""Columns in use are counted in so many on a GPU."""
+"""Columns in use are counted in so many where steps are captured as graphs."""
 _Step = tuple[list[int], int, int]
 Owners = Sequence[int | None]
 """The slot of the adapter that runs each row; None is the model as it is."""
@@ -168,7 +168,7 @@ class LaneModel:
             prefix: the longest prefix in any lane.
             width: the columns in use in any slot, the one that this step writes included.
         """
-        if self.cache.device.type == "cuda":  # few shapes, since each is captured as a graph of its own
+        if not self._graphs.reason:  # few shapes, since each is captured as a graph of its own
             prefix, width = self.cache.prefix, min(-(-width // _BUCKET) * _BUCKET, self.cache.width)
         index = self._index(owners)
         self._step = (index, prefix, width)

@@ -80,10 +80,10 @@ def test_show_prints_the_three_parts_their_tokens_and_the_mask(
 ) -> None:
     done = tuition("show", write_task(), "task001", "--encoding", "quick-learners", "--model", tiny_model)
     assert done.returncode == 0
-    for part in ("Definition: Say the colour.", " thing 0 is red", "prefix:", "body:", "target: 5 tokens", "learnt"):
+    for part in ("Definition: Say the colour.", " thing 0 is red", "prefix:", "body:", "target: 5 tokens", "trained"):
         assert part in done.stdout
-    learnt = [line.split()[-1] for line in done.stdout.splitlines() if line.rstrip().endswith(("  yes", "  no"))]
-    assert learnt == ["no"] * 9 + ["yes"] * 5
+    trained = [line.split()[-1] for line in done.stdout.splitlines() if line.rstrip().endswith(("  yes", "  no"))]
+    assert trained == ["no"] * 9 + ["yes"] * 5
 
 
 def test_show_as_json_prints_one_object_a_line_for_the_split(write_task: Callable[..., Path]) -> None:
@@ -109,7 +109,7 @@ def test_show_as_json_prints_one_object_a_line_for_the_split(write_task: Callabl
         (["show", "TASKS", "task001", "--split", "tests", "--json"], "is not known"),
         (["show", "TASKS", "task001", "--split", "test", "--json"], "it could give"),
         (["show", "TASKS", "task001", "--instance", "40", "--model", "TINY"], "0 to 39"),
-        (["demo", "--labels", "0,many"], "counts divided by commas"),
+        (["demo", "--labels", "0,many"], "counts separated by commas"),
         (["demo", "--labels", "4,4"], "is given twice"),
         (["demo", "--tasks", "TASKS", "--model", "/no/model"], "no such folder"),
         (["demo", "--tasks", "TASKS", "--model", "TINY", "--labels", "500"], "it could give"),
@@ -170,5 +170,5 @@ def test_a_task_of_templates_alone_shows_them(tmp_path: Path) -> None:
     )
     done = tuition("show", tmp_path, "copa")
     assert done.returncode == 0, done.stderr
-    assert "no rows to tell by them" in done.stdout
+    assert "no rows to fill them with" in done.stdout
     assert "Why {{premise}}?" in done.stdout

@@ -126,7 +126,7 @@ def test_points_that_arms_share_are_the_same_and_not_a_finding(tmp_path, whole) 
     [one] = told(folder, "--labels", 0)["comparisons"]
     assert one["same"]
     assert one["these_tasks"] == {"mean": 0.0, "low": 0.0, "high": 0.0, "p": 1.0, "corrected": 1.0}
-    assert "are the same by construction: one model's answers stand for both" in call(folder, "--labels", 0)
+    assert "are the same by construction: both have the answers of one model" in call(folder, "--labels", 0)
 
 
 def test_seeds_widen_what_is_claimed_and_arms_meet_on_the_seeds_they_share(tmp_path) -> None:
@@ -214,7 +214,7 @@ def test_mean_curves_are_over_the_tasks_that_all_arms_have(tmp_path) -> None:
 
 def test_arms_without_factors_are_told_so(tmp_path) -> None:
     arms = {"a": [stage(PLAIN)], "b": [stage(PLAIN)]}
-    with pytest.raises(UserError, match=r"tell no factors; name each by as many parts divided by commas"):
+    with pytest.raises(UserError, match=r"have no factors; name each with the same number of comma-separated parts"):
         call(make_study(tmp_path / "s", arms, rising), "--factors")
 
 
@@ -280,7 +280,7 @@ def test_what_is_not_there_is_named_with_what_is(tmp_path) -> None:
         ((tmp_path / "none",), "no such file or folder"),
         ((tmp_path,), r"no store\.sqlite"),
         ((folder, "--baseline", "x"), "no arm is named 'x'; there are plain, told"),
-        ((folder, "--metric", "bleu"), "no scores by 'bleu'; there are rouge_l"),
+        ((folder, "--metric", "bleu"), "no scores by 'bleu'; the metrics are rouge_l"),
         ((folder, "--correction", "x"), "give one of holm, benjamini-hochberg, none"),
         ((folder, "--labels", "7"), "no other arm was evaluated on a task that 'plain' was with 7 labels"),
         ((table(tmp_path / "c.csv", ["1"], "task"),), "no column is named arm or instance or value"),

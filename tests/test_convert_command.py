@@ -22,7 +22,7 @@ def tuition(*arguments: object) -> subprocess.CompletedProcess[str]:
 def test_it_says_what_it_wrote_and_that_nothing_fell(write_task: Callable[..., Path], tmp_path: Path) -> None:
     done = tuition("convert", write_task(), tmp_path / "new", "--to", "superni")
     assert done.returncode == 0, done.stderr
-    assert "1 task, 40 instances written as superni\nfell: nothing\n" in done.stdout
+    assert "1 task, 40 instances written as superni\ndropped: nothing\n" in done.stdout
     name = "task001_colours"
     old, new = open_collection(tmp_path / "tasks"), open_collection(tmp_path / "new")
     assert task_fingerprint(new.read_task(name)) == task_fingerprint(old.read_task(name))
@@ -36,7 +36,7 @@ def test_the_tasks_of_the_package_go_by_their_word(tmp_path: Path) -> None:
 
 def test_it_says_what_fell(write_task: Callable[..., Path], tmp_path: Path) -> None:
     done = tuition("convert", write_task(), tmp_path / "new.jsonl", "--to", "chat")
-    assert "fell: id of 40 instances, name of 1 task, positive examples of 1 task" in done.stdout
+    assert "dropped: id of 40 instances, name of 1 task, positive examples of 1 task" in done.stdout
     assert len((tmp_path / "new.jsonl").read_text().splitlines()) == 40
 
 
@@ -72,7 +72,7 @@ def test_there_and_back_again_through_jsonl(write_task: Callable[..., Path], tmp
     source = write_task()
     assert tuition("convert", source, tmp_path / "rows", "--to", "jsonl").returncode == 0
     done = tuition("convert", tmp_path / "rows", tmp_path / "back", "--to", "superni")
-    assert "fell: nothing" in done.stdout
+    assert "dropped: nothing" in done.stdout
     name = "task001_colours"
     old, new = open_collection(source), open_collection(tmp_path / "back")
     assert task_fingerprint(new.read_task(name)) == task_fingerprint(old.read_task(name))

@@ -57,8 +57,8 @@ def test_categories_and_all_have_figures_with_intervals_and_a_second_run_does_no
     ("changes", "told"),
     [
         ({"setting": "tuned"}, "zero-shot or few-shot"),
-        ({"setting": "few-shot"}, "few-shot needs --labels"),
-        ({"labels": 3}, "zero-shot shows no labels"),
+        ({"setting": "few-shot"}, "few-shot needs them"),
+        ({"labels": 3}, "zero-shot uses no --labels"),
         ({"encodings": ("definitoin",)}, "did you mean"),
         ({"metrics": ("rogue",)}, "no metric named"),
         ({"rank_only": True}, "--rank-only generates no answers"),
@@ -97,8 +97,8 @@ def test_metrics_that_some_tasks_have_say_over_how_many(
     assert "to judge; about" in err
     evaluate_and_print(asked, tmp_path / "out", as_json=False)
     out = capfd.readouterr().out
-    assert "options ranked, and the first of them right" in out
-    assert "A blind choice among the options scores 33.3" in out
+    assert "accuracy of ranked options" in out
+    assert "A random choice among the options scores 33.3" in out
     assert "1 task " in out
 
 

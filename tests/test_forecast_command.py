@@ -25,6 +25,6 @@ def test_four_rows_of_a_csv_are_answered_for_people_and_machines(tmp_path: Path)
 def test_mistakes_are_told_in_plain_lines(tmp_path: Path) -> None:
     source = tmp_path / "curve.csv"
     source.write_text(ROWS)
-    assert "counts divided by commas" in refused(tuition("forecast", source, "--at", "many"))
+    assert "counts separated by commas" in refused(tuition("forecast", source, "--at", "many"))
     assert "no such" in refused(tuition("forecast", tmp_path / "none.csv"))
     assert "target" in refused(tuition("forecast", source, "--target", 170))

@@ -269,13 +269,13 @@ def test_targets_all_longer_than_the_limit(study: Callable[..., str], tmp_path: 
     [
         (["--tuner", "lorra"], "there is no tuner named 'lorra'; did you mean 'lora'"),
         (["--recipe", "tk-instrct"], "there is no recipe named 'tk-instrct'; did you mean 'tk-instruct'"),
-        (["--recipe", "t-few", "--tuner", "lora"], "--recipe t-few tunes by ia3, and --tuner says lora"),
+        (["--recipe", "t-few", "--tuner", "lora"], "--recipe t-few uses the tuner ia3, not --tuner lora"),
         (["--setting", "single"], "--setting 'single' is not known; use single-task"),
-        (["--setting", "cross-task"], "learning on seen tasks needs --split"),
+        (["--setting", "cross-task"], "training on seen tasks needs --split"),
         (["--setting", "cross-task", "--split", "random"], "needs --seen-labels"),
         (["-e", "defnition"], "there is no encoding named 'defnition'; did you mean 'definition'"),
         (["--seeds", "1,1"], "a number is given twice"),
-        (["--labels", "4,-1"], "give counts divided by commas"),
+        (["--labels", "4,-1"], "give counts separated by commas"),
         (["--labels", "400"], "it could give"),
     ],
 )

@@ -245,8 +245,8 @@ def test_the_small_study_can_be_planned_on_the_real_tasks(superni: Path, tiny_mo
 
 
 def test_a_preset_without_a_collection_asks_for_one() -> None:
-    assert "say --tasks PATH" in refused("run", "flan")
-    assert "say --tasks PATH" in refused("run", "flan", "--plan")
+    assert "give --tasks PATH" in refused("run", "flan")
+    assert "give --tasks PATH" in refused("run", "flan", "--plan")
 
 
 def test_a_name_that_is_neither_file_nor_preset_suggests_one() -> None:
@@ -276,7 +276,7 @@ def test_a_preset_is_written_to_a_file_as_it_is_and_as_it_was_changed(tmp_path: 
     assert (spec.tasks.collection, spec.labels, list(spec.arms)) == ("starter", (0, "6%", "all"), ["upper bound"])
     assert spec.arms["upper bound"][0].recipe.epochs == 1
     assert spec.arms["upper bound"][0].recipe.learning_rate == 5e-5
-    assert "is there already" in refused("run", "tk-instruct", "--write", plain)
+    assert "exists already" in refused("run", "tk-instruct", "--write", plain)
     assert "unknown key evaluate.tests" in refused(
         "run", "tk-instruct", "--set", "judge.tests=3", "--write", tmp_path / "x.yaml"
     )

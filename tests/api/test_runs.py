@@ -90,7 +90,7 @@ def test_what_is_not_there_is_named(run: tuition.Run, tmp_path: Path) -> None:
         (lambda: tuition.open_collection(tmp_path / "none"), "cannot be found"),
         (lambda: tuition.load_study("no-such-preset"), "no-such-preset"),
         (lambda: tuition.learn("starter", setting="sideways"), "sideways"),
-        (lambda: tuition.score(["a"], ["a", "b"]), "1 predictions and 2 references"),
+        (lambda: tuition.score(["a"], ["a", "b"]), "1 predictions but 2 references"),
         (lambda: tuition.score(["a"]), "one accepted output"),
         (lambda: tuition.score(["a"], ["a"], metrics=["rouge"]), "rouge_l"),
     ):

@@ -40,7 +40,10 @@ def test_the_arms_that_differ_most_are_printed_with_the_number_of_all(hundred: P
     shown = told(hundred)
     assert sum(line.startswith("E") and ">" in line for line in shown.splitlines()) == 10
     assert "E9 > E9" in shown
-    assert "of 99 arms against the baseline, the 10 that differ most are shown; --all prints every one" in shown
+    assert (
+        "of 99 arms against the baseline, the 10 that differ most are shown; --all and --json print all of them"
+        in shown
+    )
 
 
 def test_factor_effects_are_printed_whole_and_interactions_and_arms_are_cut(hundred: Path) -> None:

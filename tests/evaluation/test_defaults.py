@@ -34,7 +34,7 @@ def test_a_task_may_name_its_own() -> None:
 
 
 def test_a_metric_that_there_is_not_is_refused() -> None:
-    with pytest.raises(UserError, match="task t names the metric 'rogue'"):
+    with pytest.raises(UserError, match="task t names the unknown metric 'rogue'"):
         default_metrics(task(["x"], extra={"metrics": ["rogue"]}))
 
 

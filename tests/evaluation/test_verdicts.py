@@ -41,7 +41,7 @@ def test_a_verdict_that_we_share_says_so_without_a_difference(tmp_path: Path) ->
     shared, odd = score_predictions(ScoreChoice(file)).verdicts
     assert (shared.own_value, shared.differ) == (100, 0)
     assert (odd.name, odd.own_value) == ("odd", None)
-    assert "no metric here asks the same" in str(odd)
+    assert "Tuition has no such metric" in str(odd)
 
 
 def test_what_is_no_number_is_no_verdict(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_a_task_and_an_arm_can_be_chosen_and_their_kin_still_inform_them(tmp_pat
 def test_another_metric_can_be_chosen(tmp_path: Path) -> None:
     written(tmp_path, FULL)
     assert {f.metric for f in forecast_source(tmp_path, metric="rouge_l")} == {"rouge_l"}
-    with pytest.raises(UserError, match="every curve has 0 labels alone"):
+    with pytest.raises(UserError, match="every curve has only 0 labels"):
         forecast_source(tmp_path, metric="exact_match")
 
 
@@ -95,7 +95,7 @@ def test_seeds_are_averaged(tmp_path: Path) -> None:
         ("64,50,1,x", "n is 'x'"),
         ("64,101,1,", "value is 101"),
         ("64,-2,1,", "value is -2"),
-        ("16,45,1,", "is there twice"),
+        ("16,45,1,", "appears twice"),
     ],
 )
 def test_a_bad_row_is_named_with_its_line(tmp_path: Path, row: str, said: str) -> None:
@@ -110,7 +110,7 @@ def test_a_bad_row_is_named_with_its_line(tmp_path: Path, row: str, said: str) -
         ("", "no column labels"),
         ("size,score\n1,2\n", "no column labels and no column value; the columns are: size, score"),
         ("labels,value\n", "no rows"),
-        ("labels,value,value\n1,2,3\n", "is there twice"),
+        ("labels,value,value\n1,2,3\n", "appears twice"),
     ],
 )
 def test_what_is_no_table_of_scores_is_refused(tmp_path: Path, text: str, said: str) -> None:
@@ -151,7 +151,7 @@ def test_hostile_names_are_printed_as_text(tmp_path: Path) -> None:
     console.print(forecast_table(forecast_source(path, target=60)))
     said = console.export_text()
     assert "[red]x[/]" in said
-    assert "two sizes only" in said
+    assert "only two sizes" in said
     assert "Labels for 60.0" in said
 
 
@@ -200,8 +200,8 @@ def test_a_study_that_varies_the_labels_of_seen_tasks_is_forecast_on_those(tmp_p
 
 
 def test_points_that_are_no_curve_are_refused_with_the_reason(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="every curve has 0 labels alone, and a forecast needs two"):
+    with pytest.raises(UserError, match="every curve has only 0 labels, and a forecast needs at least two"):
         forecast_source(scaling(tmp_path, (8,)))
     (tmp_path / "study.json").unlink()
-    with pytest.raises(UserError, match="every curve has 0 labels alone"):
+    with pytest.raises(UserError, match="every curve has only 0 labels"):
         forecast_source(tmp_path)

@@ -49,8 +49,8 @@ def test_the_worth_is_that_of_the_labels_that_the_sentence_speaks_of() -> None:
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
-        ({16: 40.0}, "one number of labels is no curve"),
-        ({0: 10.0}, "one number of labels is no curve"),
+        ({16: 40.0}, "one number of labels is not a curve"),
+        ({0: 10.0}, "one number of labels is not a curve"),
         ({0: 10.0, 16: 40.0}, "two numbers of labels"),
         ({16: 80.0, 64: 60.0, 256: 30.0}, "the curve falls: 80.0 at 16 labels, 30.0 at 256"),
         ({0: 80.0, 16: 85.0, 64: 30.0}, "the curve falls"),
@@ -124,14 +124,14 @@ def test_the_prospect_of_several_tasks_gives_the_range_of_gains_and_of_intervals
     worths = [outlook.worth for outlook in forecast_summaries(scores).values() if outlook.worth]
     gains = sorted(worth.gain for worth in worths)
     assert told(scores) == (
-        f"The forecasts put the worth of the next 64 labels at {gains[0]:.1f} to {gains[-1]:.1f} points a task, "
+        f"The forecast gain of the next 64 labels is {gains[0]:.1f} to {gains[-1]:.1f} points per task, "
         f"{(gains[2] + gains[3]) / 2:.1f} on the middle task (6 tasks; 80% intervals from "
         f"{min(w.low80 for w in worths):.1f} to {max(w.high80 for w in worths):.1f})."
     )
 
 
 def test_the_prospect_points_to_cautions() -> None:
-    assert told(rows({0: 5, 16: 40, 64: 60})).endswith(" Mind the cautions beside the charts.")
+    assert told(rows({0: 5, 16: 40, 64: 60})).endswith(" See the cautions next to the charts.")
 
 
 def test_the_prospect_counts_the_tasks_that_allow_a_forecast_and_is_silent_below_half() -> None:

@@ -83,7 +83,7 @@ def test_rows_weigh_the_same_and_tasks_weigh_the_same_in_their_own_means() -> No
     one = Task("a", (), lambda: iter([Instance("1", "w " * 8, ("y",))]))
     three = Task("b", (), lambda: iter([Instance(str(n), "w", ("y",)) for n in range(3)]))
     lengths = [*task_lengths(one, {"words": word_counts}), *task_lengths(three, {"words": word_counts})]
-    mean = next(mean for mean in mean_lengths(lengths) if mean.told == "without instructions")
+    mean = next(mean for mean in mean_lengths(lengths) if mean.encoding == "without instructions")
     assert mean.prompt == (10 + 3 * 3) / 4
     assert mean.prompt_by_task == (10 + 3) / 2
 
@@ -91,7 +91,7 @@ def test_rows_weigh_the_same_and_tasks_weigh_the_same_in_their_own_means() -> No
 def test_each_unit_counts_by_its_own_function() -> None:
     told = Task("a", (), lambda: iter([Instance("1", "abc", ("y",))]))
     lengths = task_lengths(told, {"words": word_counts, "signs": lambda texts: [len(text) for text in texts]})
-    by_unit = {length.unit: length.prompt for length in lengths if length.told == "without instructions"}
+    by_unit = {length.unit: length.prompt for length in lengths if length.encoding == "without instructions"}
     assert by_unit == {"words": 3, "signs": len("input: abc\noutput:")}
 
 

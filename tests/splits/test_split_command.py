@@ -50,7 +50,7 @@ def test_a_split_is_told_with_what_both_sides_share(checkout: Path) -> None:
     assert "category=[red]: 2 seen, 2 unseen, 0 excluded" in out
     assert "squad: task002_b seen, task001_a unseen" in out
     assert "Same.: task003_c seen, task004_d unseen" in out
-    assert "1 of 3 unseen rows stand among 3 seen rows (the first 1000 rows of each task)" in out
+    assert "1 of 3 unseen rows are among 3 seen rows (the first 1000 rows of each task)" in out
     assert "1 of task001_a in task002_b" in out
 
 
@@ -103,7 +103,7 @@ def test_lists_that_say_something_else_are_not_overwritten(tmp_path: Path) -> No
     write_lists(split, tmp_path)
     write_lists(split, tmp_path)
     assert (tmp_path / "excluded_tasks.txt").read_text(encoding="utf-8") == "c\n"
-    with pytest.raises(UserError, match=r"test_tasks.txt: is there already and lists other tasks"):
+    with pytest.raises(UserError, match=r"test_tasks.txt: exists already and lists other tasks"):
         write_lists(TasksDivided("x", ("a",), ("c",)), tmp_path)
     assert (tmp_path / "test_tasks.txt").read_text(encoding="utf-8") == "b\n"
 
@@ -115,7 +115,7 @@ def test_lists_that_say_something_else_are_not_overwritten(tmp_path: Path) -> No
         ({"by": "colour"}, "no task split named 'colour'"),
         ({"by": "category=red", "rows": "many"}, "--rows 'many': write a number of rows (0 for none) or 'all'"),
         ({"by": "category=red", "rows": "-1"}, "--rows '-1'"),
-        ({"by": "list"}, "it has no list that could divide its tasks"),
+        ({"by": "list"}, "it has no list to split its tasks by"),
     ],
 )
 def test_what_cannot_be_done_is_refused(checkout: Path, request_: dict[str, str], message: str) -> None:

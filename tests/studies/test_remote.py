@@ -153,7 +153,7 @@ def test_a_request_that_is_not_understood_leaves_the_other_steps_alone(server: S
 
 def test_a_budget_ends_a_run_cleanly_and_a_larger_one_goes_on(server: Server, tmp_path: Path) -> None:
     results, listener = run(study(server, remote={"budget": "1500 tokens"}), tmp_path / "run")
-    assert "the budget of 1500 tokens ends here" in listener.failed[0].reason
+    assert "the budget of 1500 tokens is used up" in listener.failed[0].reason
     bought = server.served
     assert 0 < bought < 12
     results, listener = run(study(server, remote={"budget": "50k tokens"}), tmp_path / "run")
@@ -243,7 +243,7 @@ def test_keys_hold_what_decides_answers_and_nothing_else(server: Server) -> None
         ({"precision": "float32"}, "leave `precision` out"),
         ({"model": "smollm2-135m"}, "`model` is none"),
         ({"remote": {"budget": "5"}}, "needs the model's prices"),
-        ({"remote": {"budget": "much"}}, "say `2.50`"),
+        ({"remote": {"budget": "much"}}, "write `2.50`"),
         ({"remote": {"prices": {"prompt": -1, "answer": 1}}}, "remote.prices.prompt"),
         ({"remote": {"url": "http://h"}}, "unknown key remote.url"),
         ({"remote": {"key_variable": SECRET}}, "never the key itself"),

@@ -1,1 +1,1 @@
-"""The public Python API: thin functions over the packages below, one file for each subject."""
+"""The public Python API: thin functions over the packages below, one file per subject."""

@@ -14,23 +14,23 @@ STARTER = "starter"
 
 
 def collection_path(tasks: str | os.PathLike[str]) -> str:
-    """Return a collection's path as an absolute one; the word `starter`, for the packaged collection, stays."""
+    """Return a collection's absolute path; the word `starter`, for the packaged collection, is returned unchanged."""
     return STARTER if str(tasks) == STARTER else str(Path(tasks).expanduser().resolve())
 
 
 def open_collection(tasks: str | os.PathLike[str], format: str | None = None) -> Collection:  # noqa: A002
-    """Open a collection of tasks; tasks are read when they are asked for.
+    """Open a collection of tasks; each task is read when it is used.
 
     Args:
         tasks: a file, a folder or a checkout in any format that `tuition check` reads, or `"starter"` for the
             collection inside the package.
-        format: the format's name, where the path does not show it.
+        format: the format's name, if the path does not show it.
 
     Returns:
         The collection: `collection["task1152"]` reads one task by its name or a unique prefix of it.
 
     Raises:
-        ProblemsError: there is nothing at that path, or nothing that can be read as tasks.
+        ProblemsError: there is nothing at that path, or it cannot be read as tasks.
         UserError: no format has that name.
     """
     from tuition.tasks.readers import open_collection as open_path
@@ -51,12 +51,12 @@ def encode(
     """Return the prompt of one instance: the prefix that the task's instances share, the body, and the target.
 
     Args:
-        task: the task, whose instruction the prompt holds.
+        task: the task, whose instruction the prompt contains.
         instance: one of the task's instances.
         encoding: the name of an encoding (`tuition.ENCODINGS` lists them), your own `.yaml` or `.jinja` file, or an
             `Encoding`.
         output: the target's text; the instance's first output by default.
-        seed: decides which encoding or template an instance gets, where the encoding draws one for each instance.
+        seed: the seed, if the encoding chooses a random encoding or template for each instance.
 
     Raises:
         UserError: no encoding has that name, or the task lacks what the encoding needs.

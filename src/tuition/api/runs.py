@@ -25,10 +25,10 @@ _SCORES = ("task", "arm", "labels", "seed", "metric", "value", "low", "high", "n
 
 
 def open_run(folder: str | os.PathLike[str]) -> Run:
-    """Open the results in a folder that run, learn, evaluate or demo made; a run may still be at work there.
+    """Open the results in a folder that run, learn, evaluate or demo created; the run may still be in progress.
 
     Raises:
-        UserError: the folder holds no results.
+        UserError: the folder has no results.
     """
     path = Path(folder).expanduser()
     read_study_instances(path)
@@ -37,10 +37,10 @@ def open_run(folder: str | os.PathLike[str]) -> Run:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """An arm against another at one number of labels; differences are in the scores' own range (0-1 for most).
+    """A comparison of two arms at one number of labels; `found` is in the scores' own range (0-1 for most).
 
-    `labels` is None where each task has its own most labels. `need` is how many labels the other arm needs for the
-    same score, None where that cannot be said.
+    `labels` is None if each task is compared at the most labels that both arms have. `need` is how many labels the
+    other arm needs for the same score, None if that is unknown. `top` converts scores to the scale of the reports.
     """
 
     found: ArmComparison
@@ -64,11 +64,11 @@ class Comparison:
 
     @property
     def p(self) -> float:
-        """The two-sided p of no difference, corrected for the comparisons beside it."""
+        """The two-sided p-value of the difference, corrected for the comparisons made together."""
         return self.found.overall.corrected
 
     def __str__(self) -> str:
-        """One sentence."""
+        """The comparison as a sentence."""
         return comparison_sentence(self.found, top=self.top)
 
 
@@ -92,7 +92,7 @@ class Comparisons(tuple[Comparison, ...]):
 
 
 class Forecasts(tuple[Forecast, ...]):
-    """Forecasts of a run's curves."""
+    """Forecasts of a run's learning curves."""
 
     __slots__ = ()
 
@@ -103,14 +103,14 @@ class Forecasts(tuple[Forecast, ...]):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A study's results. `failed` names the steps that the call which made it could not finish."""
+    """A study's results. `failed` names the steps that failed in the call that returned it."""
 
     folder: Path
     failed: tuple[str, ...] = ()
 
     @property
     def report(self) -> Path:
-        """The path of the report's page; it is written when a run ends."""
+        """The path of the HTML report; it is written when a run ends."""
         return self.folder / "report.html"
 
     @property
@@ -125,14 +125,14 @@ class Run:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The metrics, the leading one first."""
+        """The metrics, the main one first."""
         return read_study_instances(self.folder).metrics
 
     def scores(self, *, task: str | None = None, arm: str | None = None, metric: str | None = None) -> Any:
         """Return all scores as a table: task, arm, labels, seed, metric, value (0-100), low, high and n.
 
-        A pandas DataFrame where pandas is installed, else a pyarrow Table. `low` and `high` are the 95% bootstrap
-        interval over `n` test rows.
+        The table is a pandas DataFrame if pandas is installed, else a pyarrow Table. `low` and `high` are the 95%
+        bootstrap interval over `n` test rows.
 
         Raises:
             UserError: no such task, arm or metric has scores.
@@ -143,8 +143,8 @@ class Run:
     def predictions(self, *, task: str | None = None, arm: str | None = None, labels: int | None = None) -> Any:
         """Return every answer as a table: task, arm, labels, seed, instance, input, prediction, references, scores.
 
-        A pandas DataFrame where pandas is installed, else a pyarrow Table; each metric's score is in 0-1, in a column
-        of its name.
+        The table is a pandas DataFrame if pandas is installed, else a pyarrow Table. Each metric has a column of scores
+        in 0-1, with the metric's name.
 
         Raises:
             UserError: no such task or arm has answers, or a file of answers cannot be read.
@@ -177,8 +177,8 @@ class Run:
     ) -> Comparisons:
         """Compare two arms on the same test rows, at each number of labels that both have.
 
-        Differences carry hierarchical bootstrap intervals and sign-flip tests, corrected over the comparisons by
-        Benjamini and Hochberg's procedure, as `tuition compare` prints them.
+        Differences have hierarchical bootstrap intervals and p-values of sign-flip tests, corrected over the
+        comparisons by Benjamini and Hochberg's procedure, as in `tuition compare`.
 
         Raises:
             UserError: there is no such arm, metric or number of labels, or the arms have no task in common.
@@ -202,14 +202,14 @@ class Run:
         arm: str | None = None,
         metric: str | None = None,
     ) -> Forecasts:
-        """Forecast what more labels would buy each curve.
+        """Forecast each learning curve at more labels.
 
         Args:
-            target: the score wanted, in 0-100: how many labels it needs.
-            at: numbers of labels whose score is wanted.
-            task: one task's curves.
-            arm: one arm's curves.
-            metric: the metric; the leading one by default.
+            target: a score in 0-100 for which to forecast the number of labels needed.
+            at: numbers of labels for which to forecast the score.
+            task: forecast only this task's curves.
+            arm: forecast only this arm's curves.
+            metric: the metric; the main one by default.
 
         Raises:
             UserError: no such task, arm or metric has scores, or the target is out of range.
@@ -222,10 +222,10 @@ class Run:
         return Forecasts(one for one in made if (one.task, one.arm) in wanted)
 
     def curve(self, task: str | None = None, *, metric: str | None = None, forecast: bool = True) -> Any:
-        """Return one task's learning curves as a plotly figure, an arm each, with their forecasts.
+        """Return one task's learning curves as a plotly figure, one curve per arm, with their forecasts.
 
         Raises:
-            UserError: no such task or metric has scores; or there are several tasks and none is named.
+            UserError: no such task or metric has scores, or there are several tasks and none is given.
         """
         from tuition.reports.figures import curves_figure
 
@@ -235,7 +235,7 @@ class Run:
         return curves_figure(curves, self._drawable(curves) if forecast else ())
 
     def _drawable(self, curves: Sequence[Curve]) -> list[Forecast]:
-        """Return the forecasts that are sure enough to draw, as on the report's page."""
+        """Return the forecasts that are certain enough to draw, as in the HTML report."""
         from tuition.reports.forecast_summary import forecast_summaries
 
         shown = {key for key, one in forecast_summaries(self._chosen(metric=curves[0].metric)).items() if one.band}
@@ -255,12 +255,12 @@ class Run:
         """Write one trained model as an ordinary Hugging Face folder with a card; return the folder.
 
         Args:
-            task: the task's name or a unique prefix of it; None where the run has one.
-            arm: the arm's name; None where the run has one.
-            to: the folder to make.
+            task: the task's name or a unique prefix of it; None if the run has only one task.
+            arm: the arm's name; None if the run has only one arm.
+            to: the folder to create.
             labels: the budget; the largest by default.
             seed: the seed; the first by default.
-            merge: merge the adapter into the weights, so that transformers alone can load them.
+            merge: merge the adapter into the weights, so that transformers can load them without peft.
 
         Raises:
             UserError: no model or several match, or the folder exists.

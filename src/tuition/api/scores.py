@@ -1,4 +1,4 @@
-"""Scoring answers from Python."""
+"""Score answers from Python."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tuition.evaluation.visibility import unseen_counts, unseen_sentence
 class Scores(dict[str, Score]):
     """Scores by metric: `scores["rouge_l"].value` is a mean over rows in 0-100, `low` and `high` its 95% interval.
 
-    `notices` say what a reader of the scores must know, such as references that a metric cannot see.
+    `notices` are warnings about the scores, such as references that a metric cannot read.
     """
 
     notices: tuple[str, ...] = ()
@@ -39,29 +39,29 @@ def score(
     """Score answers against accepted references, each metric with its 95% bootstrap interval.
 
     Args:
-        predictions: one text a row; or the path of a file of predictions, a study's folder or a harness's logs, as
-            `tuition score` reads them.
-        references: each row's accepted output, or several; with a path, a collection or a list of references where the
+        predictions: one text per row; or the path of a file of predictions, a study's folder or a harness's logs, as
+            for `tuition score`.
+        references: each row's accepted output, or several; with a path, a collection or a list of references, if the
             predictions' file has none.
-        metrics: names of metrics; by default exact match and ROUGE-L (the cross-lingual one where ROUGE-L cannot see
-            the references), and for a path what fits its tasks.
-        options: each row's answer options, for the metrics that look at them.
-        system: which system's answers of a file with several.
+        metrics: names of metrics; by default exact match and ROUGE-L (the cross-lingual one if ROUGE-L cannot read
+            the references), and for a path the default metrics of its tasks.
+        options: each row's answer options, for the metrics that use them.
+        system: the system to score, in a file with several.
         seed: the seed of the bootstrap.
 
     Raises:
-        UserError: a metric is not known, a row has no reference, or the file cannot be read.
+        UserError: a metric is unknown, a row has no reference, or the file cannot be read.
     """
     if isinstance(predictions, (str, os.PathLike)):
         return _score_file(Path(predictions), references, metrics, system)
     if references is None or isinstance(references, (str, os.PathLike)):
         raise UserError("score(predictions, references): give one accepted output, or a list of them, for each row")
     if len(predictions) != len(references):
-        raise UserError(f"score: {len(predictions)} predictions and {len(references)} references; one of each a row")
+        raise UserError(f"score: {len(predictions)} predictions but {len(references)} references; give one for each")
     accepted = [[one] if isinstance(one, str) else list(one) for one in references]
     chosen = list(metrics or visible_metrics(accepted))
-    made = score_instances(list(predictions), accepted, chosen, options=options)
-    scores = Scores({one.metric: one for one in summarise(made, seed=seed)})
+    by_instance = score_instances(list(predictions), accepted, chosen, options=options)
+    scores = Scores({one.metric: one for one in summarise(by_instance, seed=seed)})
     unseen = unseen_counts(chosen, accepted)
     scores.notices = tuple(unseen_sentence(metric, rows, len(accepted)) for metric, rows in unseen.items())
     return scores
@@ -70,7 +70,7 @@ def score(
 def _score_file(path: Path, references: object, metrics: Sequence[str] | None, system: str | None) -> Scores:
     if references is not None and not isinstance(references, (str, os.PathLike)):
         raise UserError(
-            "score: predictions from a file take their references from a file or folder too, or from itself"
+            "score: for predictions in a file, references must be in that file, or in another file or folder"
         )
     choice = ScoreChoice(
         path.expanduser(),
@@ -80,9 +80,9 @@ def _score_file(path: Path, references: object, metrics: Sequence[str] | None, s
     scored = score_predictions(choice)
     systems = {one.name: one for one in scored.systems}
     if system is None and len(systems) > 1:
-        raise UserError(f"{path}: holds answers of {len(systems)} systems; choose one: system={list(systems)!r}")
+        raise UserError(f"{path}: has answers of {len(systems)} systems; choose one: system={list(systems)!r}")
     if system is not None and system not in systems:
-        raise UserError(f"{path}: no system is named {system!r}; there are {', '.join(map(repr, systems))}")
+        raise UserError(f"{path}: no system is named {system!r}; the systems are {', '.join(map(repr, systems))}")
     chosen = systems[system] if system is not None else next(iter(systems.values()))
     overall = [one for one in chosen.figures if one.level == "overall" and one.average == "micro"]
     scores = Scores({one.metric: Score(one.metric, one.value, one.low, one.high, one.n) for one in overall})

@@ -22,7 +22,7 @@ PathLike = str | os.PathLike[str]
 
 
 class StudyChanges(TypedDict, total=False):
-    """What `load_study` changes in a study: each replaces what the file says."""
+    """The changes that `load_study` makes to a study: each replaces the file's value."""
 
     tasks: PathLike
     names: Sequence[str]
@@ -72,16 +72,16 @@ class EvaluateOptions(TypedDict, total=False):
 
 
 def load_study(study: PathLike | Mapping[str, Any], **changes: Unpack[StudyChanges]) -> StudySpec:
-    """Read a study and check it whole: every problem is reported at once.
+    """Read and validate a study; all problems are reported together.
 
     Args:
         study: a YAML file, the name of a preset (`tuition presets` lists them), or the study as a mapping.
-        **changes: what replaces the study's own values: `tasks` (a collection's path or `"starter"`), `names` (the
-            tasks that are evaluated), `split`, `model`, `labels`, `seen_labels`, `seeds`, `arms` (those to keep, `*`
-            stands for any part of a name) and `settings`, such as `{"evaluate.test": 20}`.
+        **changes: replacements of the study's values: `tasks` (a collection's path or `"starter"`), `names` (the tasks
+            to evaluate), `split`, `model`, `labels`, `seen_labels`, `seeds`, `arms` (those to keep; `*` matches any
+            part of a name) and `settings`, such as `{"evaluate.test": 20}`.
 
     Raises:
-        UserError: there is no such file or preset, or a change does not fit the study.
+        UserError: there is no such file or preset, or a change is invalid for the study.
         ProblemsError: unknown keys or wrong values.
     """
     if isinstance(study, Mapping):
@@ -93,9 +93,9 @@ def load_study(study: PathLike | Mapping[str, Any], **changes: Unpack[StudyChang
 def run_study(
     study: StudySpec | PathLike | Mapping[str, Any], out: PathLike | None = None, *, progress: bool = True
 ) -> Run:
-    """Run what a study still lacks, write `scores.csv` and `report.html`, and return its results.
+    """Run the unfinished steps of a study, write `scores.csv` and `report.html`, and return its results.
 
-    Finished steps are kept: after an interruption the same call goes on where it was.
+    Finished steps are kept: after an interruption, the same call resumes the run.
 
     Args:
         study: a study, or what `load_study` reads.
@@ -127,19 +127,19 @@ def learn(
     progress: bool = True,
     **options: Unpack[LearnOptions],
 ) -> Run:
-    """Train on growing budgets of labels, one model a budget (and a task, single-task), and evaluate each.
+    """Train on growing budgets of labels, one model per budget (and per task, if single-task), and evaluate each.
 
     Args:
         tasks: a collection's path, or `"starter"`.
         names: the tasks, by name or unique prefix; all of the collection by default.
-        labels: label budgets a task: counts, percentages such as `"6%"`, or `"all"`; they are nested.
+        labels: label budgets per task: counts, percentages such as `"6%"`, or `"all"`; budgets are nested.
         out: the folder for the results.
         progress: show progress on standard error.
-        **options: those of the command `tuition learn`: `setting`, `encodings` (an arm for each), `tuner`, `recipe`,
+        **options: those of the command `tuition learn`: `setting`, `encodings` (one arm each), `tuner`, `recipe`,
             `model`, `split`, `seen_labels`, `test`, `validation`, `seeds`, `order`, `capped`, `rank`.
 
     Raises:
-        UserError: a name is not known, options contradict each other, or a task is too small for the sizes.
+        UserError: a name is unknown, options contradict each other, or a task is too small for the sizes.
     """
     choice = LearnChoice(
         path=Path(collection_path(tasks)),
@@ -184,7 +184,7 @@ def evaluate(
             `rank_only`, `probes`, `decoding` and `settings`, such as `{"remote.concurrency": 4}`.
 
     Raises:
-        UserError: a name is not known, or the model or a task cannot be used.
+        UserError: a name is unknown, or the model or a task cannot be used.
     """
     choice = EvaluateChoice(
         tasks=Path(collection_path(tasks)),
@@ -223,5 +223,5 @@ def _overrides(changes: StudyChanges) -> Overrides:
 
 
 def _settings(settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return settings as `KEY=VALUE`, whose values are YAML: every JSON value is one."""
+    """Return settings as `KEY=VALUE`, with values in JSON, which is valid YAML."""
     return tuple(f"{key}={orjson.dumps(value).decode()}" for key, value in settings.items())

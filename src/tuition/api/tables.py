@@ -1,4 +1,4 @@
-"""Rows as a table that a notebook can work with: a pandas DataFrame, or a pyarrow Table where pandas is missing."""
+"""Tables for notebooks: a pandas DataFrame, or a pyarrow Table if pandas is not installed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def make_table(columns: Mapping[str, Sequence[Any]]) -> Any:
-    """Return columns of equal length as a pandas DataFrame where pandas is installed, else as a pyarrow Table."""
+    """Return columns of equal length as a pandas DataFrame if pandas is installed, else as a pyarrow Table."""
     if importlib.util.find_spec("pandas") is not None:
         import pandas
 
@@ -19,5 +19,5 @@ def make_table(columns: Mapping[str, Sequence[Any]]) -> Any:
 
 
 def rows_to_table(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Any:
-    """Return rows as a table with these columns, in their order; a row that lacks one has None there."""
+    """Return rows as a table with these columns, in order; missing values are None."""
     return make_table({name: [row.get(name) for row in rows] for name in names})

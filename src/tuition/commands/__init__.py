@@ -1,1 +1,1 @@
-"""What the commands do: each a plain function between the command line and the packages below."""
+"""The commands: each is a plain function between the command line and the packages below."""

@@ -1,4 +1,4 @@
-"""`tuition card`: a task card beside a table, from a sentence of instruction."""
+"""`tuition card`: write a task card next to a table, from an instruction."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from tuition.tasks.readers.table.card import is_pattern
 
 
 def write_card(table: Path, wish: CardWish, *, force: bool = False) -> None:
-    """Write the card of a table beside it, and say what it holds.
+    """Write the card of a table next to it, and print a summary of the card.
 
     Raises:
-        UserError: there is a card already and `force` is not set, or none can be made; see `draft_card`.
-        ProblemsError: the table cannot be read; every problem of it.
+        UserError: a card exists and `force` is not set, or no card can be written; see `draft_card`.
+        ProblemsError: the table cannot be read; all its problems are listed.
     """
     path = card_path(table)
     if os.path.lexists(path) and not force:
-        raise UserError(f"{path}: there is a card already; change it by hand, or have it replaced with --force")
+        raise UserError(f"{path}: there is a card already; edit it, or replace it with --force")
     draft = draft_card(table, wish)
     write_atomically(path, draft.text)
-    for line in _told(draft):
+    for line in _summary(draft):
         console().print(escape(line), soft_wrap=True)
 
 
-def _told(draft: CardDraft) -> list[str]:
+def _summary(draft: CardDraft) -> list[str]:
     card = draft.card
-    output = "by a pattern" if is_pattern(card.output[0]) else ", ".join(card.output)
-    lines = [f"{draft.path}: written", f"input: {', '.join(card.input) or 'by a template'}; output: {output}"]
+    output = "a pattern" if is_pattern(card.output[0]) else ", ".join(card.output)
+    lines = [f"{draft.path}: written", f"input: {', '.join(card.input) or 'a template'}; output: {output}"]
     if card.options:
         lines.append(f"options: {', '.join(clip(option, 60) for option in card.options)}")
     if card.example_rows:

@@ -1,4 +1,4 @@
-"""Scores by category as tables: what a model writes, and beside it the options that it finds likeliest."""
+"""Tables of scores by category: for generated answers, and for ranked options."""
 
 from __future__ import annotations
 
@@ -10,19 +10,22 @@ from rich.table import Table
 
 from tuition.evaluation.metric_scores import score_instances
 from tuition.evaluation.metrics import METRICS
-from tuition.evaluation.options.rankings import RANK_METRICS, way_of
+from tuition.evaluation.options.rankings import RANK_METRICS, normalisation_of
 from tuition.evaluation.stats.aggregate import GroupScore, Place, aggregate, place_of
 from tuition.reports.wording import count, metric_title
 from tuition.studies.results import PredictionRow
 from tuition.tasks import Task
 
-_WAYS = {name: "PMI" if way_of(name) == "pmi" else way_of(name).replace("_", " ") for name in RANK_METRICS}
-_WIDE = 2
-"""So many metrics stand in a table with their intervals on the same line; of more, intervals stand below."""
+_COLUMN_TITLES = {
+    name: "PMI" if normalisation_of(name) == "pmi" else normalisation_of(name).replace("_", " ")
+    for name in RANK_METRICS
+}
+_MOST_ON_ONE_LINE = 2
+"""With up to this many metrics, a table shows scores and intervals on one line; with more, intervals are below."""
 
 
 def category_figures(predictions: Iterable[PredictionRow], tasks: Sequence[Task]) -> list[GroupScore]:
-    """Return the figures of one arm's answers by category and overall, each metric over the tasks that have it."""
+    """Return the scores of one arm's answers by category and overall, each metric over the tasks that have it."""
     places = {task.name: place_of(task) for task in tasks}
     rows = list(predictions)
     figures: list[GroupScore] = []
@@ -34,9 +37,9 @@ def category_figures(predictions: Iterable[PredictionRow], tasks: Sequence[Task]
 
 
 def category_tables(arm: str, figures: Sequence[GroupScore], rankings: Iterable[PredictionRow]) -> list[Table]:
-    """Return the tables of one arm: of its metrics on written answers, and of its ranked options where it has any.
+    """Return the tables of one arm: one for metrics of generated answers, and one for ranked options if there are any.
 
-    A category is told once, as the mean over its tasks; all of them together as the mean over tasks and over rows.
+    Each category has one line with the mean over its tasks; all tasks together have the mean over tasks and over rows.
     """
     written = [figure for figure in figures if figure.metric not in RANK_METRICS]
     ranked = [figure for figure in figures if figure.metric in RANK_METRICS]
@@ -44,12 +47,12 @@ def category_tables(arm: str, figures: Sequence[GroupScore], rankings: Iterable[
     if written:
         tables.append(_table(arm, written))
     if ranked:
-        tables.append(_table(f"{arm}: options ranked, and the first of them right", ranked, _chance(rankings)))
+        tables.append(_table(f"{arm}: accuracy of ranked options", ranked, _chance(rankings)))
     return tables
 
 
 def _scores(metric: str, rows: Sequence[PredictionRow]) -> Sequence[float]:
-    """Return a metric's scores; where its figure is no mean of theirs, made anew with what that is worked out from."""
+    """Return a metric's scores; those of a corpus metric are computed again, with the statistics of its summary."""
     if metric not in METRICS or METRICS[metric].corpus is None:
         return [row.scores[metric] for row in rows]
     found: dict[str, dict[str, None]] = {}
@@ -61,7 +64,7 @@ def _scores(metric: str, rows: Sequence[PredictionRow]) -> Sequence[float]:
 
 
 def _chance(rows: Iterable[PredictionRow]) -> dict[str, float]:
-    """Return by task what a blind choice among the options scores, in 0-100."""
+    """Return by task the expected accuracy of a random choice among the options, in 0-100."""
     by_task: dict[str, list[float]] = {}
     for row in rows:
         if row.ranking is not None:
@@ -77,11 +80,11 @@ def _table(title: str, figures: Sequence[GroupScore], chance: dict[str, float] |
     for heading in ("category", "mean over", "tasks", "rows"):
         table.add_column(heading, justify="right" if heading in ("tasks", "rows") else "left")
     for metric in metrics:
-        # Of ranked options the table's title says what they are.
-        table.add_column(_WAYS[metric] if chance else metric_title(metric), no_wrap=True)
+        # For ranked options the table's title names the metric, and columns name normalisations.
+        table.add_column(_COLUMN_TITLES[metric] if chance else metric_title(metric), no_wrap=True)
     groups = dict.fromkeys((f.level, f.group, f.average) for f in figures)
     for level, group, average in sorted(groups, key=lambda key: (key[0] == "overall", key[1].casefold(), key[2])):
-        # A metric that one task alone has needs no mean over tasks: its figure is that task's.
+        # A metric that only one task has needs no mean over tasks: its score is that task's.
         same = [f for f in figures if (f.level, f.group) == (level, group) and (f.average == average or f.tasks == 1)]
         cells = {f.metric: f for f in same}
         first = max(cells.values(), key=lambda figure: figure.tasks)
@@ -91,16 +94,16 @@ def _table(title: str, figures: Sequence[GroupScore], chance: dict[str, float] |
             table.add_section()
         name = "all" if level == "overall" else group or "(no category)"
         over = "rows" if average == "micro" else "tasks"
-        told = [_cell(cells.get(metric), first, wide=len(metrics) <= _WIDE) for metric in metrics]
-        table.add_row(escape(name), over, str(first.tasks), f"{first.n:,}", *told)
+        scores = [_cell(cells.get(metric), first, wide=len(metrics) <= _MOST_ON_ONE_LINE) for metric in metrics]
+        table.add_row(escape(name), over, str(first.tasks), f"{first.n:,}", *scores)
     if chance:
-        table.caption = f"A blind choice among the options scores {fmean(chance.values()):.1f}, as the mean over tasks."
+        table.caption = f"A random choice among the options scores {fmean(chance.values()):.1f} (mean over tasks)."
         table.caption_justify = "left"
     return table
 
 
 def _cell(figure: GroupScore | None, first: GroupScore, *, wide: bool) -> str:
-    """Return a figure with its interval, and over how many tasks it is where these are not all of the line's."""
+    """Return a score with its interval, and its number of tasks if that is not the line's."""
     if figure is None:
         return "–"
     of = "" if figure.tasks == first.tasks else f"{' ' if wide else chr(10)}{count(figure.tasks, 'task')}"

@@ -1,4 +1,4 @@
-"""`tuition check`: every problem of a collection and whatever in it would mislead, for people or machines."""
+"""`tuition check`: print every problem of a collection, and everything in it that could distort results."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from tuition.commands.console import console, notes, print_json
 from tuition.tasks.check import CheckReport, check_collection
 from tuition.tasks.readers import open_collection
 
-_SHOWN = 5
+_MAX_LISTED = 5
 _DEFAULT_ENCODING, _DEFAULT_MODEL, _DEFAULT_RECIPE = "definition+2-positive", "smollm2-135m", "small-data"
 
 
 @dataclass(frozen=True, slots=True)
 class PromptChoice:
-    """How prompts are told and measured. Where any of the three is given, the others stand at their defaults."""
+    """The encoding, model and maximum length for checking prompts. If any is given, the others have their defaults."""
 
     encoding: str | None = None
     model: str | None = None
     max_length: int | None = None
 
     def audits(self) -> list[Audit]:
-        """Return the audits of prompts that are asked for; none if nothing is given.
+        """Return the requested audits of prompts; none if nothing is given.
 
         Raises:
-            UserError: no such encoding or model, or its tokenizer cannot be loaded.
+            UserError: the encoding or model is unknown, or its tokenizer cannot be loaded.
         """
         if self.encoding is None and self.model is None and self.max_length is None:
             return []
@@ -62,22 +62,22 @@ def check_and_print(
     every: bool = False,
     strict: bool = False,
 ) -> int:
-    """Read all of a collection and print what is found in it.
+    """Read a whole collection and print the findings.
 
     Args:
         path: the collection.
-        format: its format, where its path does not tell it.
-        as_json: print a list of findings, all of them, in place of tables.
-        prompts: an encoding, model and length to judge the tasks' prompts by.
-        skip: the audits that are left out, by name.
-        every: print every finding, not the first few of each kind.
+        format: its format, if its path does not show it.
+        as_json: print a JSON list of all findings instead of tables.
+        prompts: the encoding, model and length for checking the tasks' prompts.
+        skip: the names of audits to leave out.
+        every: print every finding, not only the first few of each kind.
         strict: let warnings fail too.
 
     Returns:
-        The exit code: 2 where there is an error, else 1 where there is a warning and `strict` is set, else 0.
+        The exit code: 2 if there is an error, else 1 if there is a warning and `strict` is set, else 0.
 
     Raises:
-        UserError: no such audit, encoding or model.
+        UserError: an audit, encoding or model is unknown.
     """
     audits = _chosen(skip) + (prompts.audits() if prompts is not None else [])
     report = check_collection(path, format)
@@ -85,14 +85,14 @@ def check_and_print(
     if as_json:
         print_json([finding.plain() for finding in findings])
     else:
-        _print(report, findings, _SHOWN if not every else len(findings))
+        _print(report, findings, _MAX_LISTED if not every else len(findings))
     found = {finding.severity for finding in findings}
     return 2 if "error" in found else 1 if strict and "warning" in found else 0
 
 
 def _chosen(skip: Sequence[str]) -> list[Audit]:
     for name in skip:
-        AUDITS[name]  # an unknown name is refused here
+        AUDITS[name]  # raises an error for an unknown name
     return [AUDITS[name] for name in AUDITS if name not in skip]
 
 
@@ -114,7 +114,7 @@ def _audited(path: Path, named: str | None, report: CheckReport, audits: Sequenc
     try:
         collection = open_collection(path, named)
     except ProblemsError:
-        if report.errors:  # why it cannot be opened has been told
+        if report.errors:  # the report already has the reason
             return []
         raise
     return audit_collection(collection, audits)
@@ -138,13 +138,13 @@ def _print(report: CheckReport, findings: Sequence[AuditFinding], shown: int) ->
 
 
 def _lines(group: Sequence[AuditFinding], shown: int) -> list[str]:
-    """Return a line for each finding of a kind; where they are more than `shown`, those alike are one line."""
+    """Return a line for each finding of a kind; if there are more than `shown`, equal messages share one line."""
     if len(group) <= shown:
         return [f"{finding.severity}: {finding}" for finding in group]
-    alike: dict[tuple[str, str], list[AuditFinding]] = {}
+    by_message: dict[tuple[str, str], list[AuditFinding]] = {}
     for finding in group:
-        alike.setdefault((finding.severity, finding.message), []).append(finding)
-    groups = list(alike.values())
+        by_message.setdefault((finding.severity, finding.message), []).append(finding)
+    groups = list(by_message.values())
     lines = []
     for findings in groups[:shown]:
         more = f" (here and in {len(findings) - 1:,} more places; --all shows them)" if len(findings) > 1 else ""
@@ -154,7 +154,7 @@ def _lines(group: Sequence[AuditFinding], shown: int) -> list[str]:
 
 
 def _by_kind(findings: Sequence[AuditFinding]) -> list[AuditFinding]:
-    """Return the findings kind by kind, in the order in which the kinds first stand."""
+    """Return the findings grouped by kind, in order of each kind's first appearance."""
     first: dict[str, int] = {}
     for finding in findings:
         first.setdefault(finding.kind, len(first))
@@ -167,8 +167,8 @@ def _table(kinds: Sequence[tuple[str, Sequence[AuditFinding]]]) -> Table:
         table.add_column(column, justify="right")
     for kind, group in kinds:
         for severity, found in groupby(group, key=lambda finding: finding.severity):
-            weighed = list(found)
-            tasks = {task for finding in weighed for task in finding.tasks}
-            places = sum(finding.count for finding in weighed)
-            table.add_row(escape(clip(kind)), severity, str(len(weighed)), str(len(tasks)), str(places))
+            listed = list(found)
+            tasks = {task for finding in listed for task in finding.tasks}
+            places = sum(finding.count for finding in listed)
+            table.add_row(escape(clip(kind)), severity, str(len(listed)), str(len(tasks)), str(places))
     return table

@@ -1,4 +1,7 @@
-"""`tuition compare`: which arm is better, on which tasks, by how much, and how many labels it saves."""
+"""`tuition compare`: which arm is better, on which tasks, by how much, and how many labels it saves.
+
+Differences are printed in tables with sentences, or as one JSON object.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,13 @@ from tuition.evaluation.stats.comparisons import ArmComparison, Difference
 from tuition.evaluation.stats.label_savings import LabelsNeeded
 from tuition.reports.comparison import Answer, Compared, Factorial, Question, compare_source
 from tuition.reports.comparison_text import (
-    cannot_tell,
     comparison_sentence,
     drawn_sentence,
     effect_name,
     effect_sentence,
     harm_sentence,
     interval_cell,
+    limits,
     missing_sentence,
     needed_text,
     p_text,
@@ -35,11 +38,11 @@ from tuition.reports.wording import count, metric_title, shown_name
 def compare_and_print(question: Question, *, by_task: bool, as_json: bool, every: bool = False) -> None:
     """Compare every arm with the baseline and print tables with sentences, or one JSON object.
 
-    Of a study of many arms, those that differ most are printed, unless `every` one is asked for.
+    For a study with many arms, only those that differ most are printed, unless `every` is set.
 
     Raises:
-        UserError: the source, baseline, metric or correction is not there, or arms cannot be compared.
-        ProblemsError: rows of the source that cannot be right.
+        UserError: the source, baseline, metric or correction is unknown, or the arms cannot be compared.
+        ProblemsError: rows of the source are invalid.
     """
     answer = compare_source(question)
     if as_json:
@@ -58,12 +61,12 @@ def compare_and_print(question: Question, *, by_task: bool, as_json: bool, every
         _say(out, [transfer_sentence([one.found for one in answer.factorial.transfer])])
     found = [one.found for one in answer.comparisons]
     _say(out, [drawn_sentence(found)])
-    for told in cut:
-        out.print(escape(f"{told}; --all prints every one, and --json holds them"), soft_wrap=True)
+    for note in cut:
+        out.print(escape(f"{note}; --all and --json print all of them"), soft_wrap=True)
     for note in (
         *filter(None, [answer.source.unseen]),
         *missing_sentence(answer.source.missing, answer.apart),
-        *cannot_tell(found),
+        *limits(found),
     ):
         out.print(escape(note), style="yellow", soft_wrap=True)
 
@@ -78,7 +81,7 @@ def _print_factorial(out: Console, answer: Answer, factorial: Factorial) -> None
     out.print(_curves(answer))
     out.print(_effects(factorial, top))
     if factorial.transfer:
-        title = "With pre-finetuning, each arm against the same without it"
+        title = "Each arm with pre-finetuning, compared with the same arm without it"
         out.print(_differences(title, factorial.transfer, top))
         found = [one.found for one in factorial.transfer]
         if any(one.harmed for one in found):
@@ -96,10 +99,10 @@ def _table(title: str, left: Sequence[str], right: Sequence[str]) -> Table:
 
 def _differences(title: str, compared: Sequence[Compared], top: float) -> Table:
     several = len({one.found.arm for one in compared}) > 1
-    over_tasks = any(one.found.like_these for one in compared)  # else there is one task, and one difference to tell
+    over_tasks = any(one.found.like_these for one in compared)  # else there is one task with one difference
     headings = ("labels", "tasks", "better", "worse", *(("mean difference",) if over_tasks else ()), "p")
-    alone = "these tasks alone" if over_tasks else "difference"
-    table = _table(title, ("arm",) * several, (*headings, alone, "baseline needs"))
+    these = "these tasks only" if over_tasks else "difference"
+    table = _table(title, ("arm",) * several, (*headings, these, "baseline needs"))
     last = ""
     for one in compared:
         found = one.found
@@ -128,15 +131,16 @@ def _tasks(one: ArmComparison, top: float) -> Table:
     headings = ("n", "arm", "baseline", "difference", "p", "corrected", "")
     table = _table(f"{title}, {labels}", ("task",), headings)
     for task in one.tasks:
-        told = task.difference
-        cells = (f"{task.instances:,}", f"{task.arm * top:.1f}", f"{task.baseline * top:.1f}", _cell(told, top))
+        difference = task.difference
+        cells = (f"{task.instances:,}", f"{task.arm * top:.1f}", f"{task.baseline * top:.1f}", _cell(difference, top))
         verdict = "the same" if task.same else task.verdict
-        table.add_row(escape(shown_name(task.task)), *cells, p_text(told.p), p_text(told.corrected), verdict)
+        ps = p_text(difference.p), p_text(difference.corrected)
+        table.add_row(escape(shown_name(task.task)), *cells, *ps, verdict)
     return table
 
 
 def _curves(answer: Answer) -> Table:
-    """Return the mean of each arm at each number of labels; the intervals are those of these tasks alone."""
+    """Return the mean of each arm at each number of labels; the intervals are about exactly these tasks."""
     sizes = sorted({point.labels for point in answer.curves})
     most = max(point.tasks for point in answer.curves)
     name = metric_title(answer.source.metric)
@@ -149,8 +153,8 @@ def _curves(answer: Answer) -> Table:
         for size in sizes:
             point = own.get(size)
             fewer = f", {count(point.tasks, 'task')}" if point and point.tasks < most else ""
-            told = f"{point.mean * top:.1f} ({point.low * top:.1f} to {point.high * top:.1f}{fewer})" if point else ""
-            cells.append(told)
+            cell = f"{point.mean * top:.1f} ({point.low * top:.1f} to {point.high * top:.1f}{fewer})" if point else ""
+            cells.append(cell)
         table.add_row(escape(shown_name(arm)), *cells)
     return table
 
@@ -188,15 +192,15 @@ def _effects(factorial: Factorial, top: float) -> Table:
 
 
 def _sentences(compared: Sequence[Compared], top: float) -> list[str]:
-    """Return for each arm what holds at its last number of labels; for a single one, the labels saved at each too."""
-    told = []
+    """Return each arm's sentences at its last number of labels; for a single arm, also the labels saved at each."""
+    lines = []
     arms = list(dict.fromkeys(one.found.arm for one in compared))
     for arm in arms:
         own = [one for one in compared if one.found.arm == arm]
-        told += [comparison_sentence(own[-1].found, top=top), harm_sentence(own[-1].found, top=top)]
-        if len(arms) == 1:  # of several arms the table's last column tells it
-            told += [saving_sentence(one.need, top=top) for one in own if one.need and one.need.labels > 0]
-    return [line for line in told if line]
+        lines += [comparison_sentence(own[-1].found, top=top), harm_sentence(own[-1].found, top=top)]
+        if len(arms) == 1:  # with several arms, the table's last column shows it
+            lines += [saving_sentence(one.need, top=top) for one in own if one.need and one.need.labels > 0]
+    return [line for line in lines if line]
 
 
 def _as_json(question: Question, answer: Answer) -> dict[str, Any]:
@@ -219,7 +223,7 @@ def _as_json(question: Question, answer: Answer) -> dict[str, Any]:
         "cannot_tell": [
             *filter(None, [answer.source.unseen]),
             *missing_sentence(answer.source.missing, answer.apart),
-            *cannot_tell(found),
+            *limits(found),
         ],
     }
 
@@ -270,12 +274,12 @@ def _compared_json(one: Compared, top: float) -> dict[str, Any]:
 def _scaled(difference: Difference | None, top: float) -> dict[str, float] | None:
     if difference is None:
         return None
-    told = asdict(difference)
-    return told | {name: told[name] * top for name in ("mean", "low", "high")}
+    fields = asdict(difference)
+    return fields | {name: fields[name] * top for name in ("mean", "low", "high")}
 
 
 def _need_json(need: LabelsNeeded | None, top: float) -> dict[str, Any] | None:
-    """Return the labels needed; null stands for more than the most that was measured."""
+    """Return the labels needed; null means more than the most that was measured."""
     if need is None:
         return None
     return asdict(need) | {"score": need.score * top, "sentence": saving_sentence(need, top=top)}

@@ -1,4 +1,4 @@
-"""Which rows `tuition compare` prints of a study of many arms: those that differ most; all of them on request."""
+"""Choose the rows that `tuition compare` prints for a study with many arms: those that differ most."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from tuition.evaluation.stats.factorial import FactorEffect
 from tuition.reports.comparison import Answer, Compared, Factorial
 from tuition.reports.many_arms import MANY_ARMS
 
-_SHOWN = 10
+_MAX_LISTED = 10
 
 
 def few(answer: Answer) -> tuple[Answer, list[str]]:
-    """Return what is printed of an answer, and a sentence on each part that was cut short.
+    """Return the part of a comparison to print, and a note on each part that was shortened.
 
-    Few arms are printed whole. Of many, those that differ most from the baseline are printed, and of interactions the
-    largest; the effects of single factors are never cut.
+    Up to `MANY_ARMS` arms are all printed. Of more arms, those that differ most from the baseline are printed, and of
+    interactions the largest; main effects are always all printed.
     """
     notes: list[str] = []
     comparisons, arms, total = _few_arms(answer.comparisons)
@@ -38,7 +38,7 @@ def _few_arms(compared: Sequence[Compared]) -> tuple[tuple[Compared, ...], list[
         sizes[found.arm] = max(sizes.get(found.arm, 0.0), size)
     if len(sizes) <= MANY_ARMS:
         return tuple(compared), list(sizes), len(sizes)
-    chosen = sorted(sizes, key=lambda arm: -sizes[arm])[:_SHOWN]
+    chosen = sorted(sizes, key=lambda arm: -sizes[arm])[:_MAX_LISTED]
     return tuple(one for one in compared if one.found.arm in chosen), chosen, len(sizes)
 
 
@@ -53,7 +53,8 @@ def _few_effects(factorial: Factorial, notes: list[str]) -> Factorial:
             crossed.setdefault(effect.factors, []).append(effect)
     effects = factorial.effects
     if len(crossed) > MANY_ARMS:
-        largest = sorted(crossed.values(), key=lambda own: -max(0.0 if e.same else abs(e.mean) for e in own))[:_SHOWN]
+        by_size = sorted(crossed.values(), key=lambda own: -max(0.0 if e.same else abs(e.mean) for e in own))
+        largest = by_size[:_MAX_LISTED]
         effects = (*single, *(effect for own in largest for effect in own))
-        notes.append(f"of {len(crossed)} interactions, the {_SHOWN} largest are shown")
+        notes.append(f"of {len(crossed)} interactions, the {_MAX_LISTED} largest are shown")
     return replace(factorial, effects=effects, transfer=transfer)

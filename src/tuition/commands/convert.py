@@ -1,4 +1,4 @@
-"""`tuition convert`: a collection in another format, and what that format could not hold."""
+"""`tuition convert`: write a collection in another format, and list what that format cannot store."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def convert_and_print(
     force: bool = False,
     as_json: bool = False,
 ) -> None:
-    """Write the collection at `source` to `path` in the target's format and say what was written and what fell.
+    """Write the collection at `source` to `path` in the target format; print what was written and what was dropped.
 
     Raises:
-        UserError: no such format, or `path` cannot be used.
-        ProblemsError: the source cannot be read; every problem of it.
+        UserError: the format is unknown, or `path` cannot be used.
+        ProblemsError: the source cannot be read; all its problems are listed.
     """
     done = convert_collection(open_collection(source, format), path, target, force=force)
     if as_json:
@@ -38,8 +38,8 @@ def convert_and_print(
         first, new = next(iter(done.renamed.items()))
         lines.append(f"renamed: {_count(len(done.renamed), 'task')}, such as {first} to {new}")
     if done.extra_keys:
-        lines.append(f"kept beside the format's own keys: {', '.join(map(str, done.extra_keys))}")
-    lines.append(f"fell: {', '.join(map(str, done.dropped)) or 'nothing'}")
+        lines.append(f"kept in extra keys: {', '.join(map(str, done.extra_keys))}")
+    lines.append(f"dropped: {', '.join(map(str, done.dropped)) or 'nothing'}")
     for line in lines:
         out.print(escape(line), soft_wrap=True)
 

@@ -1,4 +1,4 @@
-"""The options of commands that say how answers are chosen."""
+"""The decoding options of commands."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 def decoding_settings(
     beams: int = 1, temperature: float = 0.0, top_p: float = 1.0, seed: int = 0, stop: Sequence[str] = ()
 ) -> dict[str, Any]:
-    r"""Return the settings that differ from the greedy choice, as a study's `decoding` has them.
+    r"""Return the settings that differ from greedy decoding, in the form of a study's `decoding`.
 
-    `\n` and `\t` in a text to stop at stand for a line's end and a tab, which are hard to type in a shell.
+    `\n` and `\t` in a stop string become a newline and a tab, which are hard to type in a shell.
 
     Examples:
         >>> decoding_settings(beams=4, stop=["\\n\\n"])

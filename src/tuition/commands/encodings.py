@@ -1,4 +1,4 @@
-"""`tuition encodings`: the ways in which a task can be told."""
+"""`tuition encodings`: list the encodings, which format a task as a prompt."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from tuition.prompts.encodings import ENCODINGS
 
 
 def list_encodings(*, as_json: bool) -> None:
-    """Print every encoding's name and what it tells."""
-    told = [ENCODINGS[name] for name in ENCODINGS]
+    """Print every encoding's name and description."""
+    encodings = [ENCODINGS[name] for name in ENCODINGS]
     if as_json:
-        print_json([{"name": encoding.name, "description": encoding.description} for encoding in told])
+        print_json([{"name": encoding.name, "description": encoding.description} for encoding in encodings])
         return
-    table = Table("encoding", "what is told", box=None, pad_edge=False)
-    for encoding in told:
+    table = Table("encoding", "description", box=None, pad_edge=False)
+    for encoding in encodings:
         table.add_row(encoding.name, encoding.description)
     console().print(table)

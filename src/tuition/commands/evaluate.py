@@ -1,4 +1,4 @@
-"""`tuition evaluate`: a model judged on many tasks without tuning, by category, with intervals."""
+"""`tuition evaluate`: evaluate a model on many tasks without training, by category, with intervals."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _SETTINGS = ("zero-shot", "few-shot")
 
 @dataclass(frozen=True, slots=True)
 class EvaluateChoice:
-    """What is judged: a model on tasks, told in encodings; `labels` of each task stand in the prompt (few-shot).
+    """A model to evaluate on tasks, with encodings; `labels` of each task are few-shot examples in the prompt.
 
-    Without `metrics` each task is judged by its usual ones. `rank` weighs options besides, `rank_only` weighs them and
-    writes nothing; `probes` tell the tasks otherwise too; `decoding` are the settings that differ from greedy;
-    `settings` are any others of a study, as `KEY=VALUE`.
+    Without `metrics` each task has its default metrics. `rank` also ranks options, `rank_only` ranks them and generates
+    nothing; `probes` also evaluate changed prompts; `decoding` are the settings that differ from greedy decoding;
+    `settings` are any other settings of a study, as `KEY=VALUE`.
     """
 
     tasks: Path
@@ -51,16 +51,16 @@ class EvaluateChoice:
     settings: tuple[str, ...] = ()
 
     def study(self) -> StudySpec:
-        """Return the choice as a study, whose arms are the encodings, and the heuristics if they are wanted.
+        """Return the choice as a study whose arms are the encodings, and the heuristics if requested.
 
         Raises:
-            UserError: the setting is not known, or does not go with the number of labels; or metrics are asked for of
-                answers that are not written.
+            UserError: the setting is unknown or does not match the number of labels, or metrics are requested for
+                answers that are not generated.
         """
         if self.setting not in _SETTINGS:
             raise UserError(f"--setting {clip(self.setting)!r} is not known; use {' or '.join(_SETTINGS)}")
         if (self.setting == "zero-shot") is bool(self.labels):
-            raise UserError("zero-shot shows no labels, and few-shot needs --labels: how many stand in the prompt")
+            raise UserError("zero-shot uses no --labels, and few-shot needs them: the number of examples in the prompt")
         if self.rank_only and self.metrics:
             raise UserError("--rank-only generates no answers for --metric to score; use --rank")
         options: dict[str, object] = {"test": self.test}
@@ -94,10 +94,10 @@ class EvaluateChoice:
 
 
 def evaluate_and_print(choice: EvaluateChoice, out: Path, *, as_json: bool) -> int:
-    """Judge a model and print its scores by category; return 1 where a task could not be judged, else 0.
+    """Evaluate a model and print its scores by category; return 1 if a task could not be evaluated, else 0.
 
     Raises:
-        UserError: the model or a task cannot be had.
+        UserError: the model or a task cannot be read.
     """
     plan, results, failures = finish_study(choice.study(), out)
     if results.scores:

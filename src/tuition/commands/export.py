@@ -1,4 +1,4 @@
-"""`tuition export`: a trained model of a run as an ordinary folder."""
+"""`tuition export`: write a trained model of a run to an ordinary model folder."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def export_and_print(
     seed: int | None,
     merge: bool,
 ) -> None:
-    """Write the one trained model that is meant into a new folder.
+    """Write the chosen trained model to a new folder.
 
     Raises:
-        UserError: the run has no such model, or several; or the folder is there already.
+        UserError: no model or several match, or the folder exists.
     """
     if not run.is_dir():
-        raise UserError(f"{run}: no such folder; name one that `tuition run`, `learn` or `demo` made")
+        raise UserError(f"{run}: no such folder; give one that `tuition run`, `learn` or `demo` created")
     with open_store(run) as store:
         spec = stored_study(store)
         identity = model_identity(spec.model, say=lambda text: notes().print(escape(text), style="dim"))
@@ -47,7 +47,7 @@ def export_and_print(
 
 
 def _limit(store: Store, evaluations: object, key: str) -> int:
-    """Return the answer limit that a model was judged with, or the general one where it was not judged."""
+    """Return the answer limit that a model was evaluated with, or the default if it was not evaluated."""
     for step in evaluations:  # type: ignore[attr-defined]
         if step.trained == key and (kept := store.finished(step.key)) is not None:
             return int(kept.details["new_tokens"])

@@ -1,4 +1,4 @@
-"""What is said at the end of a run of the steps that could not be finished: a line for each reason."""
+"""The summary of failed steps at the end of a run: one line per reason."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from tuition.studies.engines import Failure
 
 
 def failure_lines(failures: Sequence[Failure], what: str, *, arms: bool = True) -> str:
-    """Return a line for each reason with the first step that failed for it, and how many more did; the first few lines.
+    """Return one line per reason, with the first step that failed for it and how many more did; only the first lines.
 
     Args:
-        failures: the steps that failed, in their order; each was reported when it did.
-        what: the words that a line begins with.
-        arms: whether a step is named with its arm.
+        failures: the failed steps, in order; each was also reported when it failed.
+        what: the beginning of each line.
+        arms: whether to name a step's arm.
     """
     by_reason: dict[str, list[Failure]] = {}
     for failure in failures:

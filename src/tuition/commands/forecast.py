@@ -1,4 +1,4 @@
-"""`tuition forecast`: what more labels would buy."""
+"""`tuition forecast`: how much more labels would improve the score."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def forecast_and_print(
     metric: str | None,
     as_json: bool,
 ) -> None:
-    """Print the forecast of every curve in a folder or a CSV of scores.
+    """Print the forecast of every learning curve in a folder or a CSV of scores.
 
     Raises:
-        UserError: there is nothing to read there, or rows, sizes or the target cannot be right.
+        UserError: there is nothing to read, or rows, sizes or the target are invalid.
     """
     forecasts = forecast_source(source, target=target, task=task, arm=arm, at=sizes(at), metric=metric)
     if as_json:
@@ -33,12 +33,12 @@ def forecast_and_print(
 
 
 def sizes(text: str) -> list[int]:
-    """Read numbers of labels divided by commas; none where the text is empty.
+    """Parse numbers of labels separated by commas; an empty text gives none.
 
     Raises:
-        UserError: one is no count.
+        UserError: one is not a count.
     """
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if not all(re.fullmatch(r"\d{1,9}", part) for part in parts):
-        raise UserError(f"--at {clip(text)!r}: give counts divided by commas, such as 200,500,1000")
+        raise UserError(f"--at {clip(text)!r}: give counts separated by commas, such as 200,500,1000")
     return [int(part) for part in parts]

@@ -1,4 +1,4 @@
-"""`tuition index`: make the index of a large collection at once, by several processes."""
+"""`tuition index`: build the whole index of a large collection, with several processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tuition.tasks.readers import open_collection
 
 
 def index_and_print(path: Path, format: str | None) -> int:  # noqa: A002 - the word that users know
-    """Index what is not known yet; return 1 where tasks could not be indexed, else 0.
+    """Index all tasks that are not indexed yet; return 1 if some could not be indexed, else 0.
 
     Raises:
         UserError: the collection cannot be opened.
@@ -22,7 +22,7 @@ def index_and_print(path: Path, format: str | None) -> int:  # noqa: A002 - the 
     collection = open_collection(path, format)
     if not isinstance(collection.read_task, IndexedFiles):
         least = f"{MIN_BYTES >> 20} MiB of superni files"
-        console().print(escape(f"{path}: needs no index: it has less than {least}, and is read quickly as it is"))
+        console().print(escape(f"{path}: needs no index, since it has less than {least} and is read quickly without"))
         return 0
     shown = notes()
     bar = Progress(

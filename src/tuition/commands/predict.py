@@ -1,4 +1,4 @@
-"""`tuition predict`: answers of an exported model."""
+"""`tuition predict`: print the answers of an exported model."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def predict_and_print(
     format: str | None,  # noqa: A002 - the word that users know
     as_json: bool,
 ) -> None:
-    """Answer one text, or the instances of a collection's tasks, and print an answer a line.
+    """Answer one text, or the instances of a collection's tasks, and print one answer per line.
 
     Raises:
-        UserError: neither text nor tasks are given, or both; answers cannot be chosen so; or the model or a task cannot
-            be had.
+        UserError: neither text nor tasks are given, or both; the decoding settings are invalid; or the model or a task
+            cannot be read.
     """
     if (text is None) is (tasks is None):
         raise UserError("give either --input TEXT or --tasks PATH")
     chosen = Decoding(**{**decoding, "stop": tuple(decoding.get("stop", ()))})
-    exported = ExportedModel(model, say=lambda told: notes().print(escape(told), style="dim"))
+    exported = ExportedModel(model, say=lambda message: notes().print(escape(message), style="dim"))
     if text is not None:
         _print(exported, exported.task(task), [Instance("input", text, ("",))], chosen, as_json=as_json)
         return

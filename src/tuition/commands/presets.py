@@ -1,4 +1,4 @@
-"""`tuition presets`, and `tuition run … --write`: the studies that come with the package, listed and copied."""
+"""`tuition presets` and `tuition run … --write`: list and copy the studies that come with the package."""
 
 from __future__ import annotations
 
@@ -21,35 +21,36 @@ from tuition.studies.spec.study import STARTER, parse_study
 
 
 def print_presets(*, as_json: bool = False) -> None:
-    """List the presets, a line each."""
+    """List the presets, one per line."""
     presets = list_presets()
     if as_json:
         print_json([asdict(preset) for preset in presets])
         return
-    table = Table("preset", "what it finds out", box=None, pad_edge=False)
+    table = Table("preset", "description", box=None, pad_edge=False)
     for preset in presets:
         table.add_row(preset.name, escape(preset.about))
     console().print(table)
-    console().print("tuition run PRESET --tasks PATH runs one; with --plan it says what that takes.")
+    console().print("tuition run PRESET --tasks PATH runs one; with --plan it prints an estimate instead.")
 
 
 def write_study(choice: RunChoice, to: Path) -> None:
-    """Write a study, with what the command line says otherwise, as a file of the user's own to change.
+    """Write a study, with the changes of the command line, to a file for the user to edit.
 
-    Without changes it is a copy, comments and all; with changes the comments at its head stay.
+    Without changes it is an exact copy with comments; with changes, only the comments at its head are kept.
 
     Raises:
-        UserError: there is something at `to` already, or the study would not be sound.
+        UserError: `to` exists, or the changed study is invalid.
     """
     if to.exists():
-        raise UserError(f"{to}: is there already; name a file that is not")
+        raise UserError(f"{to}: exists already; give the name of a new file")
     found, changes = find_study(choice.study), choice.overrides()
     text = found.file.read_text(encoding="utf-8")
     if changes != Overrides():
         data = overridden(load_yaml(text, found.file), changes)
         parse_study(overridden(data, Overrides(collection=STARTER)), found.place)
         head = itertools.takewhile(lambda line: line.startswith("#"), text.splitlines(keepends=True))
-        told = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
-        text = "".join(head) + told
+        text = "".join(head) + yaml.safe_dump(
+            data, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None
+        )
     write_atomically(to, text)
     notes().print(escape(f"written: {to}; tuition run {to} runs it"))

@@ -18,23 +18,23 @@ from tuition.studies.planning.steps import Step
 from tuition.studies.run import Progress as Done
 
 _LINE_EVERY = 60.0
-"""Off a terminal, the seconds within one step after which another line says how far it is."""
+"""The seconds between progress lines within one step, if the output is not a terminal."""
 _FIRST_ESTIMATE = 5.0
-"""The seconds before which the pace says nothing of what is left."""
+"""The seconds before the first estimate of the time left; the pace is not reliable before."""
 
 
 class RunProgress:
-    """Shows which step is at work, how far it and the run are, and an estimate of the time that is left.
+    """Shows the current step, its progress and that of the run, and an estimate of the time left.
 
-    The bar is of work, not of steps, so it moves within a step too. The estimate divides the work that is left by the
-    pace so far; until there is a pace, there is none.
+    The bar shows work, not steps, so it moves within a step too. The estimate divides the remaining work by the pace so
+    far; at first, while there is no pace, there is no estimate.
     """
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.perf_counter) -> None:
-        """Use `console` for the bar or the lines, and `clock` for what seconds have passed."""
+        """Use `console` for the bar or the lines, and `clock` to measure seconds."""
         self._console, self._clock = console, clock
         self._bar = Progress(
-            # Where the terminal is narrow, the name gives room.
+            # In a narrow terminal, the name is shortened.
             TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
             BarColumn(bar_width=14),
             TextColumn("{task.fields[steps]}", table_column=Column(no_wrap=True)),
@@ -53,14 +53,14 @@ class RunProgress:
         self._within: dict[str, float] = {}
 
     def __enter__(self) -> RunProgress:
-        """Begin to draw."""
+        """Start the display."""
         self._bar.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leave the terminal as it was."""
+        """Stop the display and restore the terminal."""
         self._bar.stop()
 
     def expect(self, done: Done) -> None:
@@ -75,7 +75,7 @@ class RunProgress:
             self._draw()
 
     def say(self, text: str) -> None:
-        """Say what is going on outside the steps."""
+        """Print a message that belongs to no step."""
         self._console.print(escape(text), style="dim")
 
     def begin(self, step: Step) -> None:
@@ -125,11 +125,13 @@ class RunProgress:
     def _draw(self) -> None:
         if self._row is None:
             return
-        own: dict[str, Any] = {"description": escape(self._titles()), "steps": self._place()} if self._running else {}
+        own: dict[str, Any] = (
+            {"description": escape(self._titles()), "steps": self._position()} if self._running else {}
+        )
         total = max(self._total, self._work, 1e-9)
         self._bar.update(self._row, total=total, completed=self._work, left=self._left(), **own)
 
-    def _place(self) -> str:
+    def _position(self) -> str:
         first = self._begun - len(self._running) + 1
         which = f"step {self._begun}" if first >= self._begun else f"steps {first}-{self._begun}"
         return f"{which}/{self._total_steps}, {self._percent()}"
@@ -144,10 +146,10 @@ class RunProgress:
         return _title(first) if not others else f"{first.kind} {len(self._running)} models at once"
 
     def _left(self, lead: str = "") -> str:
-        seconds, made = self._clock() - self._started, self._work - self._before
-        if seconds < _FIRST_ESTIMATE or made <= 0 or self._work >= self._total:
+        seconds, done = self._clock() - self._started, self._work - self._before
+        if seconds < _FIRST_ESTIMATE or done <= 0 or self._work >= self._total:
             return ""
-        left = (self._total - self._work) * seconds / made
+        left = (self._total - self._work) * seconds / done
         return f"{lead}about {_duration(left)} left"
 
 

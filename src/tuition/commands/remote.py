@@ -1,4 +1,4 @@
-"""What the command line says of a remote model, as settings of a study."""
+"""The options for remote models, as settings of a study."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from tuition.base.errors import UserError, clip
 
 
 def remote_settings(prices: str | None, budget: str | None, others: Sequence[str]) -> tuple[str, ...]:
-    """Return settings as `KEY=VALUE`; those that are said one by one come last, and win.
+    """Return settings as `KEY=VALUE`; `others` come last and override prices and budget.
 
     Args:
-        prices: what a million tokens of prompts cost and what one of answers does, divided by a comma.
+        prices: the price of a million prompt tokens and of a million answer tokens, separated by a comma.
         budget: an amount of money, or of tokens.
-        others: settings that are such already.
+        others: settings that are `KEY=VALUE` already.
 
     Raises:
         UserError: prices are not two numbers.
@@ -28,10 +28,10 @@ def remote_settings(prices: str | None, budget: str | None, others: Sequence[str
 
 
 def two_prices(text: str) -> tuple[float, float]:
-    """Return what a million tokens of prompts cost, and what one of answers does.
+    """Parse the price of a million prompt tokens and of a million answer tokens, separated by a comma.
 
     Raises:
-        UserError: these are not two numbers.
+        UserError: the text is not two numbers.
     """
     try:
         prompt, answer = (float(part) for part in text.split(","))

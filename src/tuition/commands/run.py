@@ -1,4 +1,4 @@
-"""`tuition run`: a study's file or a preset, with what the command line says otherwise."""
+"""`tuition run`: a study file or a preset, with the changes of the command line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tuition.studies.spec.study import STARTER, StudySpec, read_study
 
 @dataclass(frozen=True, slots=True)
 class RunChoice:
-    """A study's file or a preset's name, and what the command line says otherwise, as it was typed."""
+    """A study file or a preset's name, and the changes of the command line as given."""
 
     study: str
     tasks: str | None = None
@@ -28,10 +28,10 @@ class RunChoice:
     settings: tuple[str, ...] = ()
 
     def overrides(self) -> Overrides:
-        """Return what is said otherwise, read.
+        """Return the changes, parsed.
 
         Raises:
-            UserError: labels or seeds cannot be read.
+            UserError: labels or seeds cannot be parsed.
         """
         tasks = self.tasks
         return Overrides(
@@ -48,22 +48,23 @@ class RunChoice:
 
 
 def chosen_study(choice: RunChoice) -> StudySpec:
-    """Return the study that is meant, with what the command line says otherwise.
+    """Return the chosen study with the changes of the command line.
 
     Raises:
-        UserError: there is no such study or preset, it leaves its collection open, or what is said otherwise is wrong.
+        UserError: there is no such study or preset, it sets no collection, or a change is invalid.
         ProblemsError: unknown keys or wrong values.
     """
     found = find_study(choice.study)
-    return read_study(found.file, lambda data: _closed(overridden(data, choice.overrides()), choice.study), found.place)
+    changes = choice.overrides()
+    return read_study(found.file, lambda data: _with_collection(overridden(data, changes), choice.study), found.place)
 
 
-def _closed(data: object, name: str) -> object:
-    """Refuse a study that leaves its collection open."""
+def _with_collection(data: object, name: str) -> object:
+    """Refuse a study that sets no collection."""
     tasks = data.get("tasks") if isinstance(data, dict) else None
     if isinstance(tasks, dict) and tasks.get("collection") is None:
         raise UserError(
-            f"{name}: this study leaves open which tasks it is about; say --tasks PATH (what `tuition check` accepts), "
-            "or --tasks starter for those in the package"
+            f"{name}: this study sets no collection of tasks; give --tasks PATH (what `tuition check` accepts), or "
+            "--tasks starter for the tasks in the package"
         )
     return data

@@ -1,4 +1,4 @@
-"""`tuition show`: how a task is told to a model."""
+"""`tuition show`: print the prompt that a model gets for an instance of a task."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SPLITS = ("test", "validation", "train", "all")
 
 @dataclass(frozen=True, slots=True)
 class SplitChoice:
-    """Which instances of which task: `split` is test, validation, train (the pool of labels) or all."""
+    """A task and a split of its instances: test, validation, train (the pool of labels) or all."""
 
     path: Path
     task: str
@@ -38,7 +38,7 @@ class SplitChoice:
         """Return the task and the chosen rows, in order.
 
         Raises:
-            UserError: no such task or split, or the task is too small to be divided so.
+            UserError: the task or split is unknown, or the task is too small for these sizes.
         """
         if self.split not in _SPLITS:
             raise UserError(f"--split {clip(self.split)!r} is not known; use {', '.join(_SPLITS)}")
@@ -53,7 +53,7 @@ class SplitChoice:
 
 
 def print_prompts_as_json(choice: SplitChoice, encoding: str, *, chat: bool = False) -> None:
-    """Print one JSON object a line for every instance of the split: task, id, prefix, body, target."""
+    """Print a JSON object per line for every instance of the split: task, id, prefix, body, target."""
     chosen = find_encoding(encoding).in_chat() if chat else find_encoding(encoding)
     task, rows = choice.read()
     for row in rows:
@@ -64,10 +64,10 @@ def print_prompts_as_json(choice: SplitChoice, encoding: str, *, chat: bool = Fa
 
 
 def show_prompt(choice: SplitChoice, encoding: str, number: int, model: str, *, chat: bool = False) -> None:
-    """Print one instance's three parts, their token counts, and which tokens a model learns.
+    """Print the three parts of one instance's prompt, their token counts, and which tokens a model is trained on.
 
     Raises:
-        UserError: no such encoding, task, instance or model.
+        UserError: the encoding, task, instance or model is unknown.
     """
     chosen = find_encoding(encoding).in_chat() if chat else find_encoding(encoding)
     task, rows = choice.read()
@@ -89,7 +89,7 @@ def show_prompt(choice: SplitChoice, encoding: str, number: int, model: str, *, 
     out = console()
     out.print(escape(f"{task.name}, instance {row.id}, encoding {chosen.name}: {chosen.description}"))
     if chosen.chat:
-        out.print(Text("The model's chat template is around it; its tokens are counted with prefix and body."))
+        out.print(Text("The model's chat template is added; its tokens are counted in prefix and body."))
     parts = (
         ("prefix", prompt.prefix, ids.prefix),
         ("body", prompt.body, ids.body),
@@ -103,9 +103,9 @@ def show_prompt(choice: SplitChoice, encoding: str, number: int, model: str, *, 
 
 
 def _show_templates(task: Task) -> None:
-    """Print the templates of a task without rows, as they stand."""
+    """Print the templates of a task without rows, unfilled."""
     out = console()
-    out.print(escape(f"{task.name}: {len(task.templates)} templates, and no rows to tell by them"))
+    out.print(escape(f"{task.name}: {len(task.templates)} templates, but no rows to fill them with"))
     for template in task.templates:
         out.print(Text(f"\n── {template.name}", style="bold"))
         out.print(Text(template.input if template.joined else f"{template.input}\n→ {template.target}"), soft_wrap=True)
@@ -114,8 +114,8 @@ def _show_templates(task: Task) -> None:
 
 
 def _mask(ids: tuple[int, ...], mask: tuple[bool, ...], tokenizer: object, context: int = 8) -> Table:
-    """Return the learnt tokens and the few before them, one a row; all earlier ones are masked too."""
-    table = Table("position", "token", "id", "learnt", box=None, pad_edge=False)
+    """Return a table of the trained tokens and a few before them, one per row; all earlier ones are masked too."""
+    table = Table("position", "token", "id", "trained", box=None, pad_edge=False)
     first = mask.index(True)
     start = max(0, first - context)
     if start:

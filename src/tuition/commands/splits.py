@@ -1,4 +1,4 @@
-"""`tuition split`: which tasks of a collection are seen and which unseen, and what they share all the same."""
+"""`tuition split`: divide a collection's tasks into seen and unseen ones, and list what the two sides share."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from tuition.splits.seen.record import TasksDivided
 from tuition.tasks.collection import Collection
 from tuition.tasks.readers import open_collection
 
-_LISTED = 10
+_MAX_LISTED = 10
 
 
 @dataclass(frozen=True, slots=True)
 class SplitRequest:
-    """What `tuition split` is asked: the collection, how to divide it, and how many rows a task to compare."""
+    """The arguments of `tuition split`: the collection, how to divide it, and how many rows per task to compare."""
 
     path: Path
     by: str
@@ -47,24 +47,24 @@ class SplitRequest:
         raise UserError(f"--rows {clip(self.rows)!r}: write a number of rows (0 for none) or 'all'")
 
     @property
-    def goes_through_all(self) -> bool:
-        """Whether a kind stands without a value, so that everything it can hold out is held out in turn.
+    def all_folds(self) -> bool:
+        """Whether the kind of split has no value, so that each possible value is held out in turn.
 
         Raises:
-            UserError: no such kind.
+            UserError: the kind is unknown.
         """
         return "=" not in self.by and TASK_SPLITS[self.by.strip()].folds is not None
 
 
 def split_and_print(request: SplitRequest, *, as_json: bool, write: Path | None = None) -> None:
-    """Print a split and what its sides share, or all folds of a kind, one a line; write the lists if asked to.
+    """Print a split and what its sides share, or all folds of a kind, one per line; write the lists if requested.
 
     Raises:
-        UserError: no such kind, value or list; nothing to go through; lists stand where they are to be written.
+        UserError: the kind, value or list is unknown, there are no folds, or other lists exist in the folder.
         ProblemsError: unknown names in lists, tasks that cannot be read.
     """
     limit = request.row_limit
-    if request.goes_through_all:
+    if request.all_folds:
         if write is not None:
             expects = TASK_SPLITS[request.by.strip()].expects
             raise UserError(f"--write needs one split; give {request.by.strip()} a value: {expects}")
@@ -86,31 +86,31 @@ def split_and_print(request: SplitRequest, *, as_json: bool, write: Path | None 
 
 
 def write_lists(split: TasksDivided, folder: Path) -> None:
-    """Write a split's lists as a Super-NaturalInstructions checkout has them in `splits/<name>/`.
+    """Write a split's lists in the format of `splits/<name>/` in a Super-NaturalInstructions checkout.
 
     Raises:
-        UserError: a list that says something else stands there, or the folder cannot be written.
+        UserError: a list with other tasks exists there, or the folder cannot be written.
     """
     sides = {"seen": split.seen, "unseen": split.unseen, "excluded": tuple(one.task for one in split.excluded)}
     texts = {folder / LIST_FILES[side]: "".join(f"{name}\n" for name in names) for side, names in sides.items()}
     for file, text in texts.items():
         if file.exists() and file.read_bytes() != text.encode():
-            raise UserError(f"{file}: is there already and lists other tasks; give another folder, or move it")
+            raise UserError(f"{file}: exists already and lists other tasks; give another folder, or move it")
     for file, text in texts.items():
         write_atomically(file, text)
 
 
 def _as_json(collection: Collection, split: TasksDivided, leaks: LeakRecord) -> dict[str, object]:
     counts = {"seen": len(split.seen), "unseen": len(split.unseen), "excluded": len(split.excluded)}
-    told = {"path": str(collection.path), **dataclasses.asdict(split), "counts": counts}
-    return {**told, "leaks": {**dataclasses.asdict(leaks), "clean": leaks.clean}}
+    fields = {"path": str(collection.path), **dataclasses.asdict(split), "counts": counts}
+    return {**fields, "leaks": {**dataclasses.asdict(leaks), "clean": leaks.clean}}
 
 
 def _print_folds(request: SplitRequest, *, as_json: bool) -> None:
     collection = open_collection(request.path)
     splits = each_fold(collection, request.by)
     if not splits:
-        raise UserError(f"{collection.path}: it has no {request.by.strip()} that could divide its tasks")
+        raise UserError(f"{collection.path}: it has no {request.by.strip()} to split its tasks by")
     if request.disjoint_sources:
         facts = read_facts(collection)
         splits = tuple(without_shared_sources(collection, one, facts) for one in splits)
@@ -149,7 +149,7 @@ def _print_split(collection: Collection, split: TasksDivided) -> None:
         if not names:
             continue
         out.print(f"\n{title}", style="bold")
-        shown = names if title == "unseen" else names[:_LISTED]
+        shown = names if title == "unseen" else names[:_MAX_LISTED]
         for name in shown:
             out.print(escape(f"  {name}" + (f" ({reasons[name]})" if name in reasons else "")), soft_wrap=True)
         if len(shown) < len(names):
@@ -162,17 +162,17 @@ def _print_leaks(leaks: LeakRecord) -> None:
     out.print(f"  names: {len(leaks.names)}")
     for title, shared in (("source datasets", leaks.sources), ("definitions", leaks.definitions)):
         out.print(f"  {title}: {len(shared)}")
-        for one in shared[:_LISTED]:
-            out.print(escape(f"    {_told(one)}"), soft_wrap=True)
-        if len(shared) > _LISTED:
-            out.print(f"    … and {len(shared) - _LISTED} more; --json lists them all")
+        for one in shared[:_MAX_LISTED]:
+            out.print(escape(f"    {_shared_line(one)}"), soft_wrap=True)
+        if len(shared) > _MAX_LISTED:
+            out.print(f"    … and {len(shared) - _MAX_LISTED} more; --json lists them all")
     if leaks.inputs is None:
         out.print("  inputs: not compared (--rows 0)")
     else:
         _print_inputs(leaks.inputs)
 
 
-def _told(one: Shared) -> str:
+def _shared_line(one: Shared) -> str:
     return f"{excerpt(one.what)}: {_side(one.seen)} seen, {_side(one.unseen)} unseen"
 
 
@@ -182,10 +182,10 @@ def _side(names: tuple[str, ...]) -> str:
 
 def _print_inputs(inputs: InputLeaks) -> None:
     out = console()
-    read = "all rows" if inputs.rows_per_task is None else f"the first {inputs.rows_per_task} rows of each task"
-    found = f"{inputs.leaked} of {inputs.unseen_rows} unseen rows stand among {inputs.seen_rows} seen rows"
-    out.print(f"  inputs: {found} ({read})", soft_wrap=True)
-    for pair in inputs.pairs[:_LISTED]:
+    compared = "all rows" if inputs.rows_per_task is None else f"the first {inputs.rows_per_task} rows of each task"
+    found = f"{inputs.leaked} of {inputs.unseen_rows} unseen rows are among {inputs.seen_rows} seen rows"
+    out.print(f"  inputs: {found} ({compared})", soft_wrap=True)
+    for pair in inputs.pairs[:_MAX_LISTED]:
         out.print(escape(f"    {pair.rows} of {pair.unseen} in {pair.seen}"), soft_wrap=True)
-    if len(inputs.pairs) > _LISTED:
-        out.print(f"    … and {len(inputs.pairs) - _LISTED} more pairs; --json lists them all")
+    if len(inputs.pairs) > _MAX_LISTED:
+        out.print(f"    … and {len(inputs.pairs) - _MAX_LISTED} more pairs; --json lists them all")

@@ -1,4 +1,4 @@
-"""`tuition stats`: the papers' tables about tasks, counted for any collections."""
+"""`tuition stats`: the papers' tables of task statistics, computed for any collections."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ def print_statistics(
     published: bool = False,
     as_json: bool = False,
 ) -> None:
-    """Count collections and print their tables: one collection in full, several side by side.
+    """Compute the statistics of collections and print tables: all of one collection, or a comparison of several.
 
     Args:
         paths: the collections.
-        format: the format of them all; by default each is told from its path.
-        model: whose tokens lengths are counted in besides words; words alone by default.
-        published: put the papers' own figures beside.
-        as_json: print one object instead, with everything of each collection.
+        format: the format of all collections; by default each is detected from its path.
+        model: the model whose tokens are counted as lengths, in addition to words; only words by default.
+        published: add the numbers published in the papers.
+        as_json: print one JSON object instead, with everything about each collection.
 
     Raises:
-        UserError: no path is given, or there is no such format or model.
-        ProblemsError: collections cannot be read; every problem of all of them.
+        UserError: no path is given, or the format or model is unknown.
+        ProblemsError: collections cannot be read; all their problems are listed.
     """
     if not paths:
-        raise UserError("no collection is given; name a folder or file of tasks")
+        raise UserError("no collection is given; give a folder or file of tasks")
     counts = _units(model)
     counted: list[CollectionStatistics] = []
     problems: list[Problem] = []
@@ -57,13 +57,16 @@ def print_statistics(
     out = console()
     out.print(tables.comparison(counted, published))
     if len(counted) > 1:
-        out.print("Give one path alone for its categories, labels by budget and lengths; --json has them for all.")
+        out.print("Give a single path for its categories, labels by budget and lengths; --json has them for all.")
     else:
         for table in tables.in_full(counted[0], published):
             out.print()
             out.print(table)
     for note in tables.remarks(counted, published):
         out.print(escape(note), soft_wrap=True)
+
+
+_JSON_NAMES = {"encoding": "told"}  # the key in JSON predates the field's name
 
 
 def _units(model: str | None) -> dict[str, Count]:
@@ -76,9 +79,9 @@ def _units(model: str | None) -> dict[str, Count]:
 
 
 def _as_json(counted: Sequence[CollectionStatistics], published: bool) -> dict[str, Any]:
-    told: dict[str, Any] = {"collections": [_collection_json(one) for one in counted]}
+    fields: dict[str, Any] = {"collections": [_collection_json(one) for one in counted]}
     if published:
-        told["published"] = {
+        fields["published"] = {
             "resources": {"source": papers.TABLE_SOURCE, "columns": [asdict(one) for one in papers.RESOURCES]},
             "superni_table_2": {"source": papers.TABLE_SOURCE, **papers.SUPERNI_TABLE_2},
             "thesis": {
@@ -89,7 +92,7 @@ def _as_json(counted: Sequence[CollectionStatistics], published: bool) -> dict[s
                 "mean_lengths": dict(papers.THESIS_MEAN_LENGTHS),
             },
         }
-    return told
+    return fields
 
 
 def _collection_json(one: CollectionStatistics) -> dict[str, Any]:
@@ -119,5 +122,5 @@ def _collection_json(one: CollectionStatistics) -> dict[str, Any]:
             "too_small": [pool.task for pool in one.pools if pool.possible],
             "dropped": {pool.task: pool.dropped for pool in one.pools if pool.dropped},
         },
-        "lengths": [asdict(length) for length in one.lengths],
+        "lengths": [{_JSON_NAMES.get(name, name): value for name, value in asdict(o).items()} for o in one.lengths],
     }

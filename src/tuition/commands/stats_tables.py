@@ -15,7 +15,7 @@ from tuition.reports.task_statistics import BUDGETS, BudgetSums, budget_sums, bu
 from tuition.tasks.statistics import count_categories
 from tuition.tasks.statistics import published as papers
 
-_NOT_TOLD = "–"
+_UNKNOWN = "–"
 _TABLE_2 = (
     ("tasks", "tasks"),
     ("task_types", "task types"),
@@ -30,14 +30,14 @@ _TABLE_2 = (
 
 
 def comparison(counted: Sequence[CollectionStatistics], published: bool) -> Group:
-    """Return the table that compares collections, a column for each, and the papers' columns where they are wanted."""
+    """Return the table that compares collections, one column each, with the papers' columns if requested."""
     table = _table("")
     for one in counted:
         table.add_column(Text(one.path.name or str(one.path)), justify="right", overflow="fold")
     papers_too = papers.RESOURCES if published else ()
     for resource in papers_too:
         table.add_column(Text(f"{resource.name}\n(paper)"), justify="right", style="dim")
-    columns = [*map(_column, counted), *map(_printed, papers_too)]
+    columns = [*map(_column, counted), *map(_published, papers_too)]
     for row in columns[0]:
         table.add_row(row, *(column[row] for column in columns))
     return _titled("Collections", table)
@@ -49,36 +49,38 @@ def in_full(one: CollectionStatistics, published: bool) -> Iterator[Group]:
     yield _categories(one, published)
     yield _budgets(one)
     if published and _is_thesis(one):
-        yield _printed_budgets()
+        yield _published_budgets()
     if one.lengths:
         yield _lengths(one, published)
 
 
 def remarks(counted: Sequence[CollectionStatistics], published: bool) -> list[str]:
-    """Return what the tables cannot say themselves: tasks too small, rows that repeat, and where figures come from."""
-    told = []
+    """Return notes on the tables: tasks that are too small, repeated rows, and the sources of published numbers."""
+    notes = []
     for one in counted:
         reused = [pool.task for pool in one.pools if pool.reused]
         if reused:
-            told.append(
-                f"{one.path}: {_count(len(reused), 'task')} with fewer than 120 rows ({_some(reused)}), all of which "
-                "'thesis' counts as labels and as test at once; 'honest' counts none of them"
+            notes.append(
+                f"{one.path}: {_count(len(reused), 'task')} with fewer than 120 rows ({_some(reused)}): 'thesis' "
+                "counts their rows as both labels and test rows; 'honest' counts none of them"
             )
         small = [pool.task for pool in one.pools if pool.possible and pool.rows and not pool.reused]
         if small:
-            told.append(
-                f"{one.path}: {_count(len(small), 'task')} that cannot give 100 test + 10 validation rows apart from "
+            notes.append(
+                f"{one.path}: {_count(len(small), 'task')} too small for 100 test + 10 validation rows separate from "
                 f"their labels ({_some(small)}); 'honest' counts none of them"
             )
         if dropped := sum(pool.dropped for pool in one.pools):
-            told.append(f"{one.path}: {_count(dropped, 'row')} with a test or validation input; 'honest' drops them")
+            notes.append(f"{one.path}: {_count(dropped, 'row')} with a test or validation input; 'honest' drops them")
         tests = [sum(getattr(pool, field) for pool in one.pools) for field in ("thesis_test", "honest_test")]
-        told.append(f"{one.path}: {tests[0]:,} test rows by the thesis's protocol, {tests[1]:,} by the honest one")
+        notes.append(f"{one.path}: {tests[0]:,} test rows by the thesis's protocol, {tests[1]:,} by the honest one")
         if one.summary.unstated_language:
-            told.append(f"{one.path}: {one.summary.unstated_language} of {one.summary.tasks} tasks state no language")
+            notes.append(f"{one.path}: {one.summary.unstated_language} of {one.summary.tasks} tasks state no language")
     if published:
-        told.append(f"(paper): {papers.TABLE_SOURCE}; thesis: {papers.BUDGET_SOURCE}. Printed there, not counted here.")
-    return told
+        notes.append(
+            f"(paper): {papers.TABLE_SOURCE}; thesis: {papers.BUDGET_SOURCE}. Published numbers, not computed here."
+        )
+    return notes
 
 
 def _count(number: int, noun: str) -> str:
@@ -90,21 +92,21 @@ def _some(names: Sequence[str], shown: int = 5) -> str:
 
 
 def _column(one: CollectionStatistics) -> dict[str, str]:
-    told = one.summary
+    summary = one.summary
     return {
-        "Instructions?": _mark(told.has_instructions),
-        "Negative examples?": _mark(told.has_negative_examples),
-        "Non-English tasks?": _mark(told.has_non_english),
-        "Public?": _NOT_TOLD,
-        "Tasks": f"{told.tasks:,}",
-        "Instructions": f"{told.instructions:,}",
-        "Task types": f"{told.task_types:,}",
-        "Definition words (mean)": _number(told.definition_words),
-        "Instances": f"{told.total_instances:,}",
+        "Instructions?": _mark(summary.has_instructions),
+        "Negative examples?": _mark(summary.has_negative_examples),
+        "Non-English tasks?": _mark(summary.has_non_english),
+        "Public?": _UNKNOWN,
+        "Tasks": f"{summary.tasks:,}",
+        "Instructions": f"{summary.instructions:,}",
+        "Task types": f"{summary.task_types:,}",
+        "Definition words (mean)": _number(summary.definition_words),
+        "Instances": f"{summary.total_instances:,}",
     }
 
 
-def _printed(one: papers.Published) -> dict[str, str]:
+def _published(one: papers.Published) -> dict[str, str]:
     return {
         "Instructions?": _mark(one.instructions_given),
         "Negative examples?": _mark(one.negative_examples_given),
@@ -114,7 +116,7 @@ def _printed(one: papers.Published) -> dict[str, str]:
         "Instructions": _number(one.instructions),
         "Task types": _number(one.task_types),
         "Definition words (mean)": _number(one.definition_words),
-        "Instances": _NOT_TOLD,
+        "Instances": _UNKNOWN,
     }
 
 
@@ -133,13 +135,13 @@ def _categories(one: CollectionStatistics, published: bool) -> Group:
     table = _table("category")
     table.add_column("tasks", justify="right")
     table.add_column("group")
-    beside = published and _is_thesis(one)
-    if beside:
+    with_thesis = published and _is_thesis(one)
+    if with_thesis:
         table.add_column("thesis", justify="right", style="dim")
     for category, tasks in count_categories(one.facts).items():
-        printed = [_number(papers.THESIS_CATEGORIES.get(category))] if beside else []
+        thesis = [_number(papers.THESIS_CATEGORIES.get(category))] if with_thesis else []
         group = one.groups[category]
-        table.add_row(_name(category), f"{tasks:,}", _name(group) if group != category else Text(""), *printed)
+        table.add_row(_name(category), f"{tasks:,}", _name(group) if group != category else Text(""), *thesis)
     return _titled("Tasks by category (Gupta 2023, Table 4.1)", table)
 
 
@@ -155,14 +157,14 @@ def _budgets(one: CollectionStatistics) -> Group:
         table.add_row(_name(sums.group), f"{sums.tasks:,}", *_labels(sums))
     table.add_section()
     table.add_row("Total", f"{total.tasks:,}", *_labels(total))
-    return _titled("Labels by budget (Gupta 2023, Table 4.3): as the thesis divides rows, and honestly", table)
+    return _titled("Labels by budget (Gupta 2023, Table 4.3): by the thesis's split, and by the honest one", table)
 
 
 def _labels(sums: BudgetSums) -> list[str]:
     return [f"{counted[budget]:,}" for budget in BUDGETS for counted in (sums.thesis, sums.honest)]
 
 
-def _printed_budgets() -> Group:
+def _published_budgets() -> Group:
     table = _table("group")
     for budget in BUDGETS:
         table.add_column(budget, justify="right", style="dim")
@@ -170,25 +172,25 @@ def _printed_budgets() -> Group:
         table.add_row(group, *(f"{papers.THESIS_BUDGETS[budget][group]:,}" for budget in BUDGETS))
     table.add_section()
     table.add_row("Total", *(f"{sum(papers.THESIS_BUDGETS[budget].values()):,}" for budget in BUDGETS))
-    return _titled("Labels by budget as the thesis prints them", table)
+    return _titled("Labels by budget, as published in the thesis", table)
 
 
 def _lengths(one: CollectionStatistics, published: bool) -> Group:
-    table = _table("told")
+    table = _table("encoding")
     for title in ("unit", "rows", "prompt", "by task", "target", "longest"):
         table.add_column(title, justify="left" if title == "unit" else "right")
     for length in one.lengths:
         means = (length.prompt, length.prompt_by_task, length.target)
         numbers = [f"{mean:,.2f}" for mean in means]
-        table.add_row(length.told, Text(length.unit), f"{length.rows:,}", *numbers, f"{length.longest:,}")
+        table.add_row(length.encoding, Text(length.unit), f"{length.rows:,}", *numbers, f"{length.longest:,}")
     if published and _is_thesis(one):
-        for told, mean in papers.THESIS_MEAN_LENGTHS.items():
-            table.add_row(told, "thesis (no unit stated)", _NOT_TOLD, f"{mean:,.2f}", *[_NOT_TOLD] * 3, style="dim")
+        for encoding, mean in papers.THESIS_MEAN_LENGTHS.items():
+            table.add_row(encoding, "thesis (no unit stated)", _UNKNOWN, f"{mean:,.2f}", *[_UNKNOWN] * 3, style="dim")
     return _titled("Mean length of a prompt (Gupta 2023, chapter 4)", table)
 
 
 def _is_thesis(one: CollectionStatistics) -> bool:
-    """Whether the thesis's figures can stand beside: the collection has no types but its twelve."""
+    """Whether the thesis's numbers are comparable: the collection has only the thesis's twelve categories."""
     return bool(one.facts) and {task.category for task in one.facts} <= papers.THESIS_CATEGORIES.keys()
 
 
@@ -208,10 +210,10 @@ def _name(category: str) -> Text:
 
 
 def _mark(given: bool | None) -> str:
-    return _NOT_TOLD if given is None else "yes" if given else "no"
+    return _UNKNOWN if given is None else "yes" if given else "no"
 
 
 def _number(value: float | None) -> str:
     if value is None:
-        return _NOT_TOLD
+        return _UNKNOWN
     return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"

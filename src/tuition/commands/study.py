@@ -1,4 +1,4 @@
-"""Running a study from the command line: progress, the table, `scores.csv` and `report.html`."""
+"""Run a study from the command line: progress, the table of results, `scores.csv` and `report.html`."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ _DEMO_TASKS = 3
 def demo_study(
     tasks: str, names: Sequence[str], labels: str, *, model: str | None = None, test: int | None = None
 ) -> StudySpec:
-    """Return the packaged demo, on other tasks, budgets or another model where they are given.
+    """Return the packaged demo study, with other tasks, budgets or another model if these are given.
 
     Args:
         tasks: a collection's path, or `starter`.
-        names: task names or unique beginnings; where empty, the demo's own, or the first three of another collection.
-        labels: budgets, divided by commas.
+        names: task names or unique prefixes; if empty, the demo's own, or the first three of another collection.
+        labels: budgets, separated by commas.
         model: embedded alias, folder or hub id.
-        test: test instances a task.
+        test: the number of test instances per task.
 
     Raises:
-        UserError: the budgets are no counts, or the collection has no tasks.
+        UserError: the budgets are invalid, or the collection has no tasks.
     """
     spec = read_study(DEMO)
     chosen = {"collection": tasks, "names": tuple(names)}
@@ -67,14 +67,14 @@ def demo_study(
 
 
 def study_folder(spec: StudySpec) -> Path:
-    """Return where a study's results go by default: `runs/` and its name, made safe for a path."""
+    """Return the default folder of a study's results: its name in `runs/`, with unsafe characters replaced."""
     return Path("runs") / (re.sub(r"[^\w.-]+", "-", spec.study).strip(".-") or "study")
 
 
 def run_and_report(spec: StudySpec, out: Path, *, as_json: bool = False) -> int:
-    """Run what a study still lacks and show its results; return the exit code.
+    """Run the unfinished steps of a study and show its results; return the exit code.
 
-    0: all steps are finished. 1: some failed; the others are shown, and the same command tries the failed ones again.
+    0: all steps are finished. 1: some failed; the others are shown, and the same command retries the failed ones.
 
     Raises:
         UserError: the study cannot be planned, or `out` cannot be used.
@@ -92,14 +92,13 @@ def _run_and_report(spec: StudySpec, out: Path, *, as_json: bool) -> int:
 
 
 def finish_study(spec: StudySpec, out: Path, *, quiet: bool = False) -> tuple[Plan, StudyResults, list[Failure]]:
-    """Run what a study still lacks; return its plan, all its results and the steps that failed.
+    """Run the unfinished steps of a study; return its plan, all its results and the steps that failed.
 
-    Where the folder holds more of the same study (other arms, budgets, seeds or tasks), the plan and results are those
-    of both. Steps whose records or answers are damaged are run again. Progress is shown on standard error, unless
-    `quiet`.
+    If the folder has more of the same study (other arms, budgets, seeds or tasks), the plan and results include both.
+    Steps whose records or answers are damaged are run again. Progress is shown on standard error, unless `quiet`.
 
     Raises:
-        UserError: the study cannot be planned, or `out` cannot be used or holds another study.
+        UserError: the study cannot be planned, or `out` cannot be used or contains another study.
     """
     require_no_other_results(out)
     with open_store(out) as store:
@@ -114,14 +113,14 @@ def finish_study(spec: StudySpec, out: Path, *, quiet: bool = False) -> tuple[Pl
             store.write_study(held.spec.model_dump_json(indent=2))
             progress.expect(measure(plan, store))
             failures = run_plan(plan, store, progress)
-        # What was just run may stand under the key of an arm of this run for an arm that only the folder holds.
+        # A step of an arm that only the folder has may be stored under the key of an arm that was just run.
         shown = with_stored_keys(replace(shown, notes=(*shown.notes, *held.notes)), store)
         keep_points(shown, store)
         return shown, gather(shown, store), failures
 
 
 def write_results(results: StudyResults, out: Path) -> tuple[ProbeSpread, ...]:
-    """Write `scores.csv`, `report.html` and, where tasks were probed, `probes.csv`; return the latter's rows."""
+    """Write `scores.csv`, `report.html` and, if prompts were probed, `probes.csv`; return the rows of the latter."""
     write_scores_csv(out / "scores.csv", results.scores)
     mark_results(out)
     write_report(results, out / "report.html")

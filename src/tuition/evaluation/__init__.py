@@ -1,1 +1,1 @@
-"""Judging: predictions, scores per instance and task, and their uncertainty."""
+"""Evaluation: predictions, scores per instance and per task, and their confidence intervals."""

@@ -1,4 +1,4 @@
-"""Answers without a model, beside which a model's have to stand: copied inputs and examples, and the majority label."""
+"""Baselines without a model, to compare a model's answers with: copied inputs and examples, and the majority label."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tuition.base.registry import Registry
 from tuition.tasks.types import Instance, Task
 
 Heuristic = Callable[[Task, Instance, Sequence[Instance]], str]
-"""An answer to an instance of a task, from the task and the labels that are known."""
+"""Answers an instance of a task, given the task and the labelled instances."""
 
 BASELINES: Registry[Heuristic] = Registry("heuristic")
 
@@ -23,7 +23,7 @@ def copy_input(task: Task, row: Instance, labels: Sequence[Instance]) -> str:
 def copy_example(task: Task, row: Instance, labels: Sequence[Instance]) -> str:
     """Answer with the first worked example's output (Wang et al. 2022, Table 3: "Copying Demo. Output").
 
-    A task without examples answers with its first label's output, and without labels with nothing.
+    For a task without examples the answer is the output of the first labelled instance, or empty without labels.
     """
     del row
     if task.positive_examples:
@@ -32,7 +32,7 @@ def copy_example(task: Task, row: Instance, labels: Sequence[Instance]) -> str:
 
 
 def majority_label(task: Task, row: Instance, labels: Sequence[Instance]) -> str:
-    """Answer with the commonest output among the labels, the first of several; without labels, among the examples."""
+    """Answer with the most common output among the labels (the first one on a tie); without labels, of the examples."""
     del row
     known = [label.outputs[0] for label in labels] or [example.output for example in task.positive_examples]
     return Counter(known).most_common(1)[0][0] if known else ""

@@ -1,7 +1,7 @@
-"""The batch-invariance self-test: whether a model answers a prompt alike alone, in a batch, and beside padding.
+"""The batch-invariance self-test: whether a model gives the same answer alone, in a batch, and with padding.
 
-In lower precisions sums depend on the shape of a batch, so that near ties fall either way. How much that moves is
-measured on a few rows and kept beside the score.
+In lower precisions, sums depend on the shape of the batch, so near ties between tokens can go either way. The test
+measures this on a few rows; the result is stored with the score.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Invariance:
-    """What the shape of a batch does to a model's answers, measured on `rows` rows.
+    """How the shape of a batch changes a model's answers, measured on `rows` rows.
 
-    `batched` is the share of answers that are the same alone (one row a batch, its prefix run with it) and in batches
-    of `batch_size`; `padded` the share that are the same in batches of mixed lengths and in batches of one length,
-    where nothing is padded. `log_probability_difference` is the greatest difference in nats, among these three, of any
-    token of what the model answers alone, its end token included. `precision` is the model's.
+    `batched` is the share of answers that are the same alone (batches of one, without a shared prefix) and in batches
+    of `batch_size`. `padded` is the share that are the same in batches of mixed lengths and in batches of one length,
+    which need no padding. `log_probability_difference` is the largest difference in nats, between these three kinds of
+    batch, of the log-probability of any token of the answer given alone, end token included. `precision` is the
+    model's.
     """
 
     rows: int
@@ -54,79 +55,85 @@ def invariance(
     """Answer the first `rows` prompts alone and in batches, and compare.
 
     Raises:
-        UserError: there are fewer than two prompts, of which no batch can be made.
+        UserError: there are fewer than two prompts, or the batch size is below two.
     """
     chosen = list(prompts[:rows])
     if len(chosen) < 2 or batch_size < 2:
-        raise UserError(f"{len(chosen)} prompts in batches of {batch_size} make no batch to compare; give two at least")
+        raise UserError(f"{len(chosen)} prompts in batches of {batch_size} are no batch to compare; give at least two")
     tokens = tokens or loaded.tokens
-    length = [len(prompt.prefix) + len(prompt.body) for prompt in chosen]
-    alike = [[at for at, own in enumerate(length) if own == one] for one in sorted(set(length))]
-    alone = _Way([[at] for at in range(len(chosen))], batch_size=1, share_prefix=False)
-    mixed = _Way([list(range(len(chosen)))], batch_size=batch_size, share_prefix=True)
-    unpadded = _Way(alike, batch_size=batch_size, share_prefix=True)
-    answers = [_answered(loaded, tuned, chosen, way, new_tokens, tokens) for way in (alone, mixed, unpadded)]
+    lengths = [len(prompt.prefix) + len(prompt.body) for prompt in chosen]
+    same_length = [[at for at, own in enumerate(lengths) if own == one] for one in sorted(set(lengths))]
+    alone = _Batching([[at] for at in range(len(chosen))], batch_size=1, share_prefix=False)
+    mixed = _Batching([list(range(len(chosen)))], batch_size=batch_size, share_prefix=True)
+    unpadded = _Batching(same_length, batch_size=batch_size, share_prefix=True)
+    batchings = (alone, mixed, unpadded)
+    answers = [_generate(loaded, tuned, chosen, batching, new_tokens, tokens) for batching in batchings]
     targets = [(*answer, tokens.end) for answer in answers[0]]
-    foretold = [_foretold(tuned, chosen, targets, way, tokens) for way in (alone, mixed, unpadded)]
+    log_probabilities = [_log_probabilities(tuned, chosen, targets, batching, tokens) for batching in batchings]
     return Invariance(
         rows=len(chosen),
         batch_size=batch_size,
         precision=str(next(tuned.parameters()).dtype).removeprefix("torch."),
         batched=_share_equal(answers[0], answers[1]),
         padded=_share_equal(answers[1], answers[2]),
-        log_probability_difference=max(max(values) - min(values) for values in zip(*foretold, strict=True)),
+        log_probability_difference=max(max(values) - min(values) for values in zip(*log_probabilities, strict=True)),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
-    """Which rows may stand together, by position, how many at most, and whether their prefix is run once."""
+class _Batching:
+    """Which rows may share a batch (by position), the batch size, and whether a shared prefix is run once."""
 
     groups: Sequence[Sequence[int]]
     batch_size: int
     share_prefix: bool
 
 
-def _answered(
+def _generate(
     loaded: LoadedModel,
     tuned: nn.Module,
     prompts: Sequence[TokenizedPrompt],
-    way: _Way,
+    batching: _Batching,
     new_tokens: int,
     tokens: PromptTokenizer,
 ) -> list[tuple[int, ...]]:
     answers: list[tuple[int, ...]] = [()] * len(prompts)
     end = end_tokens(loaded, tokens)
-    for group in way.groups:
+    for group in batching.groups:
         own = [prompts[at] for at in group]
         if loaded.encoder_decoder:
-            rows = answer_pairs(tuned, own, end=end, new_tokens=new_tokens, batch_size=way.batch_size)
+            rows = answer_pairs(tuned, own, end=end, new_tokens=new_tokens, batch_size=batching.batch_size)
         else:
             rows = generate_greedily(
-                tuned, own, end=end, new_tokens=new_tokens, batch_size=way.batch_size, share_prefix=way.share_prefix
+                tuned,
+                own,
+                end=end,
+                new_tokens=new_tokens,
+                batch_size=batching.batch_size,
+                share_prefix=batching.share_prefix,
             )
         for at, row in zip(group, rows, strict=True):
             answers[at] = row
     return answers
 
 
-def _foretold(
+def _log_probabilities(
     tuned: nn.Module,
     prompts: Sequence[TokenizedPrompt],
     targets: Sequence[tuple[int, ...]],
-    way: _Way,
+    batching: _Batching,
     tokens: PromptTokenizer,
 ) -> list[float]:
     """Return the log-probability of every token of every target, in the order of the prompts."""
     found: list[tuple[float, ...]] = [()] * len(prompts)
-    for group in way.groups:
+    for group in batching.groups:
         rows = option_log_probabilities(
             tuned,
             [prompts[at] for at in group],
             [[targets[at]] for at in group],
             opening=tokens.target_start,
-            batch_size=way.batch_size,
-            share_prefix=way.share_prefix,
+            batch_size=batching.batch_size,
+            share_prefix=batching.share_prefix,
         )
         for at, row in zip(group, rows, strict=True):
             found[at] = row[0]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A model's answer; `ended` tells whether the model ended it (or a text to stop at did), or the limit did."""
+    """A model's answer; `ended` is False where the token limit cut it, not an end token or a stop string."""
 
     text: str
     tokens: int
@@ -38,20 +38,20 @@ def predict(
     share_prefix: bool = True,
     advance: Callable[[float], None] = lambda done: None,
 ) -> list[Prediction]:
-    """Answer each prompt, greedily unless told otherwise, in at most `new_tokens` tokens.
+    """Answer each prompt in at most `new_tokens` tokens, greedily by default.
 
-    White space around an answer is taken off: the encodings put a space before each target.
+    White space around an answer is stripped, since the encodings put a space before each target.
 
     Args:
         loaded: the base model with its tokenizer.
-        tuned: the module that answers; the base itself, or the base with a tuner loaded.
+        tuned: the module that answers: the base model, with or without a tuner loaded.
         prompts: what to answer.
-        new_tokens: the most tokens of an answer.
-        decoding: beams, draws, and texts to stop at, which are no part of an answer.
-        tokens: the tokenizer that made the prompts, where it is not the model's plain one (a chat's, say).
-        batch_size: rows answered at once.
-        share_prefix: run each prefix once.
-        advance: is told how many rows were answered, in parts of a row as tokens are made.
+        new_tokens: the maximum number of tokens in an answer.
+        decoding: beam search, sampling, and stop strings, which are not part of an answer.
+        tokens: the tokenizer that encoded the prompts, if not the model's plain one (a chat tokenizer, say).
+        batch_size: rows per batch.
+        share_prefix: run each shared prefix once.
+        advance: called with the number of rows answered since the last call; fractions as tokens are generated.
     """
     tokens = tokens or loaded.tokens
     end = end_tokens(loaded, tokens)
@@ -101,7 +101,7 @@ def read_answers(
 
 
 def end_tokens(loaded: LoadedModel, tokens: PromptTokenizer) -> frozenset[int]:
-    """Return the tokens that end an answer: the tokenizer's end token and those of the model's own configuration."""
+    """Return the tokens that end an answer: the tokenizer's end token and those in the model's configuration."""
     configured = getattr(loaded.model.generation_config, "eos_token_id", None)
     others = configured if isinstance(configured, (list, tuple)) else [] if configured is None else [configured]
     return frozenset({tokens.end, *(int(token) for token in others)})

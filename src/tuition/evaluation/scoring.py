@@ -11,7 +11,7 @@ from tuition.evaluation.defaults import ALWAYS, XLINGUAL, visible_metrics
 from tuition.evaluation.metric_scores import score_instances
 from tuition.evaluation.metrics import EMBEDDER_METRICS, METRICS, Metric
 from tuition.evaluation.options.closed_set import closed_options
-from tuition.evaluation.options.rankings import RANK_METRICS, way_of
+from tuition.evaluation.options.rankings import RANK_METRICS, normalisation_of
 from tuition.evaluation.predictions import find_prediction_reader, read_predictions
 from tuition.evaluation.predictions.references import Answer, Coverage, found_references, own_references
 from tuition.evaluation.predictions.study import study_definitions, study_places
@@ -172,7 +172,7 @@ def _usual(answers: Sequence[Answer]) -> tuple[str, ...]:
 def _ranked(answers: Sequence[Answer]) -> list[Metric]:
     """Return the rank metrics that some answer's options have."""
     ways = {way for answer in answers if answer.ranking for way in answer.ranking.scores}
-    return [metric for name, metric in RANK_METRICS.items() if way_of(name) in ways]
+    return [metric for name, metric in RANK_METRICS.items() if normalisation_of(name) in ways]
 
 
 def _scored(name: str, answers: Sequence[Answer], metrics: Sequence[Metric], levels: Sequence[Level]) -> System:
@@ -206,7 +206,7 @@ def _scored_texts(answers: Sequence[Answer], metric: Metric) -> tuple[list[int],
     """Return which answers a metric scores and by which text: what was written, or the most likely option."""
     if metric.name not in RANK_METRICS:
         return list(range(len(answers))), [answer.text for answer in answers]
-    way = way_of(metric.name)
+    way = normalisation_of(metric.name)
     at = [place for place, answer in enumerate(answers) if answer.ranking and way in answer.ranking.scores]
     return at, [ranking.chosen(way) for place in at if (ranking := answers[place].ranking)]
 

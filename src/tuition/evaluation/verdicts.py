@@ -1,4 +1,4 @@
-"""The scores that another tool stored beside its answers, next to ours: what it says, and where we differ."""
+"""Compare the scores that another tool stored with its answers with ours."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ OURS: Mapping[str, str] = {
     "rougeL": "rouge_l",
     "rouge1": "rouge_1",
 }
-"""Which of our metrics asks what another tool's asks; the rules of both may still differ."""
+"""Our metric for each metric name of another tool; the rules of both may still differ."""
 
 _NEAR = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A metric that another tool stored: its mean over `n` answers in 0-100, and ours where there is one like it.
+    """A metric that another tool stored: its mean over `n` answers in 0-100, and that of our metric if we have it.
 
-    `differ` counts the answers that both score and score differently; `example` is the instance of the first.
+    `differ` counts the answers that both score, with different results; `example` is the first such instance.
     """
 
     system: str
@@ -42,16 +42,16 @@ class Verdict:
     example: str = ""
 
     def __str__(self) -> str:
-        """A sentence on both."""
-        told = f"{self.name} as stored with the answers is {self.value:.2f} over {self._answers(self.n)}"
+        """A sentence on both scores."""
+        text = f"{self.name} as stored with the answers is {self.value:.2f} over {self._answers(self.n)}"
         if self.own_value is None:
-            return f"{told}; no metric here asks the same"
-        told += f"; our {self.ours} of the same answers is {self.own_value:.2f}"
+            return f"{text}; Tuition has no such metric"
+        text += f"; our {self.ours} of the same answers is {self.own_value:.2f}"
         if self.differ:
             verb = "differs" if self.differ == 1 else "differ"
             example = clip(self.example, 60)
-            told += f", and {self._answers(self.differ)} {verb}, such as {example} (the rules of both may differ)"
-        return told
+            text += f", and {self._answers(self.differ)} {verb}, such as {example} (the rules of both may differ)"
+        return text
 
     @staticmethod
     def _answers(number: int) -> str:
@@ -61,7 +61,7 @@ class Verdict:
 def stored_verdicts(
     system: str, answers: Sequence[Answer], scores: Mapping[str, Sequence[float | None]]
 ) -> list[Verdict]:
-    """Return each metric that was stored with a system's answers, beside ours.
+    """Return each metric that was stored with a system's answers, compared with ours.
 
     Args:
         system: the system's name.

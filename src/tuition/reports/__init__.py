@@ -1,4 +1,4 @@
-"""Reports: learning curves, tables and pages, drawn from stored scores alone."""
+"""Reports: learning curves, tables and HTML pages, computed from stored scores only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Forecast", "forecast"]
 
-# Name by module: loaded when first asked for, so that the package itself imports in no time.
+# Module of each name: imported at first use, so that importing the package is fast.
 _LAZY = {"Forecast": "tuition.reports.forecasting", "forecast": "tuition.reports.forecasting"}
 
 

@@ -1,4 +1,4 @@
-"""What is counted of one collection: its tasks, its labels by budget, and its lengths."""
+"""Statistics of one collection: its tasks, its labels by budget, and its prompt lengths."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tuition.tasks.statistics import CollectionFacts, TaskFacts, groups_of, meas
 
 @dataclass(frozen=True, slots=True)
 class CollectionStatistics:
-    """Everything that is counted of one collection."""
+    """All statistics of one collection."""
 
     path: Path
     format: str
@@ -43,11 +43,11 @@ def count_collection(
     format: str | None,  # noqa: A002
     counts: Mapping[str, Count],
 ) -> CollectionStatistics:
-    """Read every task of a collection once and count it.
+    """Read every task of a collection once and compute its statistics.
 
     Raises:
         UserError: no format has that name.
-        ProblemsError: tasks cannot be read; every problem of all of them.
+        ProblemsError: tasks cannot be read; all their problems are listed.
     """
     reader = find_reader(path, format)
     collection = reader.open(path)
@@ -57,7 +57,7 @@ def count_collection(
     problems: list[Problem] = []
     for name in collection.names:
         try:
-            task = _held(collection.read_task(name))
+            task = _in_memory(collection.read_task(name))
         except ProblemsError as error:
             problems.extend(error.problems)
             continue
@@ -73,7 +73,7 @@ def count_collection(
     )
 
 
-def _held(task: Task) -> Task:
-    """Return the task with its rows in memory, since each table goes through them."""
+def _in_memory(task: Task) -> Task:
+    """Return the task with its rows in memory, since each table reads them all."""
     rows = tuple(task.instances())
     return replace(task, read_instances=lambda: iter(rows))

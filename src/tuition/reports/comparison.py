@@ -1,4 +1,4 @@
-"""All that can be told of a study's arms side by side: against a baseline, by factors, and what both leave open."""
+"""Compare a study's arms: with a baseline, and by the factors that they cross."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from tuition.reports.instance_source import InstanceSource, read_instance_scores
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is compared: a study's folder or a table of single scores, against which arm, at which labels.
+    """What to compare: a study's folder or a table of instance scores, the baseline arm, and the number of labels.
 
-    `factors` asks for the effects of the factors that the arms cross; `factor_names` are what the parts of arms' names
-    are called. `resamples` are the draws behind every interval.
+    `factors` requests the effects of the factors that the arms cross; `factor_names` are the names of the parts of
+    arms' names. `resamples` is the number of resamples for every interval.
     """
 
     source: Path
@@ -40,7 +40,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """An arm against another at a number of labels, and how many labels the other needs for its score."""
+    """A comparison of an arm with another at a number of labels, and the labels the other needs for its score."""
 
     found: ArmComparison
     need: LabelsNeeded | None
@@ -48,7 +48,7 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Factorial:
-    """What the factors of a design change, and each pre-finetuned arm against the same without pre-finetuning."""
+    """The effects of a design's factors, and each pre-finetuned arm compared with the same arm without it."""
 
     design: Design
     effects: tuple[FactorEffect, ...]
@@ -57,7 +57,7 @@ class Factorial:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The mean curves of all arms, every arm against the baseline, and where asked for the effects of factors.
+    """The mean curves of all arms, every arm compared with the baseline, and the effects of factors if requested.
 
     `apart` are arms that have no point in common with the baseline.
     """
@@ -71,36 +71,36 @@ class Answer:
 
 
 def compare_source(question: Question) -> Answer:
-    """Read scores and compare every arm with the baseline, at each number of labels or at the one that is chosen.
+    """Read scores and compare every arm with the baseline, at each number of labels or at the chosen one.
 
     Raises:
-        UserError: the source, baseline, metric or correction is not there, or arms cannot be compared.
-        ProblemsError: rows of the source that cannot be right.
+        UserError: the source, baseline, metric or correction is unknown, or arms cannot be compared.
+        ProblemsError: rows of the source are invalid.
     """
     source = read_instance_scores(question.source, metric=question.metric)
     options = _options(source, question)
-    asked = question.baseline
-    baseline = source.arms[0] if asked is None else full_name(asked, source.arms, "arm", "--baseline")
+    requested = question.baseline
+    baseline = source.arms[0] if requested is None else full_name(requested, source.arms, "arm", "--baseline")
     others = [arm for arm in source.arms if arm != baseline]
     if not others:
         raise UserError(f"{question.source}: {clip(baseline, 60)!r} is the only arm; a comparison needs two")
-    made: list[Compared] = []
+    compared: list[Compared] = []
     apart = []
     for arm in others:
-        own = _against(source, arm, baseline, question.labels, options)
-        made += own
+        own = _compare(source, arm, baseline, question.labels, options)
+        compared += own
         apart += [] if own else [arm]
-    if not made:
+    if not compared:
         where = "" if question.labels is None else f" with {question.labels} labels"
         raise UserError(
-            f"{question.source}: no other arm was evaluated on a task that {clip(baseline, 60)!r} was{where}"
+            f"{question.source}: no other arm was evaluated on the same tasks as {clip(baseline, 60)!r}{where}"
         )
     sizes = _usual_sizes(source.scores) if question.labels is None else [question.labels]
     return Answer(
         source=source,
         baseline=baseline,
         curves=mean_curves(source.scores, sizes=sizes, shared_seeds=source.shared_seeds, options=options),
-        comparisons=_corrected(made, options),
+        comparisons=_corrected(compared, options),
         apart=tuple(apart),
         factorial=_factorial(source, question, sizes, options) if question.factors or question.factor_names else None,
     )
@@ -113,8 +113,8 @@ def _options(source: InstanceSource, question: Question) -> Options:
     metric = METRICS[source.metric] if source.metric in METRICS else None  # noqa: SIM401 (a Registry has no get)
     if metric is not None and metric.corpus is not None:
         raise UserError(
-            f"{metric.name} of many instances is no mean of theirs, so arms cannot be compared instance by instance; "
-            f"choose another --metric of {', '.join(source.metrics)}"
+            f"{metric.name} is not a mean over instances, so arms cannot be compared instance by instance; choose "
+            f"another --metric of {', '.join(source.metrics)}"
         )
     return Options(
         correction=named,
@@ -124,8 +124,8 @@ def _options(source: InstanceSource, question: Question) -> Options:
     )
 
 
-def _against(source: InstanceSource, arm: str, other: str, labels: int | None, options: Options) -> list[Compared]:
-    """Return an arm against another at each number of labels that both have, or at one; nothing where there is none."""
+def _compare(source: InstanceSource, arm: str, other: str, labels: int | None, options: Options) -> list[Compared]:
+    """Compare two arms at each number of labels that both have, or at one; empty if there is none."""
     options = replace(options, shared_seeds=bool({arm, other} & source.shared_seeds))
     own = {name: {(one.task, one.labels) for one in source.scores if one.arm == name} for name in (arm, other)}
     both = own[arm] & own[other]
@@ -140,10 +140,10 @@ def _against(source: InstanceSource, arm: str, other: str, labels: int | None, o
 
 
 def _sizes(both: set[tuple[str, int]]) -> list[int | None]:
-    """Return the numbers of labels that half of the tasks or more have, and None for the most labels of each task.
+    """Return the numbers of labels that at least half of the tasks have, and None for the most labels of each task.
 
-    None stands there where it says more: where some task has its most labels at a number that few have. Tasks that
-    end at unlike ones of the common numbers are those of a run half-way.
+    None is included only if some task has its most labels at a number that few tasks have. If all tasks end at common
+    numbers, though at different ones, the run is only partly finished and None would add nothing.
     """
     if not both:
         return []
@@ -155,7 +155,7 @@ def _sizes(both: set[tuple[str, int]]) -> list[int | None]:
 
 
 def _usual_sizes(scores: Sequence[InstanceScores]) -> list[int]:
-    """Return the numbers of labels that half of the tasks or more have under some arm."""
+    """Return the numbers of labels that at least half of the tasks have with some arm."""
     counts = Counter(size for _, size in {(one.task, one.labels) for one in scores})
     tasks = len({one.task for one in scores})
     return sorted(size for size, number in counts.items() if 2 * number >= tasks)
@@ -164,23 +164,23 @@ def _usual_sizes(scores: Sequence[InstanceScores]) -> list[int]:
 def _need(
     scores: Sequence[InstanceScores], arm: str, other: str, labels: int | None, options: Options
 ) -> LabelsNeeded | None:
-    """Return how many labels another arm needs for the arm's score; None where it has no curve to look on."""
+    """Return how many labels another arm needs for the arm's score; None if it has no learning curve."""
     if labels is None or len({one.labels for one in scores if one.arm == other}) < 2:
         return None
     try:
         return labels_needed(scores, arm, other, labels, options=options)
-    except UserError:  # it has one point on the arm's tasks: there is no curve yet
+    except UserError:  # it has only one point on the arm's tasks, so there is no curve yet
         return None
 
 
-def _corrected(made: Sequence[Compared], options: Options) -> tuple[Compared, ...]:
-    corrected = correct_overall([one.found for one in made], options.correction)
-    return tuple(replace(one, found=found) for one, found in zip(made, corrected, strict=True))
+def _corrected(compared: Sequence[Compared], options: Options) -> tuple[Compared, ...]:
+    corrected = correct_overall([one.found for one in compared], options.correction)
+    return tuple(replace(one, found=found) for one, found in zip(compared, corrected, strict=True))
 
 
 def _factorial(source: InstanceSource, question: Question, sizes: Sequence[int], options: Options) -> Factorial:
-    """Return effects at each number of labels and, where there are several, over them; and negative transfer."""
-    arms = [arm for arm in source.arms if " · " not in arm]  # probes ask an arm otherwise: they are no arms of a design
+    """Return effects at each number of labels and, if there are several, over all of them; and negative transfer."""
+    arms = [arm for arm in source.arms if " · " not in arm]  # probes change an arm's prompts: they are not in a design
     design = study_design(arms, source.stages, question.factor_names)
     scores = [one for one in source.scores if one.labels in sizes]
     options = replace(options, shared_seeds=bool(source.shared_seeds.intersection(arms)))
@@ -188,10 +188,10 @@ def _factorial(source: InstanceSource, question: Question, sizes: Sequence[int],
     for at in [*sizes, *([None] if len(sizes) > 1 else [])]:
         try:
             effects += factor_effects(scores, design.arms, labels=at, references=design.references, options=options)
-        except UserError:  # with these labels, too few arms are judged yet
+        except UserError:  # with these labels, too few arms are evaluated yet
             continue
     if not effects:
-        raise UserError(f"{question.source}: no task was evaluated under two arms that differ in one factor alone")
+        raise UserError(f"{question.source}: no task was evaluated with two arms that differ in only one factor")
     pairs = design.without(PRE_FINETUNING)
-    transfer = [one for arm, other in pairs.items() for one in _against(source, arm, other, question.labels, options)]
+    transfer = [one for arm, other in pairs.items() for one in _compare(source, arm, other, question.labels, options)]
     return Factorial(design, tuple(effects), _corrected(transfer, options) if transfer else ())

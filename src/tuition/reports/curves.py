@@ -1,4 +1,4 @@
-"""Learning curves: what a score is at each number of labels, averaged over the seeds."""
+"""Learning curves: the score at each number of labels, averaged over seeds."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from tuition.base.errors import UserError
 from tuition.reports.wording import shown_name
 from tuition.studies.results import ScoreRow
 
-# Two-sided 95% quantiles of Student's t for 1 to 10 degrees of freedom; beyond, a series is exact to 0.001.
+# Two-sided 95% quantiles of Student's t for 1 to 10 degrees of freedom; above, a series is accurate to 0.001.
 _T95 = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281)
 
 _TICK_GAP = 0.07
 
-# Room that a number under the axis takes on a phone, as a share of the axis: between two numbers, and for each digit.
+# Width of numbers under the axis on a phone, as a share of the axis: the gap between two, and each digit.
 _TEXT_GAP, _DIGIT = 0.02, 0.035
 
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """The score at one number of labels, in 0-100; `n` test instances stand behind each seed's score."""
+    """The score at one number of labels, in 0-100; each seed's score is over `n` test instances."""
 
     labels: int
     value: float
@@ -34,7 +34,7 @@ class CurvePoint:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One metric of one arm on one task; the points rise in labels."""
+    """One metric of one arm on one task; the points are sorted by labels."""
 
     task: str
     arm: str
@@ -48,11 +48,11 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class LabelAxis:
-    """Where numbers of labels stand on a chart's x axis.
+    """The positions of numbers of labels on a chart's x axis.
 
-    Positive numbers stand at their base-2 logarithm. 0 has none, so it stands left of the smallest positive one, at
-    the mean distance between neighbours; `break_at` is where the axis must be marked as broken, None if nothing is.
-    `ticks` are the numbers to write under the axis: all of them, less those too close to be read.
+    Positive numbers are at their base-2 logarithm. 0 has none, so it is left of the smallest positive one, at the mean
+    distance between neighbours; `break_at` is where to mark the axis as broken, None if there is no 0. `ticks` are the
+    numbers to write under the axis: all except those too close to read.
     """
 
     positions: Mapping[int, float]
@@ -65,7 +65,7 @@ class LabelAxis:
         return max(max(self.positions.values()) - min(self.positions.values()), 1.0)
 
     def position(self, labels: float) -> float:
-        """Return where a number of labels stands, measured or not, whole or not.
+        """Return the position of a number of labels, measured or not, whole or not.
 
         Raises:
             ValueError: it is not positive and was not measured.
@@ -73,9 +73,9 @@ class LabelAxis:
         return self.positions[0] if labels == 0 and 0 in self.positions else math.log2(labels)
 
     def until(self, labels: float) -> LabelAxis:
-        """Return the axis with the same positions and room up to `labels`, where that is beyond all measured ones.
+        """Return the axis extended to `labels`, if that is larger than all measured numbers.
 
-        Written are what is measured, as far as there is room, then `labels` and its halves, where they leave room.
+        The ticks are the measured numbers, as far as there is room, then `labels` and its halves, if they fit.
         """
         if labels <= max(self.positions):
             return self
@@ -93,10 +93,10 @@ class LabelAxis:
 def learning_curves(scores: Iterable[ScoreRow]) -> tuple[Curve, ...]:
     """Group scores into curves, in the order in which their task, arm and metric first appear.
 
-    Several seeds at the same labels become one point by `average_seeds`. A row that stands twice counts once.
+    Several seeds at the same labels become one point by `average_seeds`. A duplicate row counts once.
 
     Raises:
-        UserError: two different scores claim the same task, arm, labels, seed and metric.
+        UserError: there are two different scores for the same task, arm, labels, seed and metric.
     """
     groups: dict[tuple[str, str, str], dict[tuple[int, int], ScoreRow]] = {}
     tasks: dict[str, int] = {}
@@ -110,7 +110,7 @@ def learning_curves(scores: Iterable[ScoreRow]) -> tuple[Curve, ...]:
         if known != row:
             raise UserError(
                 f"task {shown_name(row.task)}, arm {shown_name(row.arm)}, {row.labels} labels, seed {row.seed}: two "
-                f"scores of {shown_name(row.metric)}, {known.value} and {row.value}; each seed has one score a point"
+                f"scores of {shown_name(row.metric)}, {known.value} and {row.value}; give one score per seed and point"
             )
     keys = sorted(groups, key=lambda key: (tasks[key[0]], arms[key[1]], metrics[key[2]]))
     return tuple(Curve(*key, points=_points(groups[key].values())) for key in keys)
@@ -119,10 +119,10 @@ def learning_curves(scores: Iterable[ScoreRow]) -> tuple[Curve, ...]:
 def average_seeds(rows: Sequence[ScoreRow]) -> CurvePoint:
     """Return one point for the scores of several seeds at the same labels.
 
-    The value is the mean over seeds. One seed keeps its own interval. With k > 1 seeds each half of the interval joins
-    two sources of chance in quadrature: the test instances, which are the same for every seed, so that the mean of the
-    seeds' half-widths stands for them undiminished; and the seeds, with t(0.975, k-1) * s / sqrt(k), where s is the
-    standard deviation of the values. The interval is cut to 0-100. `n` is the smallest of the seeds' n.
+    The value is the mean over seeds. One seed keeps its own interval. With k > 1 seeds, each half-width combines two
+    sources of variation in quadrature: the test instances, which are the same for every seed, with the mean of the
+    seeds' half-widths; and the seeds, with t(0.975, k-1) * s / sqrt(k), where s is the standard deviation of the
+    values. The interval is clipped to 0-100. `n` is the smallest of the seeds' n.
     """
     rows = sorted(rows, key=lambda row: row.seed)
     first, n, seeds = rows[0], min(row.n for row in rows), tuple(row.seed for row in rows)
@@ -136,9 +136,9 @@ def average_seeds(rows: Sequence[ScoreRow]) -> CurvePoint:
 
 
 def best_arms(curves: Sequence[Curve], metric: str, labels: int) -> frozenset[str]:
-    """Return the arms that score highest at that number of labels; none where there is nothing to choose between.
+    """Return the arms that score highest at that number of labels; empty if all score the same.
 
-    `curves` are those of one task. Which arm is highest says nothing of whether chance alone put it there.
+    `curves` are those of one task. The highest arm may be so by chance only.
     """
     values = {c.arm: point.value for c in curves if c.metric == metric and (point := c.at(labels))}
     best = {arm for arm, value in values.items() if value == max(values.values())}
@@ -146,7 +146,7 @@ def best_arms(curves: Sequence[Curve], metric: str, labels: int) -> frozenset[st
 
 
 def label_axis(labels: Iterable[int]) -> LabelAxis:
-    """Return the axis for the numbers of labels that a study has.
+    """Return the axis for a study's numbers of labels.
 
     Raises:
         ValueError: there is no number, or one is negative.
@@ -180,7 +180,7 @@ def _ticks(positions: Mapping[int, float]) -> tuple[int, ...]:
     for budget in budgets[1:]:
         if positions[budget] - positions[kept[-1]] >= gap:
             kept.append(budget)
-    if kept[-1] != budgets[-1]:  # the largest is always written: it takes the place of its crowded neighbour
+    if kept[-1] != budgets[-1]:  # the largest is always written, instead of a neighbour that is too close
         kept = [*(kept[:-1] if len(kept) > 1 else kept), budgets[-1]]
     return tuple(kept)
 

@@ -1,4 +1,4 @@
-"""Learning curves as an interactive plotly figure, for notebooks."""
+"""Interactive plotly figures of learning curves, for notebooks."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from tuition.reports.forecasting.answers import Forecast
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#6B6B6B", "#8C564B")
-"""Okabe and Ito's palette, which colour-blind readers can tell apart, and two more."""
+"""Okabe and Ito's colour-blind-safe palette, and two more colours."""
 
 
 def curves_figure(curves: Sequence[Curve], forecasts: Sequence[Forecast] = ()) -> Any:
     """Return one task's curves under one metric as a plotly figure, with 95% intervals and forecasts.
 
     Args:
-        curves: an arm's curve each.
-        forecasts: those of the same arms; each is drawn beyond its curve's last point, dashed, in its 80% band.
+        curves: one curve per arm.
+        forecasts: forecasts of the same arms; each is drawn dashed after its curve's last point, with its 80% band.
 
     Raises:
         ValueError: there is no curve, or the curves are of several tasks or metrics.

@@ -1,4 +1,4 @@
-"""Where comparisons take the scores of single instances from: a study's folder, or any table of them."""
+"""Read the scores of single instances for comparisons, from a study's folder or from any table of them."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _MOST_LABELS = 10**12
 class InstanceSource:
     """The scores of single instances under one metric.
 
-    `metrics` are all that there are. `top` is what reports multiply by: 100 where scores lie in 0-1, else 1.
-    `shared_seeds` are the arms of which a seed's model answers several tasks. `stages` are each arm's as the study has
-    them, empty for a table; `missing` are the points that the study asks for and that are not judged.
-    `unseen` says which accepted outputs the metric cannot see; it is empty where it sees all, and for a table.
+    `metrics` are all available metrics. `top` is the factor of reports: 100 for scores in 0-1, else 1. `shared_seeds`
+    are the arms for which one seed's model answers several tasks. `stages` are each arm's stages in the study, empty
+    for a table; `missing` are the points of the study that are not evaluated yet. `unseen` is a sentence on accepted
+    outputs that the metric cannot read, empty if there are none, and for a table.
     """
 
     metric: str
@@ -42,18 +42,18 @@ class InstanceSource:
 
 
 def read_instance_scores(source: Path, *, metric: str | None = None) -> InstanceSource:
-    """Read a folder that run, learn, evaluate or demo made, or a CSV file with a row for each score of an instance.
+    """Read a folder that run, learn, evaluate or demo created, or a CSV file with a row for each instance's score.
 
-    The columns of a table are task, arm, instance and value, and where there are several labels, seed and metric. Any
-    columns whose names end in `seed` (`sampling_seed`, `order_seed`) are seeds; others are passed over.
+    A table has the columns task, arm, instance and value, and labels, seed and metric if there are several. All columns
+    whose names end in `seed` (`sampling_seed`, `order_seed`) are seeds; other columns are ignored.
 
     Args:
         source: the folder or file.
-        metric: which metric; by default the first.
+        metric: the metric; the first one by default.
 
     Raises:
-        UserError: there is no such source or metric, or it holds no scores of instances.
-        ProblemsError: rows that are no scores, all of them together.
+        UserError: there is no such source or metric, or it has no scores of instances.
+        ProblemsError: rows are invalid; all of them are listed.
     """
     if source.is_dir():
         study = read_study_instances(source)
@@ -69,7 +69,7 @@ def read_instance_scores(source: Path, *, metric: str | None = None) -> Instance
 
 
 def _unseen(study: StudyInstances, metric: str) -> str:
-    """Return a sentence on the accepted outputs that the metric cannot see; empty where it sees all."""
+    """Return a sentence on the accepted outputs that the metric cannot read; empty if there are none."""
     if metric not in METRICS or METRICS[metric].blind_spot is None:
         return ""
     by_task = {place[0]: key for place, key in study.keys.items()}
@@ -85,8 +85,8 @@ def _of_table(path: Path, metric: str | None) -> InstanceSource:
     if columns and missing:
         seen = ", ".join(clip(name, 30) for name in columns[:12])
         raise UserError(
-            f"{path}:1: no column is named {' or '.join(missing)} (columns: {seen}); a table of single scores has "
-            "task, arm, instance and value, and where there are several labels, seed and metric"
+            f"{path}:1: no column is named {' or '.join(missing)} (columns: {seen}); a table of instance scores has "
+            "task, arm, instance and value, and labels, seed and metric if there are several"
         )
     seeds = [name for name in columns if name.endswith("seed")]
     rows = list(_rows(path, seeds, found))
@@ -95,10 +95,10 @@ def _of_table(path: Path, metric: str | None) -> InstanceSource:
     metrics = tuple(dict.fromkeys(name for name, _ in rows))
     chosen = _chosen(path, metric, metrics)
     own = [row for name, row in rows if name == chosen]
-    made = gather_scores(own)
+    scores = gather_scores(own)
     inside = all(0 <= row.value <= 1 for row in own)
     arms = tuple(dict.fromkeys(row.arm for row in own))
-    return InstanceSource(chosen, metrics, made, arms, 100.0 if inside else 1.0, frozenset(), {}, ())
+    return InstanceSource(chosen, metrics, scores, arms, 100.0 if inside else 1.0, frozenset(), {}, ())
 
 
 def _rows(path: Path, seeds: Sequence[str], found: Findings) -> Iterator[tuple[str, ScoredInstance]]:
@@ -113,12 +113,12 @@ def _rows(path: Path, seeds: Sequence[str], found: Findings) -> Iterator[tuple[s
         else:
             seed = tuple(row[name].strip() for name in seeds) or ("1",)
             place = Problem("score", "", "", path, line=line)
-            told = ScoredInstance(row["task"], row["arm"], int(labels), seed, row["instance"], value, place=place)
-            yield row.get("metric", "") or "score", told
+            score = ScoredInstance(row["task"], row["arm"], int(labels), seed, row["instance"], value, place=place)
+            yield row.get("metric", "") or "score", score
 
 
 def _number(text: str) -> float | None:
-    """Return the number that a cell says; one that is not finite is refused where its place can be told."""
+    """Return a cell's number; one that is not finite is refused later, in a message with its location."""
     try:
         return float(text)
     except ValueError:
@@ -131,5 +131,5 @@ def _chosen(source: Path, metric: str | None, metrics: Sequence[str]) -> str:
     if metric is None:
         return metrics[0]
     if metric not in metrics:
-        raise UserError(f"{source}: no scores by {clip(metric, 40)!r}; there are {', '.join(map(clip, metrics))}")
+        raise UserError(f"{source}: no scores by {clip(metric, 40)!r}; the metrics are {', '.join(map(clip, metrics))}")
     return metric

@@ -1,4 +1,4 @@
-"""Studies of many arms: which few a page shows at once, and how arms are named by what varies."""
+"""Studies with many arms: which arms a report shows at first, and short names of arms."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from statistics import fmean
 from tuition.reports.curves import Curve
 
 MANY_ARMS = 12
-"""With more arms than this, a page shows the leading ones and folds the others away."""
+"""With more arms than this, a report shows the leading ones and hides the others in folded sections."""
 _LEADING = 5
 
 
 def leading_arms(curves: Sequence[Curve], baseline: str = "") -> tuple[str, ...]:
-    """Return the arms that a page shows at once: all of few; of many, the baseline and those that end highest.
+    """Return the arms that a report shows at first: all up to `MANY_ARMS`; of more, the baseline and the highest.
 
-    Heights are means over tasks in the first metric, with the most labels; of arms with equal scores one counts.
+    Arms are ranked by their mean over tasks in the first metric at the most labels; of arms with equal scores, only
+    one is shown.
 
     Args:
         curves: the curves of a study.
-        baseline: the arm that others are compared with; the first where it is empty or has no curve.
+        baseline: the arm that others are compared with; the first arm if it is empty or has no curve.
     """
     primary = [curve for curve in curves if curve.metric == curves[0].metric]
     ends: dict[str, list[float]] = {}
@@ -38,9 +39,9 @@ def leading_arms(curves: Sequence[Curve], baseline: str = "") -> tuple[str, ...]
 
 
 def varying_names(arms: Iterable[str]) -> dict[str, str]:
-    """Return a name for each of many arms, without the parts (divided by commas) that all of them have in one place.
+    """Return a short name for each of many arms, without the comma-separated parts that all of them share.
 
-    Few arms keep their names, and so do arms whose names have unequal numbers of parts.
+    Up to `MANY_ARMS` arms keep their names, and so do arms whose names have different numbers of parts.
 
     Examples:
         >>> list(varying_names([f"t5, P{n}, single-task" for n in range(13)]).values())[:2]

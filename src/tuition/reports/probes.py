@@ -1,4 +1,4 @@
-"""What a model follows: how far its scores move when a task is told otherwise in one thing."""
+"""Prompt probes: how much a model's scores change when one thing in the prompt is changed."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tuition.reports.scores_csv import csv_line
 from tuition.studies.results import PredictionRow, probes_of
 
 HEADER = ("task", "arm", "labels", "metric", "probe", "value", "difference", "low", "high", "n", "spread")
-_REACH = (-1.0, 1.0)
+_BOUNDS = (-1.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeEffect:
-    """One probe's score on a task, in 0-100, and its difference from the task as it is told, with a 95% interval.
+    """One probe's score on a task, in 0-100, and its difference from the unchanged prompt, with a 95% interval.
 
-    The interval is a bootstrap over instances, each instance paired with itself; seeds are averaged before.
+    The interval is a paired bootstrap over instances, after averaging over seeds.
     """
 
     probe: str
@@ -35,13 +35,13 @@ class ProbeEffect:
 
     @property
     def clear(self) -> bool:
-        """Whether the interval lies on one side of 0."""
+        """Whether the interval excludes 0."""
         return self.low > 0 or self.high < 0
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeSpread:
-    """A task's score as told and under each probe; `spread` is the highest of all these less the lowest."""
+    """A task's score with the unchanged prompt and with each probe; `spread` is the highest minus the lowest."""
 
     task: str
     arm: str
@@ -52,16 +52,16 @@ class ProbeSpread:
 
     @property
     def spread(self) -> float:
-        """The highest score less the lowest, in points."""
+        """The highest score minus the lowest, in points."""
         values = [self.value, *(effect.value for effect in self.effects)]
         return max(values) - min(values)
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeMean:
-    """A probe's mean difference over tasks (each weighing the same) with its 95% interval over their instances.
+    """A probe's mean difference over tasks with equal weights, with its 95% interval over their instances.
 
-    `moved` counts the tasks whose own interval leaves 0 out.
+    `moved` counts the tasks whose own interval excludes 0.
     """
 
     arm: str
@@ -78,31 +78,31 @@ class ProbeMean:
 def probe_spreads(predictions: Iterable[PredictionRow]) -> tuple[ProbeSpread, ...]:
     """Return the spread of every task, arm, number of labels and metric that was probed.
 
-    Metrics whose figure is no mean over instances (BLEU, chrF, macro-F1) are left out.
+    Metrics that are not a mean over instances (BLEU, chrF, macro-F1) are left out.
     """
-    made = []
+    spreads = []
     for (task, arm, labels, metric), (usual, probed) in _paired(predictions).items():
         effects = tuple(_effect((task, arm, labels, metric), usual, name, own) for name, own in probed.items())
-        made.append(ProbeSpread(task, arm, labels, metric, 100 * fmean(usual.values()), effects))
-    return tuple(made)
+        spreads.append(ProbeSpread(task, arm, labels, metric, 100 * fmean(usual.values()), effects))
+    return tuple(spreads)
 
 
 def probe_means(predictions: Iterable[PredictionRow], metric: str) -> tuple[ProbeMean, ...]:
-    """Return each probe's mean difference over the tasks that it was made of, by one metric."""
+    """Return each probe's mean difference over its tasks, under one metric."""
     groups: dict[tuple[str, int, str], list[tuple[Statistic, bool]]] = {}
     for (task, arm, labels, name), (usual, probed) in _paired(predictions).items():
         if name != metric:
             continue
         for probe, own in probed.items():
             clear = _effect((task, arm, labels, metric), usual, probe, own).clear
-            groups.setdefault((arm, labels, probe), []).append((mean_of(_moved(usual, own), _REACH), clear))
-    made = []
+            groups.setdefault((arm, labels, probe), []).append((mean_of(_differences(usual, own), _BOUNDS), clear))
+    means = []
     for (arm, labels, probe), tasks in groups.items():
         seed = derive_seed("probe mean", arm, labels, metric, probe)
-        found = interval_of(macro_of([statistic for statistic, _ in tasks]), seed=seed, bounds=_REACH)
+        found = interval_of(macro_of([statistic for statistic, _ in tasks]), seed=seed, bounds=_BOUNDS)
         ends = (100 * found.mean, 100 * found.low, 100 * found.high)
-        made.append(ProbeMean(arm, labels, metric, probe, *ends, len(tasks), sum(clear for _, clear in tasks)))
-    return tuple(made)
+        means.append(ProbeMean(arm, labels, metric, probe, *ends, len(tasks), sum(clear for _, clear in tasks)))
+    return tuple(means)
 
 
 def write_probes_csv(path: Path, spreads: Iterable[ProbeSpread]) -> None:
@@ -124,7 +124,7 @@ Scores = Mapping[str, float]
 
 
 def _paired(predictions: Iterable[PredictionRow]) -> dict[Point, tuple[Scores, dict[str, Scores]]]:
-    """Return, by task, arm, labels and metric, each instance's score as told and under each probe."""
+    """Return, by task, arm, labels and metric, each instance's score with the unchanged prompt and with each probe."""
     rows = list(predictions)
     probed = probes_of((row.arm for row in rows), PROBES)
     if not probed:
@@ -133,25 +133,27 @@ def _paired(predictions: Iterable[PredictionRow]) -> dict[Point, tuple[Scores, d
     for row in rows:
         for metric, score in row.scores.items():
             if metric not in METRICS or METRICS[metric].corpus is None:
-                place = scores.setdefault((row.task, row.arm, row.labels, metric), {})
-                place.setdefault(row.instance, []).append(score)
+                by_instance = scores.setdefault((row.task, row.arm, row.labels, metric), {})
+                by_instance.setdefault(row.instance, []).append(score)
     means = {point: {name: fmean(values) for name, values in own.items()} for point, own in scores.items()}
-    made: dict[Point, tuple[Scores, dict[str, Scores]]] = {}
+    pairs: dict[Point, tuple[Scores, dict[str, Scores]]] = {}
     for (task, arm, labels, metric), usual in means.items():
         own = {name: means.get((task, other, labels, metric)) for name, other in probed.get(arm, {}).items()}
         same: dict[str, Scores] = {
             name: found for name, found in own.items() if found is not None and found.keys() == usual.keys()
         }
         if same:
-            made[task, arm, labels, metric] = (usual, same)
-    return made
+            pairs[task, arm, labels, metric] = (usual, same)
+    return pairs
 
 
-def _moved(usual: Scores, own: Scores) -> Sequence[float]:
+def _differences(usual: Scores, own: Scores) -> Sequence[float]:
     return [own[name] - usual[name] for name in usual]
 
 
 def _effect(point: Point, usual: Scores, probe: str, own: Scores) -> ProbeEffect:
-    found = interval_of(mean_of(_moved(usual, own), _REACH), seed=derive_seed("probe", *point, probe), bounds=_REACH)
+    found = interval_of(
+        mean_of(_differences(usual, own), _BOUNDS), seed=derive_seed("probe", *point, probe), bounds=_BOUNDS
+    )
     ends = (100 * found.mean, 100 * found.low, 100 * found.high)
     return ProbeEffect(probe, 100 * fmean(own.values()), *ends, found.n)

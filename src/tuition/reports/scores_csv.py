@@ -1,4 +1,4 @@
-"""`scores.csv`: every score of a study as one row, for people's other tools."""
+"""`scores.csv`: every score of a study as one row, for use in other tools."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _COUNTS = ("labels", "seed", "n")
 _SCORES = ("value", "low", "high")
 _NAMES = ("task", "arm", "metric")
 _NEEDS_QUOTES = re.compile(r'[",\r\n]|^\s|\s$|^$')
-_LONGEST = 131_072  # what Python's csv reader takes in one cell
-_TOLERANCE = 1e-6  # a mean of a hundred hundreds may come out as 100.00000000000001
+_MAX_CELL = 131_072  # the longest cell that Python's csv reader accepts
+_TOLERANCE = 1e-6  # a mean of scores of 100 may be 100.00000000000001
 
 
 def write_scores_csv(path: Path, rows: Iterable[ScoreRow]) -> None:
-    r"""Write scores as CSV (RFC 4180 quoting, UTF-8, `\n` at line ends), whole or not at all.
+    r"""Write scores as CSV (RFC 4180 quoting, UTF-8, `\n` at line ends), atomically.
 
-    Numbers are written in the shortest form that reads back as the same number.
+    Numbers are written in the shortest form that is parsed as the same number.
 
     Raises:
-        ProblemsError: rows that could not be read back (a score that is not a number, text that UTF-8 cannot hold).
+        ProblemsError: rows that could not be read back (a score that is not a number, text that is not valid Unicode).
         UserError: the file cannot be written.
     """
     lines, problems = [",".join(HEADER)], []
@@ -43,14 +43,14 @@ def write_scores_csv(path: Path, rows: Iterable[ScoreRow]) -> None:
 
 
 def read_scores_csv(path: Path) -> tuple[ScoreRow, ...]:
-    """Return the scores of a file that `write_scores_csv` made, or that a spreadsheet saved from one.
+    """Return the scores of a file that `write_scores_csv` wrote, or that a spreadsheet saved from one.
 
     Raises:
-        ProblemsError: rows that are no scores, all of them together.
-        UserError: the file cannot be read, is no UTF-8 or has another header.
+        ProblemsError: rows are invalid; all of them are listed.
+        UserError: the file cannot be read, is not UTF-8 or has another header.
     """
     try:
-        # Only \n ends a line: a bare carriage return is part of the text. Spreadsheets set a mark before UTF-8.
+        # Only \n ends a line: a bare carriage return is part of the text. Spreadsheets write a byte-order mark.
         with path.open(encoding="utf-8-sig", newline="\n") as stream:
             reader = csv.reader(stream, strict=True)
             header = next(reader, [])
@@ -74,7 +74,7 @@ def read_scores_csv(path: Path) -> tuple[ScoreRow, ...]:
 
 
 def csv_line(values: Iterable[object]) -> str:
-    """Return one row of a CSV file: numbers in the shortest form that reads back, texts quoted where need be."""
+    """Return one row of a CSV file: numbers in the shortest exact form, texts quoted where necessary."""
     return ",".join(_cell(value) for value in values)
 
 
@@ -85,7 +85,7 @@ def _cell(value: object) -> str:
 
 
 def _records(reader: Iterator[list[str]], path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield each record with the line that it ends on; a quote out of place is raised: rows are lost behind it."""
+    """Yield each record with the line that it ends on; a misplaced quote is an error, since it hides later rows."""
     while True:
         try:
             cells = next(reader)
@@ -94,36 +94,34 @@ def _records(reader: Iterator[list[str]], path: Path) -> Iterator[tuple[int, lis
         except csv.Error as error:
             line = reader.line_num  # type: ignore[attr-defined]
             found = f"the quoting is broken ({error})"
-            raise ProblemsError(
-                [Problem("broken-csv", found, "quote text as RFC 4180 says", path, line=line)]
-            ) from error
+            raise ProblemsError([Problem("broken-csv", found, "quote text as in RFC 4180", path, line=line)]) from error
         if cells:
             yield reader.line_num, cells  # type: ignore[attr-defined]
 
 
 def _row(cells: Sequence[str], path: Path, line: int) -> ScoreRow | Problem:
     if len(cells) != len(HEADER):
-        expected = f"a row has the {len(HEADER)} of the header"
+        expected = f"a row has the {len(HEADER)} columns of the header"
         return Problem("wrong-columns", f"found {count(len(cells), 'cell')}", expected, path, line=line)
-    told = {name: unguarded(cell) if name in _NAMES else cell for name, cell in zip(HEADER, cells, strict=True)}
+    texts = {name: unguarded(cell) if name in _NAMES else cell for name, cell in zip(HEADER, cells, strict=True)}
     whole: dict[str, int] = {}
     real: dict[str, float] = {}
     for name in (*_COUNTS, *_SCORES):
         try:
             if name in _COUNTS:
-                whole[name] = int(told[name])
+                whole[name] = int(texts[name])
             else:
-                real[name] = float(told[name])
+                real[name] = float(texts[name])
         except ValueError:
             expected = "it is a whole number" if name in _COUNTS else "it is a number from 0 to 100"
-            found, task = f'{name} is "{clip(told[name], 40)}"', shown_name(told["task"], 80)
+            found, task = f'{name} is "{clip(texts[name], 40)}"', shown_name(texts["task"], 80)
             return Problem("no-number", found, expected, path, task, line=line)
     return ScoreRow(
-        task=told["task"],
-        arm=told["arm"],
+        task=texts["task"],
+        arm=texts["arm"],
         labels=whole["labels"],
         seed=whole["seed"],
-        metric=told["metric"],
+        metric=texts["metric"],
         value=real["value"],
         low=real["low"],
         high=real["high"],
@@ -143,9 +141,9 @@ def _problems(row: ScoreRow, path: Path, line: int) -> list[Problem]:
         if getattr(row, name) < least:
             wrong.append(("no-count", f"{name} is {getattr(row, name)}", f"it is {least} or more"))
     for name in _NAMES:
-        if len(getattr(row, name)) > _LONGEST:
-            wrong.append(("no-text", f"{name} has over {_LONGEST:,} characters", "a name is shorter"))
+        if len(getattr(row, name)) > _MAX_CELL:
+            wrong.append(("no-text", f"{name} has over {_MAX_CELL:,} characters", "a name is shorter"))
         if any("\ud800" <= character <= "\udfff" for character in getattr(row, name)):
-            wrong.append(("no-text", f"{name} holds half a surrogate pair", "text must be valid Unicode"))
+            wrong.append(("no-text", f"{name} has half a surrogate pair", "text must be valid Unicode"))
     task = shown_name(row.task, 80)
     return [Problem(kind, found, expected, path, task, line=line) for kind, found, expected in wrong]

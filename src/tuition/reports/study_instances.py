@@ -1,4 +1,4 @@
-"""The scores of single instances that a study's folder holds, also while the study is run or after it was stopped."""
+"""The scores of single instances in a study's folder, also while the study is running or after it was stopped."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Place: TypeAlias = tuple[str, str, int, int]
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """A finished judging step; `scores` are value, low, high and n by metric."""
+    """A finished evaluation step; `scores` are value, low, high and n by metric."""
 
     key: str
     place: Place
@@ -34,11 +34,10 @@ class _Step:
 
 @dataclass(frozen=True, slots=True)
 class StudyInstances:
-    """Which judging step each point of a study is of, and what the study's arms are.
+    """The evaluation step of each point of a study, and the study's arms.
 
-    `stages` are those of `study.json`, empty where there is none. `expected` are the points that the study asks for
-    and that are not judged yet, as far as the tasks with any score tell. `scored` are each step's value, low, high and
-    n by metric.
+    `stages` are those of `study.json`, empty if there is none. `expected` are the study's points that are not evaluated
+    yet, on tasks that have any score. `scored` are each step's value, low, high and n by metric.
     """
 
     folder: Path
@@ -90,17 +89,17 @@ class StudyInstances:
 
 
 def read_study_instances(folder: Path) -> StudyInstances:
-    """Read what a study's folder has finished; it is only read, so a run may be at work.
+    """Read the finished steps of a study's folder; nothing is written, so a run may be in progress.
 
-    `scores.csv` says which of the finished steps are the study's. Where it is not there, or not of this study, a run is
-    at work or was stopped; then the newest step of each point counts. Points without labels that arms have in
-    common are judged once, and stand under every one of these arms.
+    `scores.csv` lists the finished steps that belong to the study. If it is missing, or of another study, a run is in
+    progress or was stopped; then the newest step of each point counts. Points without labels that several arms share
+    are evaluated once, and belong to each of these arms.
 
     Raises:
         UserError: the folder has no store, or it cannot be read.
     """
     if not (folder / _DATABASE).is_file():
-        raise UserError(f"{folder}: the folder has no {_DATABASE}; name one that run, learn, evaluate or demo made")
+        raise UserError(f"{folder}: the folder has no {_DATABASE}; give one that run, learn, evaluate or demo created")
     study, steps, points = _study(folder), _steps(folder), _points(folder)
     stages: Stages = study.get("arms", {})
     if results_are_current(folder):
@@ -113,8 +112,8 @@ def read_study_instances(folder: Path) -> StudyInstances:
         keys = dict(reversed(newest.items()))
         finished = {step.key for step in steps}
         keys |= {place: key for place, key in points.items() if key in finished and _arm(place[1]) in stages}
-        keys |= _shared_beginnings(study, keys)
-        metrics = [*_asked_metrics(study), *(name for step in steps for name in step.scores)]
+        keys |= _shared_without_labels(study, keys)
+        metrics = [*_named_metrics(study), *(name for step in steps for name in step.scores)]
     found = dict.fromkeys(arm for _, arm, _, _ in keys)
     arms = (*(arm for arm in stages if arm in found), *(arm for arm in found if arm not in stages))
     scored = {step.key: step.scores for step in steps}
@@ -127,7 +126,7 @@ def _arm(name: str) -> str:
 
 
 def _study(folder: Path) -> dict[str, Any]:
-    """Return what `study.json` says; nothing where it is not there or not of this form."""
+    """Return the content of `study.json`; empty if it is missing or invalid."""
     try:
         study = orjson.loads((folder / _STUDY).read_bytes())
         return study if all(isinstance(own, list) and own for own in study["arms"].values()) else {}
@@ -135,15 +134,15 @@ def _study(folder: Path) -> dict[str, Any]:
         return {}
 
 
-def _asked_metrics(study: Mapping[str, Any]) -> Sequence[str]:
-    """Return the metrics that a study names; none where it leaves them to each task (`metrics: null`)."""
+def _named_metrics(study: Mapping[str, Any]) -> Sequence[str]:
+    """Return the metrics that a study names; empty if each task has its own (`metrics: null`)."""
     options = study.get("evaluate", study.get("judge"))  # its former name
     metrics = options.get("metrics") if isinstance(options, dict) else None
     return metrics if isinstance(metrics, list) else ()
 
 
 def _steps(folder: Path) -> list[_Step]:
-    """Return the judging steps of a store, the newest first."""
+    """Return the evaluation steps of a store, newest first."""
     path = folder / _DATABASE
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
@@ -157,12 +156,12 @@ def _steps(folder: Path) -> list[_Step]:
                     raise UserError(f"{path}: a score in it is damaged; {RUN_AGAIN}")
                 scores.setdefault(key, {})[name] = tuple(numbers)
     except sqlite3.Error as error:
-        raise UserError(f"{path}: cannot be read ({error}); name a folder that run, learn or demo made") from error
+        raise UserError(f"{path}: cannot be read ({error}); give a folder that run, learn or demo created") from error
     return [_Step(key, (task, arm, labels, seed), scores.get(key, {})) for key, task, arm, labels, seed in listed]
 
 
 def _points(folder: Path) -> dict[Place, str]:
-    """Return the step of each point as the runs in a folder planned it; nothing of runs from before that was kept."""
+    """Return the planned step of each point; empty for folders of older versions, which did not store it."""
     path = folder / _DATABASE
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
@@ -192,10 +191,10 @@ def _listed(folder: Path, steps: Sequence[_Step], points: Mapping[Place, str]) -
 def _key(
     folder: Path, steps: Sequence[_Step], place: Place, scores: Mapping[str, tuple[float, ...]], planned: str | None
 ) -> str:
-    """Return the step that a row of the table is of: the one that was planned for it, if it has these scores.
+    """Return the step of a row of the table: the one that was planned for it, if it has these scores.
 
-    Points that are the same by all that decides them (no labels under several seeds, a stage that arms share) are one
-    step, which stands in the store under the arm and seed that came first. Its scores are the same to the last digit.
+    Identical points (no labels with several seeds, a stage that arms share) are one step, stored under the first arm
+    and seed. Its scores are the same to the last digit.
     """
     task, arm, labels, seed = place
     same = [
@@ -206,7 +205,7 @@ def _key(
     if not same:
         where = f"task {clip(task, 80)}, arm {clip(arm, 60)}, {labels} labels, seed {seed}"
         raise UserError(
-            f"{folder}: {where}: {_SCORES} has a score that the store has not; run the study again, which writes it"
+            f"{folder}: {where}: {_SCORES} has a score that is not in the store; run the study again to rewrite it"
         )
     if any(one.key == planned for one in same):
         return str(planned)
@@ -214,9 +213,13 @@ def _key(
     return nearest.key
 
 
-def _shared_beginnings(study: Mapping[str, Any], keys: Mapping[Place, str]) -> dict[Place, str]:
-    """Return the points without labels that are judged under another arm or seed, by what decides them."""
-    decides = {arm: own for arm, stages in study.get("arms", {}).items() if (own := _beginning(stages)) is not None}
+def _shared_without_labels(study: Mapping[str, Any], keys: Mapping[Place, str]) -> dict[Place, str]:
+    """Return the points without labels that were evaluated under another arm or seed with the same settings."""
+    decides = {
+        arm: own
+        for arm, stages in study.get("arms", {}).items()
+        if (own := _settings_without_labels(stages)) is not None
+    }
     seeds: Sequence[int] = study.get("seeds", ())
     known: dict[tuple[str, bytes, int], str] = {}
     for (task, arm, labels, seed), key in keys.items():
@@ -233,15 +236,15 @@ def _shared_beginnings(study: Mapping[str, Any], keys: Mapping[Place, str]) -> d
     }
 
 
-def _beginning(stages: Sequence[Mapping[str, Any]]) -> bytes | None:
-    """Return what decides an arm's answers before its last stage has any label; None if there is no such point."""
+def _settings_without_labels(stages: Sequence[Mapping[str, Any]]) -> bytes | None:
+    """Return the settings that decide an arm's answers at 0 labels of its last stage; None if it has no such point."""
     *before, last = stages
     if last.get("on") == "seen" or last.get("setting") not in ("single-task", "multi-task"):
         return None
     recipe = last.get("recipe", {})
-    asked = [last.get(name) for name in ("encoding", "chat", "template")]
+    prompt = [last.get(name) for name in ("encoding", "chat", "template")]
     limits = [recipe.get(name) for name in ("max_length", "too_long", "cut", "share_prefix")]
-    return orjson.dumps([before, last.get("start") if before else None, asked, limits], option=orjson.OPT_SORT_KEYS)
+    return orjson.dumps([before, last.get("start") if before else None, prompt, limits], option=orjson.OPT_SORT_KEYS)
 
 
 def _expected(study: Mapping[str, Any], keys: Mapping[Place, str]) -> tuple[Place, ...]:

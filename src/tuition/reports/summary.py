@@ -1,4 +1,4 @@
-"""What the numbers say, in plain sentences, and no more than they say."""
+"""Summarise a study's results in plain sentences, without claims that the numbers do not support."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tuition.studies.results import StudyResults
 
 @dataclass(frozen=True, slots=True)
 class Saving:
-    """`arm` scored with `fewer` labels what `other` scored with `labels` of them, or more.
+    """`arm` scored at least as high with `fewer` labels as `other` with `labels`.
 
     `clear` says that the two points' intervals do not overlap.
     """
@@ -26,21 +26,22 @@ class Saving:
 
     @property
     def saved(self) -> int:
-        """How many labels lie between the two points."""
+        """The difference in labels between the two points."""
         return self.labels.labels - self.fewer.labels
 
     @property
     def clear(self) -> bool:
-        """Whether the intervals of the two points lie apart."""
+        """Whether the intervals of the two points do not overlap."""
         return self.fewer.low > self.labels.high
 
 
 def label_saving(arm: Curve, other: Curve) -> Saving | None:
-    """Return how many labels `arm` saves at equal score, as far as measured points show it; None if they do not.
+    """Return the labels that `arm` saves at equal score, using only measured points; None if it saves none.
 
-    Nothing is read off between points. Of the points of `other` that top all its own smaller ones (else it would need
-    fewer labels itself), the one with the most labels counts that `arm` equals with fewer; and of those of `arm`, the
-    one with the fewest. The question is that of Gupta et al. 2023, "Instruction Tuned Models are Quick Learners".
+    Of the points of `other` that score higher than all its points with fewer labels (otherwise it would need fewer
+    labels itself), this is the one with the most labels that `arm` matches with fewer; and of the points of `arm` that
+    match it, the one with the fewest. The question is that of Gupta et al. 2023, "Instruction Tuned Models are Quick
+    Learners".
     """
     records: list[CurvePoint] = []
     for point in other.points:
@@ -54,46 +55,46 @@ def label_saving(arm: Curve, other: Curve) -> Saving | None:
 
 
 def overview(results: StudyResults) -> str:
-    """Return one paragraph on the whole study, in the first metric: its size, the mean course of each arm, savings.
+    """Return one paragraph on the whole study, in the first metric: its size, each arm's mean scores, labels saved.
 
     A study of one task gets that task's finding instead of means and counts.
     """
     curves = _primary(results)
     tasks, arms = (list(dict.fromkeys(getattr(c, name) for c in curves)) for name in ("task", "arm"))
-    told = [_size(curves, len(tasks), len(arms))]
+    sentences = [_size(curves, len(tasks), len(arms))]
     leading = leading_arms(curves, results.baseline)
     many = len(leading) < len(arms)
-    told += [_leading_only(leading, len(arms))] if many else []
+    sentences += [_leading_only(leading, len(arms))] if many else []
     if len(tasks) == 1:
-        return " ".join([*told, *findings(results).values()])
+        return " ".join([*sentences, *findings(results).values()])
     arms = list(leading)
-    whole = [mean for arm in arms if (mean := _mean_course(arm, curves, len(tasks)))]
-    told += [f"Averaged over the tasks, {_courses(whole, curves[0].metric)}"] if whole else []
+    means = [mean for arm in arms if (mean := _mean_ends(arm, curves, len(tasks)))]
+    sentences += [f"Averaged over the tasks, {_ends_sentence(means, curves[0].metric)}"] if means else []
     if not many and len(arms) > 1 and len({point.labels for curve in curves for point in curve.points}) > 1:
-        told += _savings_counts(_baseline(results, arms), arms, curves)
-    return " ".join(told)
+        sentences += _savings_counts(_baseline(results, arms), arms, curves)
+    return " ".join(sentences)
 
 
 def findings(results: StudyResults) -> dict[str, str]:
-    """Return for each task what its arms scored with the fewest and the most labels, and how many labels were saved.
+    """Return for each task its arms' scores with the fewest and the most labels, and the labels saved.
 
-    Everything is said in the first metric.
+    All scores are in the first metric.
     """
     curves = _primary(results)
-    told = {}
+    by_task = {}
     leading = leading_arms(curves, results.baseline)
     for task in dict.fromkeys(curve.task for curve in curves):
         mine = {curve.arm: curve for curve in curves if curve.task == task and curve.arm in leading}
         if not mine:
             continue
-        courses = [_Course(c.arm, *((p.labels, _score(p)) for p in (c.points[0], c.points[-1]))) for c in mine.values()]
-        told[task] = " ".join([_courses(courses, curves[0].metric), *_savings(results, mine)])
-    return told
+        ends = [_Ends(c.arm, *((p.labels, _score(p)) for p in (c.points[0], c.points[-1]))) for c in mine.values()]
+        by_task[task] = " ".join([_ends_sentence(ends, curves[0].metric), *_savings(results, mine)])
+    return by_task
 
 
 @dataclass(frozen=True, slots=True)
-class _Course:
-    """Where an arm starts and ends: the number of labels and the score there, in words."""
+class _Ends:
+    """An arm's first and last point: the number of labels and the score as text."""
 
     arm: str
     first: tuple[int, str]
@@ -117,18 +118,18 @@ def _size(curves: Sequence[Curve], tasks: int, arms: int) -> str:
 
 def _leading_only(leading: Sequence[str], arms: int) -> str:
     return (
-        f"Shown at once are {len(leading)} of the {arms} arms, the baseline and those that end highest; the others are "
-        "folded away, and all are in the table of scores."
+        f"{len(leading)} of the {arms} arms are shown at first: the baseline and those that end highest; the others "
+        "are in folded sections, and all are in the table of scores."
     )
 
 
-def _courses(courses: Sequence[_Course], metric: str) -> str:
-    """Return one sentence on the arms' courses; those that start and end where the first does are told in short."""
-    parts, ends = [], (courses[0].first[0], courses[0].last[0])
-    for course in courses:
-        (least, start), (most, end) = course.first, course.last
-        arm = f"“{shown_name(course.arm)}”"
-        if course is courses[0]:
+def _ends_sentence(arms: Sequence[_Ends], metric: str) -> str:
+    """Return one sentence on the arms' first and last points; arms with the first arm's labels are written shorter."""
+    parts, ends = [], (arms[0].first[0], arms[0].last[0])
+    for own in arms:
+        (least, start), (most, end) = own.first, own.last
+        arm = f"“{shown_name(own.arm)}”"
+        if own is arms[0]:
             part = f"{arm} scored {start} {metric_title(metric)} with {_labels(least)}"
             part += f" and {end} with {most:,}" if least != most else ""
         elif (least, most) == ends:
@@ -145,14 +146,14 @@ def _savings(results: StudyResults, mine: dict[str, Curve]) -> list[str]:
     if len({point.labels for curve in mine.values() for point in curve.points}) < 2:
         return ["One number of labels cannot show whether an arm saves any."]
     base = _baseline(results, list(mine))
-    told = []
+    sentences = []
     for arm in _others(base, mine):
-        there, back = label_saving(mine[arm], mine[base]), label_saving(mine[base], mine[arm])
-        told += [_saving_text(saving) for saving in (there, back) if saving]
-        if there and back:
-            told.append("The two curves cross, so neither arm saves labels throughout.")
-    against = "the other" if len(mine) == 2 else f"“{shown_name(base)}”, or it another,"
-    return told or [f"At no measured point did an arm match {against} with fewer labels: no saving shows."]
+        forward, reverse = label_saving(mine[arm], mine[base]), label_saving(mine[base], mine[arm])
+        sentences += [_saving_text(saving) for saving in (forward, reverse) if saving]
+        if forward and reverse:
+            sentences.append("The two curves cross, so neither arm saves labels throughout.")
+    pair = "the other" if len(mine) == 2 else f"“{shown_name(base)}”, or it another,"
+    return sentences or [f"At no measured point did an arm match {pair} with fewer labels: no saving shows."]
 
 
 def _saving_text(saving: Saving) -> str:
@@ -162,46 +163,46 @@ def _saving_text(saving: Saving) -> str:
     text = f"{start}, {_score(more)}: {count(saving.saved, 'label')} saved."
     n = f"n = {min(less.n, more.n):,}"
     if saving.clear:
-        return f"{text} The two intervals lie apart ({n})."
-    return f"{text} The two intervals overlap ({n}), so chance alone could explain this."
+        return f"{text} The two intervals do not overlap ({n})."
+    return f"{text} The two intervals overlap ({n}), so this may be chance."
 
 
-def _mean_course(arm: str, curves: Sequence[Curve], tasks: int) -> _Course | None:
+def _mean_ends(arm: str, curves: Sequence[Curve], tasks: int) -> _Ends | None:
     mine = [curve for curve in curves if curve.arm == arm]
     ends = {(curve.points[0].labels, curve.points[-1].labels) for curve in mine}
     if len(mine) < tasks or len(ends) > 1:
-        return None  # a mean over some of the tasks would not compare with the other arms'
+        return None  # a mean over some of the tasks would not be comparable with those of the other arms
     least, most = ends.pop()
-    start, end = (fmean(curve.points[place].value for curve in mine) for place in (0, -1))
-    return _Course(arm, (least, f"{start:.1f}"), (most, f"{end:.1f}"))
+    start, end = (fmean(curve.points[at].value for curve in mine) for at in (0, -1))
+    return _Ends(arm, (least, f"{start:.1f}"), (most, f"{end:.1f}"))
 
 
 def _savings_counts(base: str, arms: Sequence[str], curves: Sequence[Curve]) -> list[str]:
-    """Return on how many tasks each arm saved labels against `base`; arms that show nothing share the last sentence."""
+    """Return on how many tasks each arm saved labels against `base`; arms without savings share the last sentence."""
     by_task = {(curve.task, curve.arm): curve for curve in curves}
-    told, nothing = [], []
+    sentences, nothing = [], []
     for arm in _others(base, arms):
         pairs = [(c, by_task[c.task, base]) for c in curves if c.arm == arm and (c.task, base) in by_task]
-        there = [saving for a, b in pairs if (saving := label_saving(a, b))]
-        back = [saving for a, b in pairs if (saving := label_saving(b, a))]
-        if not there and not back:
+        forward = [saving for a, b in pairs if (saving := label_saving(a, b))]
+        reverse = [saving for a, b in pairs if (saving := label_saving(b, a))]
+        if not forward and not reverse:
             nothing.append(f"“{shown_name(arm)}”")
             continue
-        (one, ones), (two, twos) = ((arm, there), (base, back)) if there else ((base, back), (arm, there))
+        (one, ones), (two, twos) = ((arm, forward), (base, reverse)) if forward else ((base, reverse), (arm, forward))
         start = (
             f"“{shown_name(one)}” matched “{shown_name(two)}” with fewer labels on {len(ones)} of {len(pairs)} tasks"
         )
-        told.append(f"{start}{_surety(ones)}; the reverse held on {len(twos) or 'none'}{_surety(twos)}.")
+        sentences.append(f"{start}{_overlap(ones)}; the reverse held on {len(twos) or 'none'}{_overlap(twos)}.")
     if nothing:
-        told.append(f"Between “{shown_name(base)}” and {listed(nothing)} no saving of labels shows on any task.")
-    return told
+        sentences.append(f"Between “{shown_name(base)}” and {listed(nothing)} no saving of labels shows on any task.")
+    return sentences
 
 
-def _surety(savings: Sequence[Saving]) -> str:
+def _overlap(savings: Sequence[Saving]) -> str:
     clear = sum(saving.clear for saving in savings)
     if not savings:
         return ""
-    return f" (with intervals that lie apart on {clear})" if clear else " (with intervals that overlap)"
+    return f" (with intervals that do not overlap on {clear})" if clear else " (with intervals that overlap)"
 
 
 def _primary(results: StudyResults) -> list[Curve]:

@@ -1,4 +1,4 @@
-"""Statistics that depend on how rows are divided and told: labels by budget, and mean lengths of prompts."""
+"""Statistics that depend on splits and encodings: labels by budget, and mean lengths of prompts."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tuition.tasks.statistics import count_words
 from tuition.tasks.types import Task
 
 BUDGETS = ("100", "200", "1000", "all")
-"""The label budgets of Gupta 2023: at most so many labels of each task."""
+"""The label budgets of Gupta 2023: at most that many labels of each task."""
 
 TEST, VALIDATION = 100, 10
-# Below this many rows the thesis's splits use all of a task's rows for training, validation and test alike.
+# With fewer rows, the thesis's splits use all of a task's rows for each of training, validation and test.
 _REUSED_BELOW = 120
 _BATCH = 1000
 
@@ -26,7 +26,7 @@ LENGTH_ENCODINGS: Mapping[str, str] = {
     "with instructions": "quick-learners",
     "without instructions": "quick-learners-input-only",
 }
-"""The thesis's two ways to tell a row."""
+"""The thesis's two encodings."""
 
 Count = Callable[[Sequence[str]], Sequence[int]]
 """Returns the length of each text, in words or in a model's tokens."""
@@ -34,13 +34,13 @@ Count = Callable[[Sequence[str]], Sequence[int]]
 
 @dataclass(frozen=True, slots=True)
 class LabelPool:
-    """How many rows of a task are there to learn from, counted in two ways.
+    """The number of labels of a task, counted by two protocols.
 
-    `thesis` and `thesis_test` follow Gupta 2023's splits: rows 0-99 are the test set, 100-109 validation and
-    the rest labels, and a task with fewer than 120 rows gives all its rows to each of the three. `honest` and
-    `honest_test` are what `split_task` gives in file order, where no content stands in two sets and rows that their
-    source holds out are never labels: `dropped` rows repeat a test or validation input, and a task too small has 0 of
-    either; `possible` says what it could give.
+    `thesis` and `thesis_test` follow Gupta 2023's splits: rows 0-99 are the test set, 100-109 validation and the rest
+    labels, and a task with fewer than 120 rows uses all its rows for each of the three. `honest` and `honest_test` are
+    the sizes of `split_task` in file order, where no content is in two sets and rows that their source holds out are
+    never labels: `dropped` rows repeat a test or validation input. A task that is too small has 0 of both; `possible`
+    states the sizes that it allows.
     """
 
     task: str
@@ -55,31 +55,31 @@ class LabelPool:
 
     @property
     def reused(self) -> bool:
-        """Whether the thesis's splits use the same rows of this task for training and for the test."""
+        """Whether the thesis's splits use the same rows of this task for training and test."""
         return 0 < self.rows < _REUSED_BELOW
 
 
 def label_pool(task: Task) -> LabelPool:
-    """Count the rows that a task has to learn from; all of them are read and held.
+    """Count a task's labels; all its rows are read into memory.
 
     Raises:
         ProblemsError: its rows cannot be read.
     """
     rows = list(task.instances())
-    held = Task(task.name, task.definitions, lambda: iter(rows))
+    in_memory = Task(task.name, task.definitions, lambda: iter(rows))
     small = len(rows) < _REUSED_BELOW
     thesis, test = len(rows) if small else len(rows) - TEST - VALIDATION, min(TEST, len(rows))
     category = task.categories[0] if task.categories else ""
-    could = possible_sizes(held, test=TEST, validation=VALIDATION, order="file")
-    if could is None or (could.test, could.validation) != (TEST, VALIDATION):
-        return LabelPool(task.name, category, len(rows), thesis, test, 0, 0, possible=str(could or "nothing"))
-    cut = split_task(held, test=TEST, validation=VALIDATION, order="file")
-    return LabelPool(task.name, category, len(rows), thesis, test, len(cut.pool), len(cut.test), cut.dropped)
+    possible = possible_sizes(in_memory, test=TEST, validation=VALIDATION, order="file")
+    if possible is None or (possible.test, possible.validation) != (TEST, VALIDATION):
+        return LabelPool(task.name, category, len(rows), thesis, test, 0, 0, possible=str(possible or "nothing"))
+    split = split_task(in_memory, test=TEST, validation=VALIDATION, order="file")
+    return LabelPool(task.name, category, len(rows), thesis, test, len(split.pool), len(split.test), split.dropped)
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetSums:
-    """The labels of a group of tasks at each of `BUDGETS`, counted as `LabelPool` counts them."""
+    """The labels of a group of tasks at each of `BUDGETS`, by the two protocols of `LabelPool`."""
 
     group: str
     tasks: int
@@ -88,11 +88,11 @@ class BudgetSums:
 
 
 def budget_sums(pools: Sequence[LabelPool], groups: Mapping[str, str]) -> list[BudgetSums]:
-    """Add up labels by group; a budget counts for each task at most what the task has.
+    """Add up labels by group; a budget counts at most the labels that each task has.
 
     Args:
-        pools: one a task.
-        groups: the group of each category, as `groups_of` gives them.
+        pools: one per task.
+        groups: the group of each category, as `groups_of` returns them.
     """
     by_group: dict[str, list[LabelPool]] = {}
     for pool in pools:
@@ -120,13 +120,13 @@ def _capped(rows: int, budget: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class TaskLength:
-    """The summed lengths of a task's rows, told in one encoding and counted in one unit.
+    """The summed lengths of a task's rows in one encoding and one unit.
 
-    `prompt` is what a model is given, `target` what it is to learn. `longest` is the longest prompt with its target.
+    `prompt` is the length of the input, `target` that of the target. `longest` is the longest prompt with its target.
     """
 
     task: str
-    told: str
+    encoding: str
     unit: str
     rows: int
     prompt: int
@@ -136,9 +136,9 @@ class TaskLength:
 
 @dataclass(frozen=True, slots=True)
 class MeanLength:
-    """The mean lengths of a collection's rows; each row weighs the same, or each task (`by_task`)."""
+    """The mean lengths of a collection's rows, with equal weights of rows, or of tasks (`by_task`)."""
 
-    told: str
+    encoding: str
     unit: str
     rows: int
     prompt: float
@@ -150,19 +150,19 @@ class MeanLength:
 def task_lengths(task: Task, counts: Mapping[str, Count]) -> list[TaskLength]:
     """Measure a task's rows with and without its instruction, in each unit.
 
-    The parts of a prompt are counted apart, as models read them; special tokens and the end token are not counted.
+    The parts of a prompt are counted separately, as they are tokenized; special tokens and the end token do not count.
 
     Args:
         task: its instances are read once for each of the two encodings.
-        counts: what counts the lengths of texts, by the unit's name.
+        counts: functions that count the lengths of texts, by the unit's name.
 
     Raises:
         ProblemsError: its rows cannot be read.
     """
     return [
         length
-        for told, name in LENGTH_ENCODINGS.items()
-        for length in _lengths(task, told, find_encoding(name), counts)
+        for title, name in LENGTH_ENCODINGS.items()
+        for length in _lengths(task, title, find_encoding(name), counts)
     ]
 
 
@@ -176,14 +176,14 @@ def mean_lengths(lengths: Iterable[TaskLength]) -> list[MeanLength]:
     by_kind: dict[tuple[str, str], list[TaskLength]] = {}
     for length in lengths:
         if length.rows:
-            by_kind.setdefault((length.told, length.unit), []).append(length)
-    return [_mean(told, unit, members) for (told, unit), members in by_kind.items()]
+            by_kind.setdefault((length.encoding, length.unit), []).append(length)
+    return [_mean(encoding, unit, members) for (encoding, unit), members in by_kind.items()]
 
 
-def _mean(told: str, unit: str, members: Sequence[TaskLength]) -> MeanLength:
+def _mean(encoding: str, unit: str, members: Sequence[TaskLength]) -> MeanLength:
     rows = sum(length.rows for length in members)
     return MeanLength(
-        told,
+        encoding,
         unit,
         rows,
         prompt=sum(length.prompt for length in members) / rows,
@@ -193,14 +193,14 @@ def _mean(told: str, unit: str, members: Sequence[TaskLength]) -> MeanLength:
     )
 
 
-def _lengths(task: Task, told: str, encoding: Encoding, counts: Mapping[str, Count]) -> list[TaskLength]:
+def _lengths(task: Task, title: str, encoding: Encoding, counts: Mapping[str, Count]) -> list[TaskLength]:
     prefixes: dict[str, int] = {}
     sums = {unit: [0, 0, 0, 0] for unit in counts}
     labelled = (row for row in task.instances() if row.outputs)
     while batch := list(islice(labelled, _BATCH)):
         prompts = [encode(task, row, encoding) for row in batch]
         for unit, count in counts.items():
-            # The prefix is the task's own, and long: it is counted once.
+            # The prefix is shared by the task's rows, and long: it is counted once.
             for prefix in {prompt.prefix for prompt in prompts}:
                 prefixes.setdefault(f"{unit}\0{prefix}", count([prefix])[0])
             bodies = count([prompt.body for prompt in prompts])
@@ -212,4 +212,4 @@ def _lengths(task: Task, told: str, encoding: Encoding, counts: Mapping[str, Cou
                 total[1] += given
                 total[2] += target
                 total[3] = max(total[3], given + target)
-    return [TaskLength(task.name, told, unit, *total) for unit, total in sums.items()]
+    return [TaskLength(task.name, title, unit, *total) for unit, total in sums.items()]

@@ -10,10 +10,10 @@ from tuition.base.errors import UserError
 from tuition.evaluation.options.rankings import (
     NORMALISATIONS,
     RANK_METRICS,
+    normalisation_of,
     option_accuracy,
     rank_metric,
     ranking_of,
-    way_of,
 )
 
 
@@ -47,6 +47,6 @@ def test_a_chosen_option_is_right_as_it_stands_but_for_white_space() -> None:
 
 
 def test_each_normalisation_has_its_metric() -> None:
-    assert [way_of(name) for name in RANK_METRICS] == list(NORMALISATIONS)
+    assert [normalisation_of(name) for name in RANK_METRICS] == list(NORMALISATIONS)
     for way, does in NORMALISATIONS.items():
         assert does in RANK_METRICS[rank_metric(way)].description

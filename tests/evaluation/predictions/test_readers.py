@@ -337,7 +337,7 @@ def test_one_id_in_two_tasks_needs_the_task(tmp_path) -> None:
         tmp_path / "refs.jsonl", [{"id": "1", "references": [task], "task_id": task} for task in ("t", "u")]
     )
     rows, path = answered(tmp_path, [{"id": "1", "prediction": "a"}])
-    with pytest.raises(ProblemsError, match="an id that several instances bear: 1"):
+    with pytest.raises(ProblemsError, match="an id that several instances have: 1"):
         found_references(rows, path, listed)
     rows, path = answered(tmp_path, [{"id": "1", "task": task, "prediction": "a"} for task in ("t", "u")])
     assert [answer.references for answer in found_references(rows, path, listed)[0]] == [("t",), ("u",)]

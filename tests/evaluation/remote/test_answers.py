@@ -219,7 +219,7 @@ def test_an_answer_of_50_mb_is_refused_without_being_read_and_costs_the_others_n
     answer_remotely(server.endpoint(), prompts(2), new_tokens=9)
     server.control(answer="x" * 50_000_000)
     tracemalloc.start()
-    with pytest.raises(RemoteError, match="a response of more than 4 MiB, which was not read on"):
+    with pytest.raises(RemoteError, match="a response of more than 4 MiB, which was not read further"):
         answer_remotely(server.endpoint(), prompts(3), new_tokens=9)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

@@ -72,14 +72,14 @@ def test_a_failure_that_does_not_pass_is_given_up_and_names_the_server_s_words(
 ) -> None:
     server.control(script=["", ""], always=how)
     endpoint = server.endpoint(timeout=0.4, limits=Limits(concurrency=1))
-    with pytest.raises(RemoteError, match=r"no answer after 4 attempts.*2 of 5 answers are kept") as caught:
+    with pytest.raises(RemoteError, match=r"no answer after 4 attempts.*2 of 5 answers are stored") as caught:
         answer_remotely(endpoint, prompts(5), new_tokens=9)
     assert (caught.value.kept, caught.value.wanted) == (2, 5)
     says = {
         "status:500": "HTTP 500 (the server says 500)",
         "html": "an HTML page",
         "half": "the connection broke",
-        "truncated": "no whole JSON, beginning",
+        "truncated": "not complete JSON, beginning",
         "hang:1": "no answer within 0.4 s",
         "close": "the connection broke",
         "429": "HTTP 429 (Rate limit reached)",
@@ -97,10 +97,10 @@ def test_a_failure_that_does_not_pass_is_given_up_and_names_the_server_s_words(
     ("how", "says"),
     [
         ("status:400", r"HTTP 400 \(the server says 400\)"),
-        ("status:404", "does the address end in /v1"),
-        ("status:402", "the account has run out"),
-        ("quota", "the account has run out"),
-        ("redirect", "sends us elsewhere"),
+        ("status:404", "the address ends in /v1"),
+        ("status:402", "the account has no money left"),
+        ("quota", "the account has no money left"),
+        ("redirect", "redirects elsewhere"),
         ('json:{"error": {"message": "no such model", "code": 404}}', "in the body of HTTP 200.*no such model"),
     ],
 )
@@ -163,7 +163,7 @@ def test_a_budget_is_never_exceeded_and_what_it_bought_is_kept(server: Server, p
     prices = Prices(1000.0, 1000.0)
     ledger = Ledger(prices, budget)
     with pytest.raises(
-        BudgetError, match=r"the budget of .* ends here: \d+ answers for .* can take more than"
+        BudgetError, match=r"the budget of .* is used up: \d+ answers for .* can take more than"
     ) as caught:
         answer_remotely(server.endpoint(), prompts(140), new_tokens=9, ledger=ledger)
     assert 0 < ledger.paid.total <= 1000
@@ -178,7 +178,7 @@ def test_a_budget_is_never_exceeded_and_what_it_bought_is_kept(server: Server, p
 
 
 def test_a_budget_of_nothing_asks_nothing(server: Server, prompts: Make) -> None:
-    with pytest.raises(BudgetError, match="0 of 3 answers are kept"):
+    with pytest.raises(BudgetError, match="0 of 3 answers are stored"):
         answer_remotely(server.endpoint(), prompts(3), new_tokens=9, ledger=Ledger(budget=Budget(tokens=0)))
     assert server.seen == []
 
@@ -187,7 +187,7 @@ def test_a_budget_counts_what_was_perhaps_paid_for_and_lost(server: Server) -> N
     server.control(always="truncated")
     ledger = Ledger(budget=Budget(tokens=900))
     endpoint = server.endpoint(retrying=Retrying(attempts=100, first_wait=0.0))
-    with pytest.raises(BudgetError, match="lost on its way"):
+    with pytest.raises(BudgetError, match="lost in transit"):
         answer_remotely(endpoint, [Prompt("x" * 100, "", "")], new_tokens=44, ledger=ledger)
     assert (ledger.paid, ledger.lost) == (Tokens(), Tokens(712, 88))
     assert len(server.seen) == ledger.requests == 2

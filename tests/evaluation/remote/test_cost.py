@@ -71,6 +71,6 @@ def test_what_was_spent_is_told_with_what_perhaps_was() -> None:
     ledger.lost += Tokens(1000, 100)
     ledger.cached = 7
     assert str(ledger) == (
-        "1 answers for 1,000,000 + 50,000 tokens, 1.5 (and at most 1,000 + 100 tokens, 0.002 for what the server did "
-        "not count, or was lost on its way); 7 answers were there already"
+        "1 answers for 1,000,000 + 50,000 tokens, 1.5 (and at most 1,000 + 100 tokens, 0.002 for answers without "
+        "a token count or lost in transit); 7 answers came from the cache"
     )

@@ -67,12 +67,12 @@ def test_tokens_without_a_text_belong_to_what_is_before_them() -> None:
 
 def test_tokens_that_spell_nothing_and_are_not_counted_cannot_be_weighed() -> None:
     assert score_by_text("Is:", [" é"], [echo("Is", ":", "\ufffd", "\ufffd", "?")]) is None
-    with pytest.raises(UserError, match="cannot be seen where options begin"):
+    with pytest.raises(UserError, match="the start of the options is unknown"):
         score_by_tokens(echo("Is", ":", "?"), [echo("Is", ":", "\ufffd", "\ufffd", "?")])
 
 
 def test_an_option_at_the_very_beginning_has_no_log_probability() -> None:
-    with pytest.raises(UserError, match="very first token"):
+    with pytest.raises(UserError, match="with the first token"):
         score_by_text("", ["yes"], [echo("yes", "?", given=1)])
 
 

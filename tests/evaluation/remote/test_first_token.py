@@ -43,7 +43,7 @@ def test_a_token_of_two_options_is_let_go_if_it_decides_nothing_and_refused_if_i
     options = ("negative", "neutral", "positive")
     ranking = rank_by_first_token({"positive": -0.1, "negative": -4.0, "n": -5.0}, options)
     assert ranking.chosen() == "positive"
-    with pytest.raises(UserError, match=r"cannot be told apart by a chat's first token, 'ne'.*openai-completions:"):
+    with pytest.raises(UserError, match=r"cannot be distinguished by a chat's first token, 'ne'.*openai-completions:"):
         rank_by_first_token({"positive": -1.5, "ne": -0.5}, options)
 
 
@@ -53,7 +53,7 @@ def test_equal_options_are_one() -> None:
 
 @pytest.mark.parametrize("options", [("not at all", "not really"), ("yes", "yes sir"), ("New York", " New  Delhi")])
 def test_options_that_begin_with_one_word_are_refused_before_anything_is_asked(options: tuple[str, ...]) -> None:
-    with pytest.raises(UserError, match="cannot be told apart"):
+    with pytest.raises(UserError, match="cannot be distinguished"):
         refuse_shared_beginnings(options)
 
 

@@ -82,7 +82,7 @@ def test_a_judge_sees_the_input_that_a_file_has_and_is_reported_where_it_has_non
     judge = JudgeChoice(f"openai:made@{server.url}", "yes-no")
     score_predictions(with_judge(ScoreChoice(file, profiles=("judge",)), judge))
     assert "what is red?" in json.dumps(server.seen)
-    assert "not shown the input of 1 of 2 answers" in " ".join(capsys.readouterr().err.split())
+    assert "does not see the input of 1 of 2 answers" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_judge_is_asked_in_a_chat_and_each_answer_once(server: Server) -> None:
@@ -93,7 +93,7 @@ def test_a_judge_is_asked_in_a_chat_and_each_answer_once(server: Server) -> None
         assert metric.score_many(["red", "blue", "red"], [["red"], ["red"], ["red"]]) == [0.75] * 3
     assert [seen["path"] for seen in server.seen] == ["/v1/chat/completions"] * 2
     assert "2 requests to send" in said[0]
-    assert any("0 requests to send (2 are answered already)" in line for line in said)
+    assert any("0 requests to send (2 are in the cache)" in line for line in said)
     assert "made@" in metric.profile.source
 
 
@@ -102,7 +102,7 @@ def test_what_cannot_be_read_counts_as_nothing_and_is_told(server: Server) -> No
     said: list[str] = []
     metric = judge_metric(server.endpoint(), "yes-no", Ledger(), said.append)
     assert metric.score("red", ["red"]) == 0.0
-    assert said[-1] == "1 of 1 judgements cannot be read and count as 0, such as 'I would rather not say'"
+    assert said[-1] == "1 of 1 judgements cannot be parsed and score 0, such as 'I would rather not say'"
 
 
 def test_a_budget_holds_for_judging_too(server: Server) -> None:

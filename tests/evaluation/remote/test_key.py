@@ -64,14 +64,14 @@ def test_a_missing_key_is_said_to_be_missing(server: Server, prompts: Make) -> N
 
 
 def test_a_named_variable_must_be_there(server: Server, prompts: Make) -> None:
-    with pytest.raises(UserError, match=r"variable that is to hold the key for 127\.0\.0\.1 is not set"):
+    with pytest.raises(UserError, match=r"environment variable with the key for 127\.0\.0\.1 is not set"):
         answer_remotely(server.endpoint(key_variable="MY_KEY"), prompts(1), new_tokens=9)
 
 
 @pytest.mark.parametrize("bad", ["two words of it", "line\nend-of-key", "ключ-из-кириллицы", "a\x00b\x7f"])
 def test_what_cannot_be_a_key_is_refused_without_repeating_it(monkeypatch: pytest.MonkeyPatch, bad: str) -> None:
     monkeypatch.setattr("os.environ", {"OPENAI_API_KEY": bad})
-    with pytest.raises(UserError, match="OPENAI_API_KEY holds") as caught:
+    with pytest.raises(UserError, match="OPENAI_API_KEY has characters") as caught:
         read_key(Endpoint(model="m"))
     assert bad not in str(caught.value)
 

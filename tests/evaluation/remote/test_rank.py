@@ -97,7 +97,7 @@ def test_a_chat_ranks_by_the_first_token(server: Server, kind: str) -> None:
 
 def test_a_chat_without_likely_tokens_is_refused_at_once(server: Server) -> None:
     server.control(top=None)
-    with pytest.raises(RemoteError, match="does not list its likeliest tokens"):
+    with pytest.raises(RemoteError, match="does not list the most likely tokens"):
         rank_remotely(server.endpoint(limits=Limits(concurrency=1)), rows(20, ("yes", "no")))
     assert len(server.seen) == 1
 
@@ -108,7 +108,7 @@ def test_a_chat_without_likely_tokens_is_refused_at_once(server: Server) -> None
         (RankQuestion(Prompt("a", "", ""), ()), "no options"),
         (RankQuestion(Prompt("a", "", ""), ("yes", " ")), "an empty one"),
         (RankQuestion(Prompt("a", "", ""), ("yes",), "{rationale} {output}"), "rationale"),
-        (RankQuestion(Prompt("a", "", ""), ("very good", "very bad")), "cannot be told apart"),
+        (RankQuestion(Prompt("a", "", ""), ("very good", "very bad")), "cannot be distinguished"),
     ],
 )
 def test_what_cannot_be_ranked_is_refused_before_it_is_asked(server: Server, bad: RankQuestion, says: str) -> None:

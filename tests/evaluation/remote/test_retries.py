@@ -37,14 +37,14 @@ def test_a_server_s_wish_to_wait_is_read_in_all_its_forms(headers: dict[str, str
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504, 520, 529])
 def test_what_a_server_may_overcome_passes(status: int) -> None:
     failure = refusal(status, {}, "")
-    assert failure.passing
-    assert failure.crowded == (status == 429)
+    assert failure.temporary
+    assert failure.rate_limited == (status == 429)
 
 
 @pytest.mark.parametrize("status", [301, 307, 400, 401, 402, 403, 404, 405, 413, 422, 501])
 def test_what_no_repetition_mends_does_not_pass(status: int) -> None:
     failure = refusal(status, {}, "")
-    assert not failure.passing
+    assert not failure.temporary
     assert failure.refused == (status in (401, 403))
 
 

@@ -273,13 +273,13 @@ def test_designs_that_cannot_be_are_refused() -> None:
     for arms, match in [
         ({"with told": {"pre": "with"}, "none told": {}}, "no level of the factor 'pre'"),
         ({"with told": {"pre": "x"}, "none told": {"pre": "x"}}, "same levels of all factors"),
-        ({"with told": {"pre": "x"}}, "has one level"),
+        ({"with told": {"pre": "x"}}, "has only one level"),
         ({"with told": {"labels": "x"}, "none told": {"labels": "y"}}, "give another factor another name"),
-        ({"p": {"pre": "x"}, "q": {"pre": "y"}}, "no effect can be told"),
+        ({"p": {"pre": "x"}, "q": {"pre": "y"}}, "no effect can be computed"),
     ]:
         with pytest.raises(UserError, match=match):
             factor_effects(scores, arms)
-    with pytest.raises(UserError, match="the reference pre = 'x' is not there; there are none, with"):
+    with pytest.raises(UserError, match="the reference pre = 'x' is unknown; known are none, with"):
         factor_effects(scores, DESIGN, references={"pre": "x"})
 
 

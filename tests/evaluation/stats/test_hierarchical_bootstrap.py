@@ -162,7 +162,7 @@ def test_what_cannot_be_is_refused():
     good = [np.array([0.1, 0.2])] * 2
     for arguments, error, match in [
         (([],), UserError, "no task"),
-        (([np.array([0.1, 0.2])],), UserError, "one task cannot tell how tasks vary"),
+        (([np.array([0.1, 0.2])],), UserError, "one task does not show how tasks vary"),
         (([np.array([]), good[0]],), UserError, "task 0 has no score"),
         (([np.array([0.1, np.nan]), good[0]],), UserError, r"task 0 has the value nan at \(1,\)"),
         (([np.array([0.1, 45.0]), good[0]],), ValueError, "not in 0.0 to 1.0"),
@@ -173,11 +173,11 @@ def test_what_cannot_be_is_refused():
     for options, match in [
         ({"level": 95}, "level 95"),
         ({"resamples": 1}, "1 resamples"),
-        ({"drawn": ["rows"]}, "'rows' is no level"),
-        ({"drawn": []}, "nothing is drawn"),
+        ({"drawn": ["rows"]}, "'rows' is not a level"),
+        ({"drawn": []}, "no level is resampled"),
     ]:
         with pytest.raises(ValueError, match=match):
             hierarchical_interval(good, seed=1, **options)
     uneven = [np.zeros((2, 3)), np.zeros((3, 3))]
-    with pytest.raises(UserError, match="tasks differ in how many"):
+    with pytest.raises(UserError, match="tasks have different numbers of seeds"):
         hierarchical_interval(uneven, shared_seeds=True, seed=1)

@@ -1,7 +1,7 @@
-"""Metrics: pure functions that judge a prediction against its accepted references; no model and no torch.
+"""Metrics: pure functions that score a prediction against its accepted references; no model and no torch.
 
-A new metric is a new file that ends in a `Metric`, and one `METRICS.add` below. One that needs token vectors ends in
-a function from an embedder to a `Metric`, and stands in `EMBEDDER_METRICS`.
+To add a metric, write a file that defines a `Metric` and register it below with `METRICS.add`. A metric that needs
+token vectors defines a function from an embedder to a `Metric`, registered in `EMBEDDER_METRICS`.
 """
 
 from collections.abc import Callable

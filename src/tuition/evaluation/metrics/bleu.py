@@ -1,4 +1,4 @@
-"""BLEU (Papineni et al., 2002), computed by sacrebleu (Post, 2018): a corpus's in summaries, else a sentence's."""
+"""BLEU (Papineni et al., 2002), computed by sacrebleu (Post, 2018): corpus BLEU for summaries, else sentence BLEU."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _ORDER = 4
 
 
 def bleu(prediction: str, references: Sequence[str]) -> float:
-    """Return a prediction's sentence BLEU in 0-1, as `sacrebleu.sentence_bleu` has it.
+    """Return a prediction's sentence BLEU in 0-1, as `sacrebleu.sentence_bleu` does.
 
-    Orders longer than the prediction are left out and n-grams never matched are smoothed (exp), else most sentences
-    would score 0. The mean of such scores is not the corpus's BLEU, which counts the n-grams of all sentences first.
+    N-gram orders longer than the prediction are left out and orders without a match are smoothed (exp); otherwise most
+    sentences would score 0. The mean of these scores is not corpus BLEU, which first sums n-gram counts over sentences.
 
     Raises:
         TypeError: `references` is a bare string.
@@ -45,7 +45,7 @@ def bleu(prediction: str, references: Sequence[str]) -> float:
 def _statistics(
     predictions: Sequence[str], references: Sequence[Sequence[str]], options: Options | None = None
 ) -> npt.NDArray[np.float64]:
-    """Return each instance's counts: n-grams matched and in all, of order 1 to 4, its length and the reference's."""
+    """Return each instance's counts: matched n-grams and all n-grams of order 1 to 4, and both texts' lengths."""
     del options
     check_pairs(predictions, references)
     rows = []
@@ -83,8 +83,8 @@ BLEU = Metric(
     title="BLEU",
     description=(
         "Geometric mean of the precisions of 1- to 4-grams, times the brevity penalty; tokenizer 13a, case kept, "
-        "smoothing exp. All references are matched together. Summaries hold the corpus's BLEU, as sacrebleu's "
-        "corpus_bleu; one instance's score is its sentence BLEU (effective order), whose mean it is not."
+        "smoothing exp. All references are matched together. Summaries give corpus BLEU, as sacrebleu's corpus_bleu; "
+        "one instance's score is its sentence BLEU (effective order), and corpus BLEU is not the mean of these."
     ),
     score=bleu,
     score_many=one_by_one(bleu),
@@ -96,5 +96,5 @@ BLEU = Metric(
         equals="sacrebleu's corpus_bleu and, by instance, sentence_bleu",
     ),
     corpus=Corpus(statistics=_statistics, instances=_instances, value=_value),
-    blind_spot=BlindSpot(hides_without_spaces, "it parts words at spaces, which this script has not", ("chrf",)),
+    blind_spot=BlindSpot(hides_without_spaces, "it splits words at spaces, which this script does not use", ("chrf",)),
 )

@@ -1,4 +1,4 @@
-"""Which references a metric cannot see, for the ways in which metrics cut texts into words."""
+"""Which references a metric cannot read, for each rule by which metrics split text into words."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _WITHOUT_SPACES = re.compile(
 
 
 def hides_from_ascii_words(text: str) -> bool:
-    """Whether less than half of a text's letters and digits are a-z and 0-9, or none is; white space hides nothing.
+    """Whether less than half of a text's letters and digits are a-z and 0-9, or none is; False for white space.
 
     Examples:
         >>> hides_from_ascii_words("今天天气很好"), hides_from_ascii_words("naïve café")
@@ -28,11 +28,11 @@ def hides_from_ascii_words(text: str) -> bool:
 
 
 def hides_without_punctuation(text: str) -> bool:
-    """Whether a text is of ASCII punctuation alone, so that nothing is left without it."""
+    """Whether a text is nothing but ASCII punctuation, so that it is empty once that is stripped."""
     return bool(text.strip()) and not text.translate(_DROP_PUNCTUATION).strip()
 
 
 def hides_without_spaces(text: str) -> bool:
-    """Whether more than half of a text's letters are of scripts without spaces between words."""
+    """Whether more than half of a text's letters are in scripts without spaces between words."""
     letters = sum(map(str.isalnum, text))
     return len(_WITHOUT_SPACES.findall(text)) > _LEAST * letters if letters else False

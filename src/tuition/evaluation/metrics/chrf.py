@@ -1,4 +1,4 @@
-"""ChrF (Popović, 2015), computed by sacrebleu (Post, 2018): of corpora in summaries, of sentences by instance."""
+"""ChrF (Popović, 2015), computed by sacrebleu (Post, 2018): corpus chrF for summaries, else sentence chrF."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _WIDTH = 3 * _CHRF.order
 
 
 def chrf(prediction: str, references: Sequence[str]) -> float:
-    """Return a prediction's sentence chrF in 0-1, as `sacrebleu.sentence_chrf` has it.
+    """Return a prediction's sentence chrF in 0-1, as `sacrebleu.sentence_chrf` does.
 
-    It is the F2 of character n-grams of order 1 to 6, white space left out, against the reference that gives the most.
+    It is the F2 of character n-grams of order 1 to 6, without white space, against the reference that scores highest.
 
     Raises:
         TypeError: `references` is a bare string.
@@ -41,10 +41,10 @@ def chrf(prediction: str, references: Sequence[str]) -> float:
 def _statistics(
     predictions: Sequence[str], references: Sequence[Sequence[str]], options: Options | None = None
 ) -> npt.NDArray[np.float64]:
-    """Return each instance's n-grams: by order the prediction's, the best reference's, and those in common."""
+    """Return each instance's n-gram counts: for each order the prediction's, the best reference's, and the matches."""
     del options
     check_pairs(predictions, references)
-    # sacrebleu hands these counts out by no public way; the tests compare what is made of them with its scores.
+    # sacrebleu has no public function for these counts; the tests compare the scores computed from them with its own.
     rows = [
         _CHRF._extract_corpus_statistics([prediction], [[reference] for reference in accepted])[0]
         for prediction, accepted in zip(predictions, references, strict=True)
@@ -62,9 +62,9 @@ def _instances(rows: npt.NDArray[Any]) -> list[float]:
 
 
 def _of_sums(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the score of each row of counts, by sacrebleu's operations in their order, so that every bit is the same.
+    """Return the score of each row of counts, with sacrebleu's operations in the same order for bit-equal results.
 
-    Precision and recall are means over the orders of which both texts have n-grams.
+    Precision and recall are means over the orders for which both texts have n-grams.
     """
     precision, recall, orders = (np.zeros(len(sums)) for _ in range(3))
     for order in range(_CHRF.order):
@@ -86,9 +86,9 @@ CHRF = Metric(
     name="chrf",
     title="chrF",
     description=(
-        "F-score, recall weighing twice, of character n-grams of order 1 to 6 without white space; case kept. Of "
-        "several references the one that gives the most counts. Summaries hold the corpus's chrF, as sacrebleu's "
-        "corpus_chrf; one instance's score is its sentence chrF, whose mean it is not."
+        "F-score of character n-grams of order 1 to 6 without white space, with recall weighted twice; case kept. Of "
+        "several references the best one counts. Summaries give corpus chrF, as sacrebleu's corpus_chrf; one "
+        "instance's score is its sentence chrF, and corpus chrF is not the mean of these."
     ),
     score=chrf,
     score_many=one_by_one(chrf),

@@ -1,4 +1,4 @@
-"""Accuracy, macro-F1 and the rate of invalid outputs, over the options that a task's answers are chosen from."""
+"""Accuracy, macro-F1 and the rate of invalid outputs, for tasks whose answers come from a set of options."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 _TOKENIZER = "none: whole answers are compared"
-_NORMALISATION = "case folded, white space collapsed, ASCII punctuation taken off both ends"
+_NORMALISATION = "case folded, white space collapsed, ASCII punctuation stripped from both ends"
 _ENDS = string.punctuation + " "
 _NO_OPTION = -1
 
 
 def normalise_option(text: str) -> str:
-    r"""Return an answer as it is compared with options: case folded, white space collapsed, ends bare of punctuation.
+    r"""Return an answer normalised for comparison with options.
 
-    Punctuation within stays, so that "1.5" and "15" differ; an answer that is nothing but punctuation ("+", "?!") keeps
-    it, since it may be the option itself.
+    Case is folded, white space collapsed, and punctuation stripped from both ends. Punctuation inside stays, so that
+    "1.5" and "15" differ. An answer that is nothing but punctuation ("+", "?!") keeps it, since it may be an option.
 
     Examples:
         >>> normalise_option(" Entailment.\n")
@@ -56,10 +56,9 @@ def accuracy(prediction: str, references: Sequence[str]) -> float:
 def invalid_outputs(
     predictions: Sequence[str], references: Sequence[Sequence[str]], options: Options | None = None
 ) -> list[float]:
-    """Return 1.0 for each prediction that is none of its options, once normalised, and 0.0 for the others.
+    """Return 1.0 for each prediction that, once normalised, is none of its options, and 0.0 for the others.
 
-    Where an instance's options are not known, they are all references of the instances that are judged with it and
-    whose options are not known either.
+    Instances without known options share one set: all references of such instances in this call.
 
     Raises:
         TypeError: the references of some prediction are a bare string.
@@ -72,9 +71,9 @@ def invalid_outputs(
 def _classes(
     predictions: Sequence[str], references: Sequence[Sequence[str]], options: Options | None
 ) -> npt.NDArray[np.int64]:
-    """Return each instance's right class and the predicted one, as numbers; -1 where no option was predicted.
+    """Return each instance's true and predicted class as integers (n × 2); -1 where no option was predicted.
 
-    Of several references the predicted one is the right class, else the first.
+    Of several references, the predicted one is the true class, else the first.
     """
     check_pairs(predictions, references)
     if options is not None and len(options) != len(predictions):
@@ -98,7 +97,7 @@ def _known(references: Sequence[Sequence[str]], options: Options | None) -> list
         normalise_option(text) for accepted, own in zip(references, given, strict=True) if not own for text in accepted
     }
     together = frozenset(found)
-    # By identity: a task's instances share their list, and to hash a long one anew for each would cost its square.
+    # By identity: a task's instances share one list, and hashing a long one for each instance would be quadratic.
     sets: dict[int, frozenset[str]] = {}
     for own in given:
         if own and id(own) not in sets:
@@ -111,7 +110,7 @@ def _right(rows: npt.NDArray[Any]) -> list[float]:
 
 
 def _macro_f1(rows: npt.NDArray[Any], counts: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Return for each draw the mean F1 of the classes that occur: 2·right / (predicted + true)."""
+    """Return for each resample the mean F1 of the classes that occur: 2·right / (predicted + true)."""
     classes = int(rows.max(initial=0)) + 1
     target, predicted = rows[:, 0], rows[:, 1]
     right, answered = target == predicted, predicted != _NO_OPTION
@@ -129,8 +128,8 @@ ACCURACY = Metric(
     title="Accuracy",
     description=(
         "1 where the prediction is a reference, else 0. Both are case-folded, with white space collapsed and ASCII "
-        "punctuation taken off the ends. Any of the references counts. Its mean equals scikit-learn's accuracy_score "
-        "of the normalised answers."
+        "punctuation stripped from the ends. Any of the references counts. Its mean equals scikit-learn's "
+        "accuracy_score of the normalised answers."
     ),
     score=accuracy,
     score_many=one_by_one(accuracy),
@@ -143,7 +142,7 @@ MACRO_F1 = Metric(
     description=(
         "Mean F1 of the classes that occur among references and valid predictions; answers are normalised as for "
         "accuracy, and a prediction that is no option belongs to no class. Of several references the predicted one is "
-        "the true class, else the first. One instance's score is its accuracy; the summary is worked out from all of "
+        "the true class, else the first. One instance's score is its accuracy; the summary is computed over all of "
         "them. Equals scikit-learn's f1_score(average='macro')."
     ),
     score=accuracy,
@@ -163,7 +162,7 @@ INVALID_OUTPUT = Metric(
     title="Invalid outputs",
     description=(
         "1 where the prediction is none of the instance's options, else 0; normalised as for accuracy. Where options "
-        "are not known, all references judged together are the options. Less is better."
+        "are not known, all references scored together are the options. Lower is better."
     ),
     score=lambda prediction, references: invalid_outputs([prediction], [references])[0],
     score_many=invalid_outputs,

@@ -1,4 +1,4 @@
-"""Exact match: whether a prediction says the same as a reference once case, punctuation and spacing are set aside."""
+"""Exact match: whether a prediction equals a reference, ignoring case, punctuation and spacing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def exact_match(prediction: str, references: Sequence[str]) -> float:
 
     Text is normalised as in the evaluation of Tk-Instruct (Wang et al., 2022), which follows SQuAD but keeps articles:
     lower-cased, ASCII punctuation deleted (not turned into spaces: "twenty-one" becomes "twentyone"), white space
-    collapsed. Other signs, such as typographic quotes, are kept. Two texts of punctuation alone are thus equal.
+    collapsed. Other characters, such as typographic quotes, are kept. Any two texts of punctuation alone are equal.
 
     Raises:
         TypeError: `references` is a bare string.
@@ -47,8 +47,8 @@ EXACT_MATCH = Metric(
     name="exact_match",
     title="Exact match",
     description=(
-        "1 where the prediction equals a reference, else 0. Both are lower-cased, stripped of ASCII punctuation and of "
-        "superfluous white space; articles stay. Any of the references counts. Equals Tk-Instruct's exact match."
+        "1 where the prediction equals a reference, else 0. Both are lower-cased, without ASCII punctuation and with "
+        "white space collapsed; articles stay. Any of the references counts. Equals Tk-Instruct's exact match."
     ),
     score=exact_match,
     score_many=exact_match_many,
@@ -59,7 +59,5 @@ EXACT_MATCH = Metric(
         source="Wang et al. 2022 (Tk-Instruct), after Rajpurkar et al. 2016 (SQuAD 1.1)",
         equals="Tk-Instruct's exact_match",
     ),
-    blind_spot=BlindSpot(
-        hides_without_punctuation, "it takes punctuation off, and nothing else is there", ("accuracy",)
-    ),
+    blind_spot=BlindSpot(hides_without_punctuation, "it drops punctuation, and nothing else is there", ("accuracy",)),
 )

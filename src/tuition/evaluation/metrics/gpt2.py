@@ -1,7 +1,7 @@
-"""GPT-2's byte-level tokenizer (Radford et al., 2019), from its own merges, which lie compressed beside this file.
+"""GPT-2's byte-level tokenizer (Radford et al., 2019), from its merges, stored compressed next to this file.
 
-`scripts/make_gpt2_merges.py` took them, checked, from a package that carries OpenAI's files unchanged. Nothing is
-fetched when it is used.
+`scripts/make_gpt2_merges.py` extracted and verified them from a package that ships OpenAI's files unchanged. Nothing
+is downloaded when the tokenizer is used.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 MERGES_SHA256 = "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5"
-"""Of OpenAI's `vocab.bpe`, as published with GPT-2."""
+"""The SHA-256 of OpenAI's `vocab.bpe`, as published with GPT-2."""
 
 _END = "<|endoftext|>"
 
 
 @cache
 def gpt2_tokenizer() -> Tokenizer:
-    """Return GPT-2's tokenizer, whose ids are those of GPT-2.
+    """Return GPT-2's tokenizer, with GPT-2's token ids.
 
     Raises:
-        RuntimeError: the installed file of merges is not the known one.
+        RuntimeError: the installed merges file is not the one that Tuition ships.
     """
     from tokenizers import AddedToken, Tokenizer, pre_tokenizers
     from tokenizers.models import BPE
@@ -45,9 +45,9 @@ def gpt2_tokenizer() -> Tokenizer:
 
 
 def byte_symbols() -> tuple[str, ...]:
-    """Return the character that stands for each byte in GPT-2's vocabulary, in the order of its ids.
+    """Return the character that represents each byte in GPT-2's vocabulary, in the order of token ids.
 
-    Bytes that print in Latin-1 stand for themselves and come first; the other 68 are U+0100 and on.
+    Bytes that are printable in Latin-1 represent themselves and come first; the other 68 are mapped to U+0100 and up.
     """
     printing = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     return (*map(chr, printing), *(chr(0x100 + number) for number in range(256 - len(printing))))

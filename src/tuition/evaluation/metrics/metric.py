@@ -1,4 +1,4 @@
-"""What a metric is: a pure function from a prediction and its accepted references to a score, and how it is made."""
+"""What a metric is: a pure function from a prediction and its accepted references to a score, with its description."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 ReferenceRule = Literal["best", "first", "all"]
-"""What several references do: the best of them counts, the first alone does, or all of them together are matched."""
+"""How several references are used: the best score counts, only the first is used, or all are matched together."""
 
 Options = Sequence[Sequence[str]]
 """The answer options of each instance; an empty list where they are not known."""
@@ -21,10 +21,10 @@ Options = Sequence[Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """How a metric's scores are made, so that nobody compares them with scores that are made otherwise.
+    """How a metric computes its scores, so that only scores computed by the same rules are compared.
 
-    `source` names the paper or program that the rule is from, `equals` an implementation whose figures are the same.
-    `range` is that of one instance's score, of which reports show a hundredfold.
+    `source` names the paper or program that defines the rule, `equals` an implementation that gives the same values.
+    `range` is that of one instance's score; reports show 100 times the score.
     """
 
     tokenizer: str
@@ -37,12 +37,12 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """The value of many instances together, where that is not the mean of theirs (macro-F1, BLEU, chrF).
+    """The score of many instances together, where it is not the mean of their scores (macro-F1, BLEU, chrF).
 
-    `statistics` returns a row of numbers for each instance, given predictions, their references and, where known, their
-    options; `instances` makes each instance's own score of its row. `value` takes such rows (n × k) and how often each
-    counts (draws × n), and returns the value of each draw in the profile's range: with all counts 1 it is the corpus
-    score, with drawn counts that of a bootstrap sample.
+    `statistics` returns a row of numbers per instance (n × k), given predictions, their references and, where known,
+    their options; `instances` computes each instance's own score from its row. `value` takes such rows and how often
+    each counts (resamples × n), and returns the score of each resample in the profile's range: the corpus score if all
+    counts are 1, that of a bootstrap sample if they are sampled.
     """
 
     statistics: Callable[[Sequence[str], Sequence[Sequence[str]], Options | None], npt.NDArray[Any]]
@@ -52,7 +52,7 @@ class Corpus:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What an answer answers, for a metric that looks at it: the task's definition and the instance's input.
+    """The question behind an answer, for metrics that use it: the task's definition and the instance's input.
 
     Either is empty where it is not known.
     """
@@ -62,15 +62,15 @@ class Question:
 
 
 UNKNOWN = Question()
-"""A question of which nothing is known."""
+"""A question whose definition and input are both unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class BlindSpot:
-    """The references that a metric cannot see: those of which too little is left once it has cut and normalised them.
+    """The references that a metric cannot read: too little of them is left once they are normalised.
 
-    Its score there says nothing of the answer. `hides` decides that for one reference; `reason` says why, such as "it
-    reads a-z and 0-9 alone"; `instead` names metrics that can see such references.
+    Its score for them says nothing about the answer. `hides` decides this for one reference; `reason` says why, such as
+    "it reads only a-z and 0-9"; `instead` names metrics that can read such references.
     """
 
     hides: Callable[[str], bool]
@@ -82,13 +82,12 @@ class BlindSpot:
 class Metric:
     """A metric and what a reader of its scores must know.
 
-    `description` says how text is cut and normalised and how several references are treated. `score` judges one
-    prediction against its references; `score_many` judges many, each against its own, with the same results and
-    less time. `corpus` is there for a metric whose summary is no mean over instances: `score` then is what its rule
-    gives for one instance alone. `over_options` is `score_many` for a metric that looks at the answer options, and
-    `over_questions` for one that looks at what was asked (a judge model).
-    Scores lie in the profile's range; more is better unless `lower_is_better`. `blind_spot` says which references the
-    metric cannot see.
+    `description` says how text is tokenized and normalised and how several references are used. `score` scores one
+    prediction against its references; `score_many` scores many, each against its own, with the same results in less
+    time. `corpus` is set for a metric whose summary is not a mean over instances; `score` is then the rule applied to
+    one instance alone. `over_options` is `score_many` for a metric that uses the answer options, and `over_questions`
+    for one that uses the question (LLM-as-judge). Scores lie in the profile's range; higher is better unless
+    `lower_is_better`. `blind_spot` says which references the metric cannot read.
     """
 
     name: str
@@ -105,25 +104,25 @@ class Metric:
 
 
 def check_references(references: Sequence[str], which: str = "the prediction") -> None:
-    """Refuse references that nothing can be compared with; `which` names their prediction in the message.
+    """Check that there is a list of references; `which` names their prediction in the message.
 
     Raises:
-        TypeError: a bare string, whose letters would each count as a reference.
-        UserError: there is none.
+        TypeError: it is a bare string, whose characters would each count as a reference.
+        UserError: the list is empty.
     """
     if isinstance(references, str):
         raise TypeError(f"the references of {which} are one string; give a sequence of strings, such as a tuple of one")
     if not len(references):
-        raise UserError(f"{which} has no reference to be compared with; give at least one accepted output")
+        raise UserError(f"{which} has no reference to compare with; give at least one accepted output")
 
 
 def check_pairs(predictions: Sequence[str], references: Sequence[Sequence[str]]) -> None:
-    """Refuse predictions and references that do not belong together.
+    """Check that each prediction has its list of references.
 
     Raises:
         TypeError: the references of some prediction are a bare string.
         UserError: some prediction has no reference.
-        ValueError: there are more of one than of the other.
+        ValueError: `predictions` and `references` differ in length.
     """
     if len(predictions) != len(references):
         raise ValueError(f"{len(predictions)} predictions but {len(references)} lists of references; give one to each")
@@ -135,7 +134,7 @@ def check_pairs(predictions: Sequence[str], references: Sequence[Sequence[str]])
 def one_by_one(
     score: Callable[[str, Sequence[str]], float],
 ) -> Callable[[Sequence[str], Sequence[Sequence[str]]], list[float]]:
-    """Return the `score_many` of a metric that gains nothing from seeing many instances at once."""
+    """Return a `score_many` that calls `score` for each instance."""
 
     def score_many(predictions: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:
         check_pairs(predictions, references)

@@ -1,9 +1,9 @@
-"""ROUGE-L: how much of the longest common word sequence two texts share (Lin, 2004, section 3).
+"""ROUGE-L: the longest common subsequence of words of two texts, as an F-measure (Lin, 2004, section 3).
 
-The scores equal those of the `rouge_score` package with `RougeScorer(["rougeL"], use_stemmer=True)` to the last bit,
-as Super-NaturalInstructions and the papers after it report them. The time goes elsewhere: each word is stemmed once
-and becomes one character, a text becomes a short string of such characters, and RapidFuzz finds the length of the
-longest common subsequence of two strings in C++.
+The scores are bit-equal to those of the `rouge_score` package with `RougeScorer(["rougeL"], use_stemmer=True)`, which
+Super-NaturalInstructions and later papers report. For speed, each distinct word is stemmed once and mapped to one
+character, so that a text becomes a short string, and RapidFuzz finds the length of the longest common subsequence of
+two strings in C++.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tuition.base.errors import UserError
 from tuition.evaluation.metrics.blind_spots import hides_from_ascii_words
 from tuition.evaluation.metrics.metric import BlindSpot, Metric, Profile, check_pairs, check_references
 
-# Texts are cut many at a time, joined by a word that no lower-cased text can hold: a capital letter.
+# Many texts are tokenized at a time, joined by a word that no lower-cased text can contain: a capital letter.
 _BREAK = "A"
 _JOIN = f" {_BREAK} "
 _BREAK_CODE = "\0"
@@ -29,7 +29,7 @@ _DIGITS = frozenset("0123456789")
 
 _UNSTEMMED_LENGTH = 3
 _BATCH_LETTERS = 1 << 18
-# A vocabulary past either limit is dropped for an empty one; full, it takes some 40 MB.
+# A vocabulary above either limit is replaced by an empty one; at the limit it takes some 40 MB.
 _MAX_WORDS = 1 << 17
 _MAX_LETTERS = 1 << 24
 
@@ -37,8 +37,8 @@ _MAX_LETTERS = 1 << 24
 def rouge_l(prediction: str, references: Sequence[str]) -> float:
     """Return the ROUGE-L F-measure of a prediction in 0-1, the best over its references.
 
-    A text is lower-cased and cut into runs of a-z and 0-9, whatever else stands between them; words longer than three
-    letters are stemmed by NLTK's Porter stemmer with NLTK's extensions. A text without such words, as in most
+    A text is lower-cased and split into runs of a-z and 0-9; every other character separates words. Words longer than
+    three letters are stemmed by NLTK's Porter stemmer with NLTK's extensions. A text without such words, as in most
     non-Latin scripts, scores 0.0. With L the length of the longest common subsequence of words, precision is L over
     the prediction's words, recall L over the reference's, and F their harmonic mean.
 
@@ -52,7 +52,7 @@ def rouge_l(prediction: str, references: Sequence[str]) -> float:
 def rouge_l_many(predictions: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:
     """Return `rouge_l` of every prediction against its own references, in order.
 
-    Memory beyond the arguments and the result is bounded, whatever their number.
+    Memory use, apart from the arguments and the result, does not grow with their number.
 
     Raises:
         TypeError: the references of some prediction are a bare string.
@@ -63,11 +63,11 @@ def rouge_l_many(predictions: Sequence[str], references: Sequence[Sequence[str]]
 
 
 Encode = Callable[[Sequence[str]], list[str]]
-"""Cuts texts into tokens and returns each text as a string with one character a token."""
+"""Splits texts into tokens and returns each text as a string with one character per token."""
 
 
 def best_overlap(prediction: str, references: Sequence[str], encode: Encode) -> float:
-    """Return the best F-measure of the longest common subsequence of tokens, as `encode` cuts texts into them.
+    """Return the best F-measure of the longest common subsequence of the tokens that `encode` returns.
 
     Raises:
         TypeError: `references` is a bare string.
@@ -104,7 +104,7 @@ def best_overlaps(predictions: Sequence[str], references: Sequence[Sequence[str]
 def _batches(
     pairs: Iterable[tuple[str, Sequence[str]]],
 ) -> Iterator[list[tuple[str, Sequence[str]]]]:
-    """Group the pairs so that a group holds at most `_BATCH_LETTERS` characters, or a single pair."""
+    """Group the pairs so that a group has at most `_BATCH_LETTERS` characters, or a single pair."""
     batch: list[tuple[str, Sequence[str]]] = []
     letters = 0
     for pair in pairs:
@@ -129,9 +129,9 @@ def _f_measure(prediction: str, reference: str, lcs: Callable[[str, str], int] =
 
 
 class _Vocabulary(dict[str, str]):
-    """One character for each word seen, the same for words of the same stem.
+    """Maps each word seen to a character, the same for words with the same stem.
 
-    A character never changes its meaning, so threads may share a vocabulary.
+    A word's character never changes, so threads may share a vocabulary.
     """
 
     def __init__(self) -> None:
@@ -151,7 +151,7 @@ class _Vocabulary(dict[str, str]):
             if code is None:
                 if len(self._stems) > sys.maxunicode:
                     raise UserError(
-                        f"a text has over {sys.maxunicode:,} different words, more than ROUGE-L can tell apart"
+                        f"a text has over {sys.maxunicode:,} different words, more than ROUGE-L can distinguish"
                     )
                 code = self._stems[stem] = chr(len(self._stems))
             self[word] = code
@@ -163,8 +163,8 @@ _vocabulary = _Vocabulary()
 
 
 def encode_words(texts: Sequence[str]) -> list[str]:
-    """Return each text as a string with one character a stemmed word; only codes of one call can be compared."""
-    global _vocabulary  # noqa: PLW0603 - a full vocabulary is replaced; calls under way keep the one they have
+    """Return each text as a string with one character per stemmed word; only compare strings of the same call."""
+    global _vocabulary  # noqa: PLW0603 - a full vocabulary is replaced; running calls keep the one they have
     vocabulary = _vocabulary
     if vocabulary.full:
         vocabulary = _vocabulary = _Vocabulary()
@@ -174,7 +174,7 @@ def encode_words(texts: Sequence[str]) -> list[str]:
 
 
 def _stem(word: str) -> str:
-    # Every rule of the stemmer looks for an ending in letters, so numbers, of which there is no end, pass unchanged.
+    # Every rule of the stemmer looks for an ending in letters, so words that end in a digit never change.
     if len(word) <= _UNSTEMMED_LENGTH or word[-1] in _DIGITS:
         return word
     return _porter()(word)
@@ -182,7 +182,7 @@ def _stem(word: str) -> str:
 
 @cache
 def _porter() -> Callable[[str], str]:
-    # Imported with the first word that needs it: it pulls in all of NLTK, and SciPy with it.
+    # Imported only when a word needs stemming: it imports all of NLTK and SciPy.
     from nltk.stem.porter import PorterStemmer
 
     stem: Callable[[str], str] = PorterStemmer().stem
@@ -193,7 +193,7 @@ ROUGE_L = Metric(
     name="rouge_l",
     title="ROUGE-L",
     description=(
-        "F-measure of the longest common subsequence of words. Text is lower-cased and cut into runs of a-z and 0-9; "
+        "F-measure of the longest common subsequence of words. Text is lower-cased and split into runs of a-z and 0-9; "
         "words longer than three letters are stemmed (Porter, NLTK's variant). The best over the references counts. "
         "Equals rouge_score's rougeL with its stemmer."
     ),
@@ -201,10 +201,10 @@ ROUGE_L = Metric(
     score_many=rouge_l_many,
     profile=Profile(
         tokenizer="runs of a-z and 0-9, Porter-stemmed (NLTK) where longer than three letters",
-        normalisation="lower case; every other character parts words",
+        normalisation="lower case; every other character separates words",
         references="best",
         source="Lin 2004, section 3; as Tk-Instruct uses it (Wang et al. 2022)",
         equals='rouge_score 0.1.2, RougeScorer(["rougeL"], use_stemmer=True)',
     ),
-    blind_spot=BlindSpot(hides_from_ascii_words, "it reads a-z and 0-9 alone", ("rouge_l_xlingual", "chrf")),
+    blind_spot=BlindSpot(hides_from_ascii_words, "it reads only a-z and 0-9", ("rouge_l_xlingual", "chrf")),
 )

@@ -1,7 +1,7 @@
 """ROUGE-L for texts in any script, as Super-NaturalInstructions scores its cross-lingual track (Wang et al., 2022).
 
-Words give way to the tokens of GPT-2's byte-level tokenizer, since ROUGE-L's own words are runs of a-z and 0-9 and a
-text in another script has none. The scores equal those of `rouge_score` with such a tokenizer to the last bit.
+It compares tokens of GPT-2's byte-level tokenizer instead of words, since ROUGE-L's words are runs of a-z and 0-9, and
+a text in another script has none. The scores are bit-equal to those of `rouge_score` with this tokenizer.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _SPACE = "Ġ"
 def rouge_l_xlingual(prediction: str, references: Sequence[str]) -> float:
     """Return the ROUGE-L F-measure over GPT-2's tokens in 0-1, the best over a prediction's references.
 
-    Texts are taken as they are: neither lower-cased nor stemmed, punctuation kept. Spaces at the beginning of a token
-    are taken off it, so that a word is the same at the beginning of a text and within; a token of spaces alone becomes
-    an empty one, which counts as a token and equals others of its kind. Half characters (lone surrogates), which have
-    no bytes, are taken for question marks.
+    Texts are neither lower-cased nor stemmed, and punctuation is kept. Leading spaces are stripped from each token, so
+    that a word is the same token at the start of a text and inside it; a token of only spaces becomes an empty token,
+    which counts and equals other empty ones. Lone surrogates (half characters), which have no UTF-8 bytes, become
+    question marks.
 
     Raises:
         TypeError: `references` is a bare string.
@@ -43,7 +43,7 @@ def rouge_l_xlingual_many(predictions: Sequence[str], references: Sequence[Seque
 
 
 def _encode(texts: Sequence[str]) -> list[str]:
-    """Return each text as a string with one character a token."""
+    """Return each text as a string with one character per token."""
     codes = _codes()
     whole = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
     encodings = gpt2_tokenizer().encode_batch_fast(whole, add_special_tokens=False)
@@ -63,14 +63,14 @@ ROUGE_L_XLINGUAL = Metric(
     name="rouge_l_xlingual",
     title="ROUGE-L, cross-lingual",
     description=(
-        "F-measure of the longest common subsequence of GPT-2's byte-level tokens, for text in any script. Spaces that "
-        "lead a token are taken off; case and punctuation stay and nothing is stemmed. The best over the references "
-        "counts. Equals Super-NaturalInstructions' ROUGE-L of its cross-lingual track."
+        "F-measure of the longest common subsequence of GPT-2's byte-level tokens, for text in any script. Leading "
+        "spaces of a token are stripped; case and punctuation stay and nothing is stemmed. The best over the "
+        "references counts. Equals the ROUGE-L of Super-NaturalInstructions' cross-lingual track."
     ),
     score=rouge_l_xlingual,
     score_many=rouge_l_xlingual_many,
     profile=Profile(
-        tokenizer="GPT-2's byte-level tokenizer; spaces that lead a token taken off",
+        tokenizer="GPT-2's byte-level tokenizer; leading spaces of a token stripped",
         normalisation="none",
         references="best",
         source="Wang et al. 2022 (Super-NaturalInstructions), cross-lingual track",

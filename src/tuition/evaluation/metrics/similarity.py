@@ -1,7 +1,7 @@
-"""Similarity of meaning by token vectors, as BERTScore has it (Zhang et al., 2020), of any local embedder.
+"""Similarity of token embeddings, as in BERTScore (Zhang et al., 2020), with any local embedding model.
 
-Vectors come from outside: `similarity_metric` is a pure function of them, and `local_embedder` takes them from a model
-folder. No weights are fetched.
+`similarity_metric` is a pure function of token vectors; `local_embedder` computes them with a model from a local
+folder. No weights are downloaded.
 """
 
 from __future__ import annotations
@@ -20,19 +20,18 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 Embedder = Callable[[Sequence[str]], "list[npt.NDArray[np.float32]]"]
-"""Returns for each text the vectors of its tokens (tokens × dimensions); none for a text without tokens."""
+"""Returns for each text the vectors of its tokens (tokens × dimensions); no rows for a text without tokens."""
 
 _BATCH = 32
-_MOST_TOKENS = 512
+_MAX_TOKENS = 512
 
 
 def similarity_metric(embed: Embedder) -> Metric:
     """Return the metric of an embedder.
 
-    Each token of a prediction is matched with the reference's token of the nearest direction (cosine), and the other
-    way round; precision and recall are the means of these cosines, and F their harmonic mean, without weights by rarity
-    and without rescaling. The best over the references counts. A text without tokens scores 0.0, and so does what
-    comes out below 0.
+    Each token of a prediction is matched with the most similar token of the reference (cosine), and vice versa.
+    Precision and recall are the means of these cosines, and F their harmonic mean, without IDF weights and without
+    rescaling. The best over the references counts. A text without tokens scores 0.0; negative results become 0.0.
     """
 
     def score_many(predictions: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:
@@ -48,14 +47,14 @@ def similarity_metric(embed: Embedder) -> Metric:
         name="similarity",
         title="Similarity",
         description=(
-            "F-measure of the cosines of token vectors, each token matched with the nearest of the other text; no "
-            "weights by rarity, no rescaling. The best over the references counts. Figures of two embedders do not "
-            "compare."
+            "F-measure of the cosines of token vectors, each token matched with the most similar one of the other "
+            "text; no IDF weights, no rescaling. The best over the references counts. Scores of different embedders "
+            "are not comparable."
         ),
         score=lambda prediction, references: score_many([prediction], [references])[0],
         score_many=score_many,
         profile=Profile(
-            tokenizer=f"the embedder's own, without special tokens, at most {_MOST_TOKENS}",
+            tokenizer=f"the embedder's own, without special tokens, at most {_MAX_TOKENS}",
             normalisation="none",
             references="best",
             source="Zhang et al. 2020 (BERTScore), with the embedder's last layer",
@@ -64,10 +63,10 @@ def similarity_metric(embed: Embedder) -> Metric:
 
 
 def _directions(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    lengths[lengths == 0] = 1
-    made: npt.NDArray[np.float32] = np.divide(vectors, lengths)
-    return made
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    norms[norms == 0] = 1
+    directions: npt.NDArray[np.float32] = np.divide(vectors, norms)
+    return directions
 
 
 def _f_measure(prediction: npt.NDArray[np.float32], reference: npt.NDArray[np.float32]) -> float:
@@ -81,7 +80,7 @@ def _f_measure(prediction: npt.NDArray[np.float32], reference: npt.NDArray[np.fl
 
 
 def local_embedder(folder: Path) -> Embedder:
-    """Return the embedder that a local model folder holds: any encoder or causal model that transformers knows.
+    """Return the embedder of a local model folder: any encoder or causal model that transformers supports.
 
     Raises:
         UserError: there is no such folder, or no model with a tokenizer in it.
@@ -91,21 +90,23 @@ def local_embedder(folder: Path) -> Embedder:
 
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; name a local folder with a model and its tokenizer as embedder")
-    with library_errors(f"{folder}: holds no model that can embed"):
+    with library_errors(f"{folder}: contains no model that can embed text"):
         tokenizer: Any = transformers.AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
         model: Any = transformers.AutoModel.from_pretrained(str(folder), local_files_only=True, use_safetensors=True)
     if getattr(model.config, "is_encoder_decoder", False):
         model = model.get_encoder()
     model.eval()
-    most = min(_MOST_TOKENS, getattr(model.config, "max_position_embeddings", None) or _MOST_TOKENS)
+    max_length = min(_MAX_TOKENS, getattr(model.config, "max_position_embeddings", None) or _MAX_TOKENS)
 
     def embed(texts: Sequence[str]) -> list[npt.NDArray[np.float32]]:
-        encoded = [tokenizer(text, truncation=True, max_length=most, return_special_tokens_mask=True) for text in texts]
+        encoded = [
+            tokenizer(text, truncation=True, max_length=max_length, return_special_tokens_mask=True) for text in texts
+        ]
         order = sorted(range(len(texts)), key=lambda at: len(encoded[at]["input_ids"]))
         found: list[npt.NDArray[np.float32]] = [np.empty((0, 1), dtype=np.float32)] * len(texts)
-        sound = [at for at in order if encoded[at]["input_ids"]]
-        for start in range(0, len(sound), _BATCH):
-            batch = sound[start : start + _BATCH]
+        non_empty = [at for at in order if encoded[at]["input_ids"]]
+        for start in range(0, len(non_empty), _BATCH):
+            batch = non_empty[start : start + _BATCH]
             width = max(len(encoded[at]["input_ids"]) for at in batch)
             ids = torch.zeros((len(batch), width), dtype=torch.long)
             mask = torch.zeros((len(batch), width), dtype=torch.long)

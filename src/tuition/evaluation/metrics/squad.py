@@ -12,7 +12,7 @@ from tuition.evaluation.metrics.metric import BlindSpot, Metric, Profile, check_
 _DROP_PUNCTUATION = str.maketrans("", "", string.punctuation)
 _ARTICLE = re.compile(r"\b(?:a|an|the)\b")
 _NORMALISATION = "lower case, ASCII punctuation deleted, then a, an and the deleted, white space collapsed"
-_HIDDEN = "it takes punctuation and articles off, and nothing else is there"
+_HIDDEN = "it drops punctuation and articles, and nothing else is there"
 _SOURCE = "Rajpurkar et al. 2016, the evaluation of SQuAD 1.1"
 
 
@@ -33,8 +33,8 @@ def exact_match_squad(prediction: str, references: Sequence[str]) -> float:
 def f1_squad(prediction: str, references: Sequence[str]) -> float:
     """Return the F1 of the words that prediction and reference share in 0-1, the best over the references.
 
-    Texts are normalised as SQuAD 1.1 does and cut at white space; words are shared as often as both have them. Where
-    one of the two has no word left, F1 is 0.0, also where neither has (SQuAD 2.0 differs here).
+    Texts are normalised as SQuAD 1.1 does and split at white space; a shared word counts as often as both have it. F1
+    is 0.0 where one of the two has no word left, also where neither has (SQuAD 2.0 differs here).
 
     Raises:
         TypeError: `references` is a bare string.
@@ -62,8 +62,8 @@ EXACT_MATCH_SQUAD = Metric(
     name="exact_match_squad",
     title="Exact match (SQuAD)",
     description=(
-        "1 where the prediction equals a reference, else 0. Both are lower-cased and stripped of ASCII punctuation, of "
-        "a, an and the, and of superfluous white space. Any of the references counts. Equals SQuAD 1.1's exact match."
+        "1 where the prediction equals a reference, else 0. Both are lower-cased, without ASCII punctuation, a, an and "
+        "the; white space is collapsed. Any of the references counts. Equals SQuAD 1.1's exact match."
     ),
     score=exact_match_squad,
     score_many=one_by_one(exact_match_squad),
@@ -76,7 +76,7 @@ F1_SQUAD = Metric(
     title="Token F1 (SQuAD)",
     description=(
         "Harmonic mean of precision and recall of the words that prediction and reference share. Both are lower-cased, "
-        "stripped of ASCII punctuation and of a, an and the, and cut at white space. The best over the references "
+        "without ASCII punctuation and without a, an and the, and split at white space. The best over the references "
         "counts. Equals SQuAD 1.1's F1."
     ),
     score=f1_squad,

@@ -1,1 +1,1 @@
-"""Closed answers: the options of a task, and ranking them by their likelihood (rank classification)."""
+"""Answer options: the closed set of a task, and ranking options by their likelihood (rank classification)."""

@@ -1,4 +1,4 @@
-"""A closed set of answer options, found in the answers themselves where nobody tells it."""
+"""Detect a closed set of answer options from the answers, where the task does not list them."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Iterable, Sequence
 
 
 def closed_options(outputs: Iterable[Sequence[str]], *, most: int = 20, repeats: float = 3.0) -> tuple[str, ...]:
-    """Return the distinct answers found in a task's accepted outputs, if they are a closed set; else nothing.
+    """Return the distinct answers in a task's accepted outputs if they are a closed set, else an empty tuple.
 
-    Answers are taken without the white space around them, commonest first, then in the order of their letters.
+    Answers are stripped of surrounding white space and sorted by frequency, most common first, then alphabetically.
 
     Args:
-        outputs: each row's accepted outputs; no more of them are read than tell that the set is open.
-        most: the most options of a closed set.
-        repeats: how often an answer of a closed set is given, on average, at least; a handful of rows with free
-            answers has few distinct ones too, but none of them twice.
+        outputs: each row's accepted outputs; reading stops as soon as there are more than `most` distinct answers.
+        most: the maximum number of options of a closed set.
+        repeats: how often each answer of a closed set occurs at least, on average. A few rows with free-form answers
+            have few distinct answers too, but none of them repeats.
 
     Raises:
-        TypeError: a row's outputs are one string, whose letters would each count.
+        TypeError: a row's outputs are a bare string, whose characters would each count.
     """
     found: Counter[str] = Counter()
     for accepted in outputs:

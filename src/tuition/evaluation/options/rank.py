@@ -1,8 +1,8 @@
-"""Rank classification: a model answers by the option it finds likeliest (FLAN, Wei et al. 2022; T0, Sanh et al. 2022).
+"""Rank classification: the answer is the most likely option (FLAN, Wei et al. 2022; T0, Sanh et al. 2022).
 
-All ways to weigh an option come from one pass (see `rankings`). An option's log-probability is that of its own tokens;
-the end token behind it is left out unless asked for, as EleutherAI's lm-evaluation-harness does. Without it, an option
-that begins another is never less likely than that one.
+One pass gives the scores under all normalisations (see `rankings`). An option's log-probability is that of its own
+tokens; the end token after it is left out by default, as in EleutherAI's lm-evaluation-harness. Without the end token,
+an option that is a prefix of another is never less likely than it.
 """
 
 from __future__ import annotations
@@ -153,26 +153,26 @@ def _tokenized(
     """Return the tokens of each distinct option, written as a target, without the tokens that open every answer."""
     if "{rationale}" in target:
         raise UserError(
-            "options cannot be ranked behind a rationale that the model has not written; use an encoding without"
+            "options cannot be ranked after a rationale that the model has not written; use an encoding without one"
         )
     for at, own in enumerate(options):
         if not own:
             raise UserError(f"prompt {at} has no options to rank; give a closed set, or generate an answer")
         if any(not option.strip() for option in own):
-            raise UserError(f"prompt {at}: option {[o.strip() for o in own].index('')} is empty; take it out")
+            raise UserError(f"prompt {at}: option {[o.strip() for o in own].index('')} is empty; remove it")
     distinct = list(dict.fromkeys(option for own in options for option in own))
     targets = [fill(target, {"output": option, "rationale": ""}) for option in distinct]
     ids = [one.target for one in tokens([Prompt("", "", target) for target in targets])]
     opening = len(tokens.target_start)
     kept = {option: own[opening:] if end else own[opening:-1] for option, own in zip(distinct, ids, strict=True)}
-    for option, left in kept.items():
-        if not left:
-            raise UserError(f"the option {clip(option)!r} has no token in the model's vocabulary; take it out")
+    for option, remaining in kept.items():
+        if not remaining:
+            raise UserError(f"the option {clip(option)!r} has no token in the model's vocabulary; remove it")
     return kept
 
 
 def neutral_instance(instance: Instance) -> Instance:
-    """Return an instance with an empty input, and with every field empty that is a text."""
+    """Return the instance with an empty input and with all text fields empty."""
     emptied = {name: "" if isinstance(value, str) else value for name, value in instance.fields.items()}
     return replace(instance, input="", fields=emptied)
 
@@ -180,11 +180,11 @@ def neutral_instance(instance: Instance) -> Instance:
 def neutral_prompt(
     task: Task, instance: Instance, encoding: Encoding, *, shown: InContextExamples | None = None, seed: int = 0
 ) -> Prompt | None:
-    """Return an instance's prompt with an empty input, behind which options are as likely as they are by themselves.
+    """Return an instance's prompt with an empty input; an option's log-probability after it is its prior.
 
-    Where a template tells the instance, each of its fields that is a text is emptied, and options that it lists in the
-    prompt from these go too. Returns None where the template then says nothing. One task told in one encoding has
-    one neutral prompt, so that options' priors are computed once a task.
+    For an instance with a template, all text fields are emptied, with the options that the template takes from them.
+    Returns None where the template then gives an empty prompt. A task in one encoding has one neutral prompt, so priors
+    are computed once per task.
     """
     try:
         return encode(

@@ -1,7 +1,7 @@
-"""Rankings of answer options, and what they are worth: plain numbers, whichever model made them; no torch.
+"""Rankings of answer options and their accuracy: plain numbers from any model; no torch.
 
-All ways to weigh an option come from the same log-probabilities and are reported together, since the choice among them
-moves a score by points.
+All normalisations of an option's score come from the same log-probabilities. They are reported together, since the
+choice between them changes the accuracy by several points.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ NORMALISATIONS: dict[str, str] = {
     "per_token": "that, divided by the option's tokens",
     "per_character": "that, divided by the option's characters (lm-evaluation-harness's acc_norm)",
     "per_byte": "that, divided by the option's bytes in UTF-8",
-    "pmi": "that, less the option's log-probability behind the prompt with an empty input "
+    "pmi": "that, minus the option's log-probability after the prompt with an empty input "
     "(pointwise mutual information, Holtzman et al. 2021)",
 }
-"""The ways to weigh an option, and what each does."""
+"""The normalisations of an option's score, and what each computes."""
 
 _TITLES = {
     "sum": "sum",
@@ -34,10 +34,10 @@ _TITLES = {
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """How a model weighs a prompt's options.
+    """A model's scores of a prompt's options.
 
-    `scores` holds, by normalisation, a score for each option, in nats (or nats a token, character, byte); more is
-    likelier. `pmi` is there only where neutral prompts were given. `tokens` are each option's, as counted.
+    `scores` has, by normalisation, a score for each option in nats (or nats per token, character, byte); higher is more
+    likely. `pmi` is present only where neutral prompts were given. `tokens` is the number of tokens of each option.
     """
 
     options: tuple[str, ...]
@@ -45,7 +45,7 @@ class Ranking:
     tokens: tuple[int, ...]
 
     def chosen(self, normalisation: str = "sum") -> str:
-        """Return the likeliest option; of equal ones the first."""
+        """Return the most likely option; the first one on a tie."""
         values = self.scores[normalisation]
         return self.options[max(range(len(values)), key=values.__getitem__)]
 
@@ -56,16 +56,16 @@ def ranking_of(
     tokens: Sequence[int],
     pmi: Sequence[float] | None = None,
 ) -> Ranking:
-    """Return a ranking from what a model says of each option: everything else follows from these numbers.
+    """Return a ranking with the scores under every normalisation, computed from the options' log-probabilities.
 
     Args:
-        options: the answers that are weighed.
+        options: the answers to choose from.
         log_probabilities: of each whole option, in nats.
-        tokens: how many each option has.
-        pmi: the log-probabilities, each less the option's behind the neutral prompt.
+        tokens: the number of tokens of each option.
+        pmi: each log-probability minus the option's log-probability after the neutral prompt.
 
     Raises:
-        ValueError: they differ in number.
+        ValueError: the arguments differ in length.
     """
 
     def over(sizes: Iterable[int]) -> tuple[float, ...]:
@@ -84,11 +84,11 @@ def ranking_of(
 
 @dataclass(frozen=True, slots=True)
 class RankSummary:
-    """Accuracy in each way of weighing options, with what a reader must know beside it.
+    """Accuracy under each normalisation, with what a reader must know to interpret it.
 
-    `scores` hold accuracies in 0-100 by normalisation, and `per_row` the same as 0 and 1 for each row. `absent` counts
-    rows none of whose accepted answers is an option, which no choice can get right; `tied` rows whose likeliest
-    option (by `sum`) has an equal that reads otherwise; `chance` is what a blind choice scores.
+    `scores` are accuracies in 0-100 by normalisation, and `per_row` the same as 0 or 1 for each row. `absent` counts
+    rows whose accepted answers are not among the options, which no choice can get right; `tied` counts rows where
+    several different options are most likely (by `sum`); `chance` is the expected accuracy of a random choice.
     """
 
     scores: tuple[Score, ...]
@@ -100,22 +100,23 @@ class RankSummary:
 
 
 def summarise_rankings(rankings: Sequence[Ranking], accepted: Sequence[Sequence[str]], *, seed: int = 0) -> RankSummary:
-    """Judge rankings by each row's accepted answers; white space around an answer or an option does not count.
+    """Score rankings against each row's accepted answers; white space around an answer or an option is ignored.
 
     Raises:
         UserError: there are no rankings, or some row has no accepted answer.
-        ValueError: there are more of one than of the other.
+        ValueError: `rankings` and `accepted` differ in length.
     """
     if len(rankings) != len(accepted):
         raise ValueError(f"{len(rankings)} rankings but {len(accepted)} lists of accepted answers; give one to each")
     if not rankings:
-        raise UserError("there are no rankings to judge")
+        raise UserError("there are no rankings to score")
     right = [{text.strip() for text in own} for own in accepted]
     if not all(right):
-        raise UserError(f"row {[bool(own) for own in right].index(False)} has no accepted answer to be judged by")
-    ways = [way for way in NORMALISATIONS if all(way in ranking.scores for ranking in rankings)]
+        raise UserError(f"row {[bool(own) for own in right].index(False)} has no accepted answer to compare with")
+    known = [name for name in NORMALISATIONS if all(name in ranking.scores for ranking in rankings)]
     per_row = {
-        way: tuple(float(r.chosen(way).strip() in own) for r, own in zip(rankings, right, strict=True)) for way in ways
+        name: tuple(float(r.chosen(name).strip() in own) for r, own in zip(rankings, right, strict=True))
+        for name in known
     }
     hits = [[option.strip() in own for option in r.options] for r, own in zip(rankings, right, strict=True)]
     return RankSummary(
@@ -133,13 +134,13 @@ def _tied(ranking: Ranking) -> bool:
     return len({option for option, value in zip(ranking.options, sums, strict=True) if value == max(sums)}) > 1
 
 
-def rank_metric(way: str) -> str:
+def rank_metric(normalisation: str) -> str:
     """Return the name of the metric of a normalisation, such as `rank_per_token`."""
-    return f"rank_{way}"
+    return f"rank_{normalisation}"
 
 
 def option_accuracy(chosen: str, references: Sequence[str]) -> float:
-    """Return 1.0 if the option is an accepted answer, the white space around either aside, else 0.0.
+    """Return 1.0 if the option is an accepted answer, ignoring white space around either, else 0.0.
 
     Raises:
         TypeError: `references` is a bare string.
@@ -149,29 +150,29 @@ def option_accuracy(chosen: str, references: Sequence[str]) -> float:
     return float(chosen.strip() in {text.strip() for text in references})
 
 
-def _metric(way: str, does: str) -> Metric:
+def _metric(normalisation: str, rule: str) -> Metric:
     return Metric(
-        name=rank_metric(way),
-        title=f"Rank accuracy, {_TITLES[way]}",
+        name=rank_metric(normalisation),
+        title=f"Rank accuracy, {_TITLES[normalisation]}",
         description=(
-            f"1 where the option with the highest score is a reference, else 0; an option's score is {does}. "
-            "What the model writes does not count."
+            f"1 where the option with the highest score is a reference, else 0; an option's score is {rule}. "
+            "The text that the model generates does not count."
         ),
         score=option_accuracy,
         score_many=one_by_one(option_accuracy),
         profile=Profile(
             "the model's own",
-            "none; white space around an option or a reference aside",
+            "none, except that white space around an option or a reference is stripped",
             "best",
             "Wei et al. 2022 (FLAN), Sanh et al. 2022 (T0)",
         ),
     )
 
 
-RANK_METRICS: dict[str, Metric] = {rank_metric(way): _metric(way, does) for way, does in NORMALISATIONS.items()}
-"""The metrics of ranked options, by name. They judge the option that is chosen in each way, not what a model wrote."""
+RANK_METRICS: dict[str, Metric] = {rank_metric(name): _metric(name, rule) for name, rule in NORMALISATIONS.items()}
+"""The metrics of ranked options, by name. They score the option chosen under each normalisation, not generated text."""
 
 
-def way_of(metric: str) -> str:
+def normalisation_of(metric: str) -> str:
     """Return the normalisation of a rank metric."""
     return metric.removeprefix("rank_")

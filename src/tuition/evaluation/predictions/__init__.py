@@ -1,4 +1,4 @@
-"""Readers of stored predictions: a file for each format that they come in, ours and foreign."""
+"""Readers of stored predictions, one file per format: Tuition's own and other tools'."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ __all__ = ["PREDICTION_READERS", "PredictionReader", "StoredPrediction", "find_p
 
 
 def find_prediction_reader(path: Path, format: str | None = None) -> PredictionReader:  # noqa: A002
-    """Return the reader of that format, or the first that recognises `path`.
+    """Return the reader of that format, or the first one that recognises `path`.
 
     Raises:
-        ProblemsError: there is nothing at `path`, or nothing that a reader knows.
+        ProblemsError: there is nothing at `path`, or no reader recognises it.
         UserError: no format has that name.
     """
     if not path.exists():
@@ -42,22 +42,22 @@ def find_prediction_reader(path: Path, format: str | None = None) -> PredictionR
     except OSError as error:
         why = error.strerror or str(error)
         raise ProblemsError(
-            [Problem("unreadable-path", f"it cannot be read ({why})", "check its rights", path)]
+            [Problem("unreadable-path", f"it cannot be read ({why})", "check its permissions", path)]
         ) from error
     found = (
-        "no predictions are known in it"
+        "no known format of predictions was found in it"
         if path.is_dir()
-        else f"no predictions are known in it: it is {description(path)}"
+        else f"it is in no known format of predictions: it is {description(path)}"
     )
     expected = "; ".join(f"{PREDICTION_READERS[name].expects} ({name})" for name in PREDICTION_READERS)
-    raise ProblemsError([Problem("no-predictions", found, f"expected {expected}; --format overrules the look", path)])
+    raise ProblemsError([Problem("no-predictions", found, f"expected {expected}; --format sets the format", path)])
 
 
 def read_predictions(path: Path, format: str | None = None) -> list[StoredPrediction]:  # noqa: A002
     """Return all predictions of a file or folder.
 
     Raises:
-        ProblemsError: there is nothing to read at `path`, or rows that cannot be used, all of them together.
+        ProblemsError: there is nothing to read at `path`, or some rows are invalid; all of them are listed.
         UserError: no format has that name.
     """
     found = Findings(path)

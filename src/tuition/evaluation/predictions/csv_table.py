@@ -1,4 +1,4 @@
-"""Tables of predictions as CSV or TSV: every cell as the text that it is."""
+"""Tables of predictions as CSV or TSV; every cell is read as text."""
 
 from __future__ import annotations
 
@@ -74,9 +74,9 @@ def _references(row: dict[str, str], found: Findings) -> tuple[str, ...] | None:
     return (row["reference"],) if "reference" in row else ()
 
 
-_LIST = 'it is a JSON list of texts, such as ["yes", "Yes."]; one reference alone stands in a column `reference`'
-_HELP = "a table has the column `prediction` and, as there are, `reference` or `references`, `id` and `task`"
+_LIST = 'it is a JSON list of texts, such as ["yes", "Yes."]; put a single reference in a column `reference`'
+_HELP = "a table has the column `prediction` and optionally `reference` or `references`, `id` and `task`"
 
 READER = PredictionReader(
-    "csv", "CSV or TSV with a column `prediction`, and `reference` or `references`", _recognises, _read
+    "csv", "CSV or TSV with a column `prediction` and `reference` or `references`", _recognises, _read
 )

@@ -1,4 +1,4 @@
-"""The fields of a stored prediction, checked: text is text, and nothing is made up for what is not there."""
+"""Checked access to the fields of a stored prediction: text must be text, and missing fields stay empty."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ def kind_of(value: object) -> str:
 
 
 def prediction_text(value: object, found: Findings) -> str | None:
-    """Return a prediction if it is text; note what it is if not.
+    """Return a prediction if it is text; else report what it is and return None.
 
-    An empty text is an answer (a model may say nothing); null is none, and no score can be given to it.
+    An empty text is an answer, since a model may generate nothing; null is not, and cannot be scored.
     """
     if isinstance(value, str):
         return value
     if value is None:
-        found.error("null-prediction", "the prediction is null", 'write the answer, or "" where the model said nothing')
+        found.error("null-prediction", "the prediction is null", 'write the answer, or "" for an empty answer')
     else:
         found.error("not-text", f"the prediction is {kind_of(value)}", "it is text, in quotes")
     return None
 
 
 def reference_texts(value: object, found: Findings) -> tuple[str, ...] | None:
-    """Return references from a text or a list of texts; note what is wrong with them."""
+    """Return references from a text or a list of texts; else report what is wrong and return None."""
     listed = [value] if isinstance(value, str) else value
     if isinstance(listed, (list, tuple)) and listed and all(isinstance(one, str) for one in listed):
         return tuple(listed)
@@ -44,14 +44,14 @@ def reference_texts(value: object, found: Findings) -> tuple[str, ...] | None:
 
 
 def name_text(value: object) -> str:
-    """Return an id or name as text; numbers are written out, and what is neither is empty."""
+    """Return an id or name as text; integers are converted, and anything else gives an empty text."""
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         return ""
     return str(value)
 
 
 def given_text(value: object) -> str:
-    """Return a text as it is; empty for anything else."""
+    """Return a text unchanged; an empty text for anything else."""
     return value if isinstance(value, str) else ""
 
 
@@ -61,14 +61,14 @@ def first(row: dict[str, Any], *keys: str) -> str | None:
 
 
 def listed_text(value: object) -> str:
-    """Return the first text of a list of texts, or the text itself; empty where there is none."""
+    """Return the first text of a list of texts, or the text itself; empty if there is none."""
     if isinstance(value, (list, tuple)):
         value = next(iter(value), "")
     return value if isinstance(value, str) else ""
 
 
 def require(row: object, keys: tuple[str, ...], found: Findings) -> bool:
-    """Whether a row is an object that has all these keys; note it if not."""
+    """Whether a row is an object with all these keys; report it if not."""
     if not isinstance(row, dict):
         found.error("not-an-object", f"the row is {kind_of(row)}", f"it is an object with {', '.join(keys)}")
         return False

@@ -1,4 +1,4 @@
-"""JSON lines with an answer each, as `tuition predict --json` prints and NI's leaderboard takes them."""
+"""JSON lines with one answer each, as `tuition predict --json` prints and NI's leaderboard accepts them."""
 
 from __future__ import annotations
 
@@ -58,5 +58,5 @@ def _read(path: Path, found: Findings) -> list[StoredPrediction]:
 
 
 READER = PredictionReader(
-    "jsonl", "JSON lines with `prediction` and, as there are, `references`, `id`, `task`", _recognises, _read
+    "jsonl", "JSON lines with `prediction` and optionally `references`, `id`, `task`", _recognises, _read
 )

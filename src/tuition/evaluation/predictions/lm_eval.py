@@ -1,4 +1,4 @@
-"""What lm-evaluation-harness writes with `--log_samples`: `samples_<task>_<time>.jsonl`, or a folder of them."""
+"""Samples that lm-evaluation-harness logs with `--log_samples`: `samples_<task>_<time>.jsonl`, or a folder of them."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ def _recognises(path: Path) -> bool:
 def _read(path: Path, found: Findings) -> list[StoredPrediction]:
     rows = []
     for file in _files(path):
-        place = Findings(file)
+        findings = Findings(file)
         match = _NAME.fullmatch(file.name)
-        rows += _samples(file, match[1] if match else file.stem, place)
-        found.include(place)
+        rows += _samples(file, match[1] if match else file.stem, findings)
+        found.include(findings)
     filters = {row.system for row in rows}
     if len(filters) > 1:
         return rows
@@ -69,8 +69,8 @@ def _samples(file: Path, task: str, found: Findings) -> list[StoredPrediction]:
         text: str | None
         references: tuple[str, ...]
         if _is_ranking(answers) and len(options) == len(answers):
-            likely = [float(answer[0]) for answer in answers]
-            text, references = options[likely.index(max(likely))], (_chosen(row["target"], options),)
+            scores = [float(answer[0]) for answer in answers]
+            text, references = options[scores.index(max(scores))], (_right_option(row["target"], options),)
         else:
             text, references, options = _generated(answers, found), _targets(row["target"]), ()
         if text is None:
@@ -84,7 +84,7 @@ def _samples(file: Path, task: str, found: Findings) -> list[StoredPrediction]:
                 system=name_text(row.get("filter", "")),
                 options=options,
                 verdicts=_verdicts(row),
-                input=_asked(row.get("arguments")),
+                input=_first_prompt(row.get("arguments")),
                 line=number,
             )
         )
@@ -93,7 +93,7 @@ def _samples(file: Path, task: str, found: Findings) -> list[StoredPrediction]:
 
 
 def _verdicts(row: Mapping[str, object]) -> dict[str, float]:
-    """Return the harness's own scores of a sample: those that it lists under `metrics`, or that have a usual name."""
+    """Return the harness's own scores of a sample: those listed under `metrics`, or else those with a known name."""
     listed = row.get("metrics")
     names = [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else list(_METRICS)
     values = {name: row.get(name) for name in names}
@@ -101,7 +101,7 @@ def _verdicts(row: Mapping[str, object]) -> dict[str, float]:
 
 
 def _is_ranking(answers: object) -> bool:
-    """Whether the answers are (log-probability, is greedy) pairs, one an option; they are stored as text or numbers."""
+    """Whether the answers are (log-probability, is greedy) pairs, one per option, stored as text or numbers."""
     return (
         isinstance(answers, list)
         and len(answers) > 1
@@ -131,44 +131,44 @@ def _options(arguments: object) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _asked(arguments: object) -> str:
+def _first_prompt(arguments: object) -> str:
     """Return the prompt of a sample's first request."""
     request = arguments.get("gen_args_0") if isinstance(arguments, dict) else None
     return given_text(request.get("arg_0")) if isinstance(request, dict) else ""
 
 
-def _chosen(target: object, options: tuple[str, ...]) -> str:
-    """Return the right option: targets are stored as its position or as its text."""
-    told = str(target).strip()
-    if told not in options and told.isascii() and told.isdigit() and int(told) < len(options):
-        return options[int(told)]
-    return told
+def _right_option(target: object, options: tuple[str, ...]) -> str:
+    """Return the right option; targets are stored as its position or as its text."""
+    text = str(target).strip()
+    if text not in options and text.isascii() and text.isdigit() and int(text) < len(options):
+        return options[int(text)]
+    return text
 
 
 def _targets(target: object) -> tuple[str, ...]:
-    """Return the references: the harness stores a list of them as Python writes it."""
+    """Return the references; the harness stores a list of them as a Python literal."""
     if isinstance(target, list):
         return tuple(map(str, target)) or ("",)
-    told = str(target)
-    if told.startswith("["):
+    text = str(target)
+    if text.startswith("["):
         try:
-            value = ast.literal_eval(told)
+            value = ast.literal_eval(text)
         except (ValueError, SyntaxError, MemoryError, RecursionError):
-            return (told,)
+            return (text,)
         if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
             return tuple(value)
-    return (told,)
+    return (text,)
 
 
 def _generated(answers: object, found: Findings) -> str | None:
-    """Return the generated text: of several drawn for one instance, the first."""
+    """Return the generated text; of several samples for one instance, the first."""
     while isinstance(answers, list) and answers:
         answers = answers[0]
     if isinstance(answers, str):
         return answers
     found.error(
         "no-answer",
-        "`filtered_resps` holds no generated text, and no ranking of the request's continuations",
+        "`filtered_resps` has no generated text and no ranking of the request's continuations",
         "log samples of a generation or multiple-choice task",
     )
     return None

@@ -1,4 +1,4 @@
-"""The predictions of Natural Instructions' first version: one JSON file a task, answers by their instance's index."""
+"""Predictions in the format of Natural Instructions v1: one JSON file per task, answers by instance index."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _recognises(path: Path) -> bool:
 
 
 def _read(path: Path, found: Findings) -> list[StoredPrediction]:
-    r"""Read `{"predictions": [{"index": …, "output": …}, …]}`; the file's name up to an `@` is the task's."""
+    r"""Read `{"predictions": [{"index": …, "output": …}, …]}`; the task's name is the file's name up to an `@`."""
     text = read_text(path, path, found)
     if text is None:
         return []
@@ -47,7 +47,7 @@ def _read(path: Path, found: Findings) -> list[StoredPrediction]:
             continue
         key = first(row, "output", "prediction")
         if key is None:
-            found.error("missing-key", "there is no 'output'", "keep what the model answered")
+            found.error("missing-key", "there is no 'output'", "give the model's answer")
             continue
         answer = prediction_text(row[key], found)
         if answer is not None:

@@ -1,4 +1,4 @@
-"""Predictions as Parquet: those that a study keeps, and any with columns of the same names."""
+"""Predictions as Parquet: those that a study stores, and any with the same column names."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _recognises(path: Path) -> bool:
 
 
 def read_parquet(path: Path, found: Findings, *, system: str = "") -> list[StoredPrediction]:
-    """Return the answers in one file; those without a system of their own are of `system`."""
+    """Return the answers in one file; `system` is the system of those that name none."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -44,7 +44,11 @@ def read_parquet(path: Path, found: Findings, *, system: str = "") -> list[Store
             names = file.schema_arrow.names
             if "prediction" not in names:
                 seen = ", ".join(names[:8])
-                found.error("missing-column", f"no column is named `prediction` (columns: {seen})", "name it so")
+                found.error(
+                    "missing-column",
+                    f"no column is named `prediction` (columns: {seen})",
+                    "rename the column with the answers",
+                )
                 return []
             table = file.read(columns=[name for name in _READ if name in names])
     except (OSError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
@@ -54,14 +58,14 @@ def read_parquet(path: Path, found: Findings, *, system: str = "") -> list[Store
     rows = []
     for number, row in enumerate(table.to_pylist()):
         found.index, found.id = number, row.get("instance", row.get("id"))
-        made = _row(row, found, system)
-        if made is not None:
-            rows.append(made)
+        prediction = _prediction(row, found, system)
+        if prediction is not None:
+            rows.append(prediction)
     found.index = found.id = None
     return rows
 
 
-def _row(row: dict[str, Any], found: Findings, system: str) -> StoredPrediction | None:
+def _prediction(row: dict[str, Any], found: Findings, system: str) -> StoredPrediction | None:
     text = prediction_text(row["prediction"], found)
     given = row.get("references", row.get("reference"))
     references = () if given is None else reference_texts(given, found)
@@ -82,7 +86,7 @@ def _row(row: dict[str, Any], found: Findings, system: str) -> StoredPrediction 
 
 
 def _ranking(row: dict[str, Any], found: Findings) -> Ranking | None:
-    """Return what was said of the options, noting columns that do not go together."""
+    """Return the ranking of the options, if there is one; report columns that do not match each other."""
     options, sums, tokens, pmi = (row.get(name) for name in _RANKED)
     if sums is None:
         return None
@@ -95,12 +99,12 @@ def _ranking(row: dict[str, Any], found: Findings) -> Ranking | None:
     except (TypeError, ValueError):
         found.error(
             "unreadable-ranking",
-            "the options, their log-probabilities and their tokens do not go together",
-            f"each of {', '.join(_RANKED)} has a value for each option",
+            "the options, their log-probabilities and their tokens do not match each other",
+            f"each of {', '.join(_RANKED)} has one value per option",
         )
         return None
 
 
 READER = PredictionReader(
-    "parquet", "Parquet with a column `prediction`, as a study keeps them", _recognises, read_parquet
+    "parquet", "Parquet with a column `prediction`, as a study writes it", _recognises, read_parquet
 )

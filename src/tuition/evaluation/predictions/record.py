@@ -1,4 +1,4 @@
-"""What is read from a file of predictions, and what a reader of one format is."""
+"""The record of a stored prediction, and the definition of a reader."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tuition.tasks.readers.common.findings import Findings
 
 @dataclass(frozen=True, slots=True)
 class StoredPrediction:
-    """One answer of a model, with as much of what it answers as its file tells.
+    """One answer of a model, with as much about its instance as the file contains.
 
-    `references` are the accepted outputs, none where the file has none. `instance` is the id that the file gives, empty
-    if it gives none; `index` is the instance's position in its task, where the file counts. `system` tells apart
-    what several models or arms answered in one file. `category`, `dataset` and `language` are for aggregation.
-    `ranking` is what a model said of the instance's options, where these were ranked. `verdicts` are the scores that
-    the tool which made the file stored with the answer, by its own names. `input` is what was answered, if it is known.
+    `references` are the accepted outputs, empty if the file has none. `instance` is the id in the file, empty if it has
+    none; `index` is the instance's position in its task, if the file gives positions. `system` distinguishes several
+    models or arms in one file. `category`, `dataset` and `language` are for aggregation. `ranking` has the scores of
+    the instance's options, if these were ranked. `verdicts` are the scores that another tool stored with the answer,
+    by that tool's names. `input` is the instance's input, if known.
     """
 
     text: str
@@ -39,11 +39,11 @@ class StoredPrediction:
 
 @dataclass(frozen=True, slots=True)
 class PredictionReader:
-    """A format that predictions come in.
+    """A reader of one format of predictions.
 
-    `expects` says in words what such a file looks like, for the message when none fits. `recognises` looks at names
-    and, where these do not tell, at the beginning of one file. `read` returns all answers and puts what is wrong,
-    every row of it, into the findings; it raises nothing for what the file holds.
+    `expects` describes such a file in words, for the message when no format fits. `recognises` looks at names and, if
+    these do not decide, at the beginning of one file. `read` returns all answers and adds every invalid row to the
+    findings; it raises no error for the file's content.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Which references a stored prediction is judged by: found by task and instance, never by counting along two lists."""
+"""Match stored predictions with their references by task and instance id, never by position in two lists."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tuition.tasks.readers.common.findings import Findings
 from tuition.tasks.readers.common.jsonl import read_json_lines
 from tuition.tasks.readers.common.sniff import beginning, first_keys
 
-_NAMED = 10
+_MAX_LISTED = 10
 _TRACKS = {"default": ENGLISH, "xlingual": CROSS_LINGUAL}
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A prediction with what it is judged by, and where it belongs."""
+    """A prediction with the references that it is scored against, and the groups of its instance."""
 
     text: str
     references: tuple[str, ...]
@@ -40,7 +40,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How many of a task's instances a system answered, where the references have more."""
+    """How many of a task's instances a system answered, if the references have more."""
 
     system: str
     task: str
@@ -49,8 +49,8 @@ class Coverage:
 
 
 @dataclass(slots=True)
-class _Known:
-    """The instances of one task: by id, and in order; ids that stand twice with other outputs are in `unclear`."""
+class _TaskReferences:
+    """The instances of one task, by id and in order; ids that occur twice with different outputs are in `unclear`."""
 
     place: Place
     options: tuple[str, ...] = ()
@@ -67,7 +67,7 @@ class _Known:
 
 
 def own_references(rows: Sequence[StoredPrediction], path: Path) -> list[Answer]:
-    """Return the answers with the references that their file has.
+    """Return the answers with the references of their own file.
 
     Raises:
         ProblemsError: predictions without references, or several for one instance; all of each kind together.
@@ -75,8 +75,8 @@ def own_references(rows: Sequence[StoredPrediction], path: Path) -> list[Answer]
     faults = _Faults(path)
     for at, row in enumerate(rows):
         if not row.references:
-            faults.note("missing-reference", _shown(row, at))
-    _refuse_twice(rows, faults)
+            faults.note("missing-reference", _label(row, at))
+    _note_duplicates(rows, faults)
     faults.raise_any()
     return [
         Answer(
@@ -102,31 +102,31 @@ def found_references(
     format: str | None = None,  # noqa: A002
     complete: bool = False,
 ) -> tuple[list[Answer], list[Coverage]]:
-    """Return the answers with the references of a collection's instances, and what of it was not answered.
+    """Return the answers with the references of a collection's instances, and which tasks are only partly answered.
 
-    An instance is found by its task and id, by its id alone where no task is told and one instance has it, or by its
-    position in the task where the file counts. References in the predictions' own file give way. `references` may also
-    be JSON lines of `id` and `references`, as the leaderboard of Super-NaturalInstructions has them: such a list says
-    exactly what is to be answered, so each of its instances needs a prediction.
+    An instance is found by its task and id; by its id alone if the prediction names no task and only one instance has
+    the id; or by its position in the task if the file gives positions. References in the predictions' own file are
+    ignored. `references` may also be JSON lines of `id` and `references`, as for the leaderboard of
+    Super-NaturalInstructions; each instance of such a list needs a prediction.
 
     Args:
         rows: the predictions.
         path: their file, for messages.
         references: a collection, or a list of references.
-        format: the collection's format, where its path does not tell it.
+        format: the collection's format, if its path does not show it.
         complete: refuse tasks of which only some instances were answered.
 
     Raises:
-        ProblemsError: tasks or ids that the references do not have, instances answered twice by one system or (where
-            all are to be answered) not at all; all of each kind together.
+        ProblemsError: tasks or ids that the references do not have, instances answered twice by one system or (if all
+            must be answered) not at all; all of each kind together.
         UserError: the collection cannot be opened.
     """
     listed = _is_list(references)
     known = _listed(references) if listed else _collected(open_collection(references, format), rows)
     faults = _Faults(path)
-    named = [_named(row, at, known, faults) for at, row in enumerate(rows)]
-    kept = [row for row in named if row is not None]
-    _refuse_twice(kept, faults)
+    matched = [_matched(row, at, known, faults) for at, row in enumerate(rows)]
+    kept = [row for row in matched if row is not None]
+    _note_duplicates(kept, faults)
     coverage = _coverage(kept, known, everything=listed)
     if listed or complete:
         for one in coverage:
@@ -152,41 +152,43 @@ def found_references(
     return answers, coverage
 
 
-def _named(row: StoredPrediction, at: int, known: dict[str, _Known], faults: _Faults) -> StoredPrediction | None:
-    """Return the prediction with its task and instance as the references name them; None, and why, if it has none."""
-    shown = _shown(row, at)
+def _matched(
+    row: StoredPrediction, at: int, known: dict[str, _TaskReferences], faults: _Faults
+) -> StoredPrediction | None:
+    """Return the prediction with the task and instance of the references; None, with a fault noted, if none matches."""
+    label = _label(row, at)
     if row.task and row.task not in known:
         faults.note("unknown-task", clip(row.task, 60))
         return None
-    homes = [row.task] if row.task else [name for name, task in known.items() if row.instance in task.by_id]
+    tasks = [row.task] if row.task else [name for name, task in known.items() if row.instance in task.by_id]
     if row.instance:
-        homes = [name for name in homes if row.instance in known[name].by_id]
-        if not homes:
-            faults.note("unknown-id", shown)
+        tasks = [name for name in tasks if row.instance in known[name].by_id]
+        if not tasks:
+            faults.note("unknown-id", label)
             return None
-        if len(homes) > 1 or row.instance in known[homes[0]].unclear:
-            faults.note("ambiguous-id", shown)
+        if len(tasks) > 1 or row.instance in known[tasks[0]].unclear:
+            faults.note("ambiguous-id", label)
             return None
-        return replace(row, task=homes[0])
+        return replace(row, task=tasks[0])
     if row.index is None or not row.task:
-        faults.note("no-id", shown)
+        faults.note("no-id", label)
         return None
     ids = known[row.task].ids
     if row.index >= len(ids):
-        faults.note("unknown-id", f"{shown} (the task has {len(ids)} instances)")
+        faults.note("unknown-id", f"{label} (the task has {len(ids)} instances)")
         return None
     return replace(row, instance=ids[row.index])
 
 
-def _collected(collection: Collection, rows: Iterable[StoredPrediction]) -> dict[str, _Known]:
-    """Read the instances of the tasks that predictions name; of all tasks where some prediction names none."""
+def _collected(collection: Collection, rows: Iterable[StoredPrediction]) -> dict[str, _TaskReferences]:
+    """Read the instances of the tasks that predictions name; of all tasks if some prediction names none."""
     wanted = {row.task for row in rows}
     names = collection.names if "" in wanted else [name for name in collection.names if name in wanted]
-    return {name: _known(collection[name]) for name in names}
+    return {name: _task_references(collection[name]) for name in names}
 
 
-def _known(task: Task) -> _Known:
-    known = _Known(place_of(task), task.options, task.definition)
+def _task_references(task: Task) -> _TaskReferences:
+    known = _TaskReferences(place_of(task), task.options, task.definition)
     for row in task.instances():
         known.add(row.id, row.outputs)
         known.inputs[row.id] = row.input
@@ -202,9 +204,9 @@ def _is_list(path: Path) -> bool:
         return False
 
 
-def _listed(path: Path) -> dict[str, _Known]:
+def _listed(path: Path) -> dict[str, _TaskReferences]:
     found = Findings(path)
-    known: dict[str, _Known] = {}
+    known: dict[str, _TaskReferences] = {}
     for number, row in read_json_lines(path, path, found):
         found.line = number
         if not require(row, ("id", "references"), found) or not isinstance(row, dict):
@@ -215,14 +217,16 @@ def _listed(path: Path) -> dict[str, _Known]:
         category = listed_text(row.get("task_category", row.get("category", "")))
         if references is not None:
             place = Place(task, category, language=_TRACKS.get(track, track))
-            known.setdefault(task, _Known(place)).add(name_text(row["id"]), references)
+            known.setdefault(task, _TaskReferences(place)).add(name_text(row["id"]), references)
     if found.failed:
         raise ProblemsError(found.errors())
     return known
 
 
-def _coverage(rows: Sequence[StoredPrediction], known: dict[str, _Known], *, everything: bool) -> list[Coverage]:
-    """Return the tasks of which a system answered some instances and not all; with `everything`, none answered too."""
+def _coverage(
+    rows: Sequence[StoredPrediction], known: dict[str, _TaskReferences], *, everything: bool
+) -> list[Coverage]:
+    """Return the tasks that a system answered only partly; with `everything`, also those it did not answer at all."""
     answered = Counter((row.system, row.task) for row in rows)
     if everything:
         answered.update({(system, task): 0 for system in {row.system for row in rows} or {""} for task in known})
@@ -233,7 +237,7 @@ def _coverage(rows: Sequence[StoredPrediction], known: dict[str, _Known], *, eve
     ]
 
 
-def _refuse_twice(rows: Sequence[StoredPrediction], faults: _Faults) -> None:
+def _note_duplicates(rows: Sequence[StoredPrediction], faults: _Faults) -> None:
     seen = Counter(
         (row.system, row.task, row.instance, row.index) for row in rows if row.instance or row.index is not None
     )
@@ -242,7 +246,7 @@ def _refuse_twice(rows: Sequence[StoredPrediction], faults: _Faults) -> None:
             faults.note("duplicate-prediction", f"{_joined(system, task, instance or str(index))} ({count} times)")
 
 
-def _shown(row: StoredPrediction, at: int) -> str:
+def _label(row: StoredPrediction, at: int) -> str:
     name = row.instance or (f"index {row.index}" if row.index is not None else "")
     return _joined(row.system, row.task, name) or (f"line {row.line}" if row.line else f"row {at}")
 
@@ -251,28 +255,28 @@ def _joined(*parts: str) -> str:
     return " ".join(clip(part, 60) for part in parts if part)
 
 
-_TOLD: dict[str, Callable[[int], tuple[str, str]]] = {
+_FAULTS: dict[str, Callable[[int], tuple[str, str]]] = {
     "missing-reference": lambda n: (f"{n:,} predictions have no reference", "give --references"),
     "duplicate-prediction": lambda n: (f"{n:,} instances have several predictions", "keep one of each"),
     "unknown-task": lambda n: (f"{n:,} predictions are of tasks that the references do not have", "name its tasks"),
     "unknown-id": lambda n: (
         f"{n:,} predictions are of instances that the references do not have",
-        "is it the same data?",
+        "use the data that was answered",
     ),
     "ambiguous-id": lambda n: (
-        f"{n:,} predictions have an id that several instances bear",
-        "name the task, or the index",
+        f"{n:,} predictions have an id that several instances have",
+        "give the task, or the index",
     ),
     "no-id": lambda n: (
-        f"{n:,} predictions name no instance",
-        "give each an id, or take references from their own file",
+        f"{n:,} predictions have no instance id",
+        "give each an id, or use the references of their own file",
     ),
-    "missing-prediction": lambda n: (f"{n:,} instances have no prediction", "answer each, if only with an empty text"),
+    "missing-prediction": lambda n: (f"{n:,} instances have no prediction", "give one for each; it may be empty"),
 }
 
 
 class _Faults:
-    """What is wrong between predictions and references, gathered by kind; each kind is told in one line."""
+    """Mismatches between predictions and references, collected by kind; each kind is reported in one line."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -285,9 +289,10 @@ class _Faults:
         if not self._found:
             return
         problems = []
-        for kind, places in self._found.items():
-            what, expected = _TOLD[kind](len(places))
-            named = list(dict.fromkeys(places))
-            shown = ", ".join(named[:_NAMED]) + (f" and {len(named) - _NAMED:,} more" if len(named) > _NAMED else "")
-            problems.append(Problem(kind, f"{what}: {shown}", expected, self._path))
+        for kind, noted in self._found.items():
+            what, expected = _FAULTS[kind](len(noted))
+            names = list(dict.fromkeys(noted))
+            more = f" and {len(names) - _MAX_LISTED:,} more" if len(names) > _MAX_LISTED else ""
+            listed = ", ".join(names[:_MAX_LISTED]) + more
+            problems.append(Problem(kind, f"{what}: {listed}", expected, self._path))
         raise ProblemsError(problems)

@@ -1,4 +1,4 @@
-"""The predictions of a whole study: a folder that run, learn or demo made, each arm, budget and seed apart."""
+"""The predictions of a whole study, from a folder that run, learn or demo created: each arm, budget and seed."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ def _recognises(path: Path) -> bool:
 def _read(path: Path, found: Findings) -> list[StoredPrediction]:
     try:
         with closing(sqlite3.connect(f"{(path / _DATABASE).resolve().as_uri()}?mode=ro", uri=True)) as database:
-            judged = database.execute(
+            steps = database.execute(
                 "SELECT key, arm, labels, seed FROM steps WHERE kind = 'evaluate' ORDER BY arm, labels, seed, task"
             ).fetchall()
     except sqlite3.Error as error:
-        found.error("unreadable-store", f"{_DATABASE} cannot be read ({error})", "name a folder that a study made")
+        found.error("unreadable-store", f"{_DATABASE} cannot be read ({error})", "give a study's folder")
         return []
     rows = []
-    for key, arm, labels, seed in judged:
-        place = Findings(path / _FOLDER / f"{key}.parquet")
-        rows += read_parquet(place.file, place, system=f"{arm}, {labels} labels, seed {seed}")
-        found.include(place)
+    for key, arm, labels, seed in steps:
+        findings = Findings(path / _FOLDER / f"{key}.parquet")
+        rows += read_parquet(findings.file, findings, system=f"{arm}, {labels} labels, seed {seed}")
+        found.include(findings)
     return rows
 
 
 def study_places(path: Path, tasks: Iterable[str]) -> dict[str, Place]:
-    """Return where a study's tasks belong (category, datasets, language track), as the collection it names says.
+    """Return the groups of a study's tasks (category, datasets, language track), from the study's collection.
 
-    Tasks that are not found are left out: all of them where `path` is no study or its collection is gone.
+    Tasks that are not found are left out: all of them if `path` is not a study or its collection no longer exists.
     """
     return {name: place_of(task) for name, task in _tasks(path, tasks)}
 
@@ -57,8 +57,8 @@ def study_definitions(path: Path, tasks: Iterable[str]) -> dict[str, str]:
 
 def _tasks(path: Path, names: Iterable[str]) -> list[tuple[str, Task]]:
     try:
-        told = json.loads((path / _STUDY).read_text(encoding="utf-8"))["tasks"]["collection"]
-        collection = open_collection(STARTER_PATH if told == "starter" else Path(told))
+        name = json.loads((path / _STUDY).read_text(encoding="utf-8"))["tasks"]["collection"]
+        collection = open_collection(STARTER_PATH if name == "starter" else Path(name))
         known = set(collection.names)
         return [(name, collection[name]) for name in names if name in known]
     except (OSError, ValueError, LookupError, TypeError, UserError):

@@ -1,4 +1,4 @@
-"""Tk-Instruct's `predicted_examples.jsonl` (Wang et al. 2022): a line for each instance, its task and the answer."""
+"""Tk-Instruct's `predicted_examples.jsonl` (Wang et al. 2022): one line per instance, with its task and the answer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tuition.tasks.readers.common.sniff import beginning, first_keys
 def _recognises(path: Path) -> bool:
     if path.suffix not in (".jsonl", ".json") or not path.is_file():
         return False
-    # A line begins with the whole of its task, so that the answer may stand beyond the part that is looked at.
+    # A line begins with its whole task, so the answer may come after the part of the file that is read here.
     return {"Task", "Definition"} <= first_keys(beginning(path)) or path.name == "predicted_examples.jsonl"
 
 
@@ -35,7 +35,7 @@ def _read(path: Path, found: Findings) -> list[StoredPrediction]:
             continue
         key = first(row, "Prediction", "prediction")
         if key is None:
-            found.error("missing-key", "there is no 'Prediction' or 'prediction'", "keep what the model answered")
+            found.error("missing-key", "there is no 'Prediction' or 'prediction'", "give the model's answer")
             continue
         if not require(row["Instance"], ("output",), found):
             continue

@@ -1,6 +1,6 @@
-"""Remote models: any OpenAI-compatible server, asked in bulk, at most once for each thing, and within a budget.
+"""Remote models on any OpenAI-compatible server: many requests at once, each paid for once, within a budget.
 
-`answer_remotely` generates, `rank_remotely` weighs options; `parse_endpoint` reads `openai:NAME@URL`.
+`answer_remotely` generates answers, `rank_remotely` ranks options; `parse_endpoint` parses `openai:NAME@URL`.
 """
 
 from tuition.evaluation.remote.answers import RemoteAnswer, answer_questions, answer_remotely

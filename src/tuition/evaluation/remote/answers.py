@@ -1,4 +1,4 @@
-"""Answers of a remote model to prompts."""
+"""Generated answers of a remote model."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from tuition.prompts.types import Prompt
 class RemoteAnswer:
     """A remote model's answer.
 
-    `finish` is the server's word for why the answer ended (`stop`, `length`, `content_filter`, …), and `ended` tells
-    whether the model or a stop string ended it. `usage` is the server's count of tokens (thoughts included), None where
-    it does not tell; `model` the server's own word for what answered; `cached` answers were there already.
+    `finish` is the server's reason why the answer ended (`stop`, `length`, `content_filter`, …); `ended` is True if the
+    model or a stop string ended it. `usage` is the server's count of tokens (reasoning included), None if it reports
+    none; `model` is the name of the model that the server reports; `cached` answers were in the cache already.
     """
 
     text: str
@@ -42,23 +42,25 @@ def answer_questions(
     decoding: Decoding = GREEDY,
     chat: bool = False,
 ) -> list[Question]:
-    """Return the requests that answer each prompt's source (prefix and body) in at most `new_tokens` tokens.
+    """Return the request for each prompt's source (prefix and body), for answers of at most `new_tokens` tokens.
 
     Args:
         endpoint: the model and its server.
         prompts: what to answer; their targets are not sent.
-        new_tokens: the most tokens of an answer.
-        decoding: how an answer is chosen, and the texts that end one.
-        chat: ask in a chat, whatever the endpoint's own kind is.
+        new_tokens: the maximum number of tokens in an answer.
+        decoding: greedy or sampling settings, and stop strings.
+        chat: use the chat API, whatever the endpoint's own kind is.
 
     Raises:
-        ProblemsError: prompts are empty, or hold half a character.
-        UserError: beams are asked for, which no such server offers.
+        ProblemsError: prompts are empty, or contain a lone surrogate.
+        UserError: beam search is requested, which no such server offers.
     """
     if new_tokens < 1:
-        raise UserError(f"an answer of {new_tokens} tokens is none; give 1 or more")
+        raise UserError(f"an answer needs at least 1 token, not {new_tokens}; give 1 or more")
     if decoding.beams > 1:
-        raise UserError(f"a remote model is not searched with {decoding.beams} beams; answer greedily or by drawing")
+        raise UserError(
+            f"remote models have no beam search ({decoding.beams} beams requested); use greedy decoding or sampling"
+        )
     fields: dict[str, Any] = {"max_tokens": new_tokens, "temperature": decoding.temperature}
     if decoding.samples:
         fields |= {"top_p": decoding.top_p, "seed": decoding.seed}
@@ -82,26 +84,26 @@ def answer_remotely(
 ) -> list[RemoteAnswer]:
     """Answer each prompt, greedily by default.
 
-    White space around an answer is taken off, as `predict` does, and what stands behind a stop string, for servers that
-    do not know the field. What was answered before, in this call or any other with the same cache, is not asked again:
-    a drawn answer too stays the same until its seed changes. Greedy answers of a server need not be equal from day to
-    day, or with other requests beside them.
+    White space around an answer is stripped, as in `predict`, and so is the text after a stop string, for servers that
+    ignore the field. A request that was answered before, in this or any other call with the same cache, is not sent
+    again, so a sampled answer too stays the same until its seed changes. A server's greedy answers may vary from day to
+    day, or with the other requests that it handles.
 
     Args:
         endpoint: the model and its server.
         prompts: what to answer; their targets are not sent.
-        new_tokens: the most tokens of an answer.
-        decoding: how an answer is chosen, and the texts that end one.
-        chat: ask in a chat, whatever the endpoint's own kind is.
-        cache: the file that keeps responses; by default one in the user's cache.
-        ledger: counts requests, tokens and cost over several calls, and holds a budget.
-        advance: is told how many prompts were answered.
+        new_tokens: the maximum number of tokens in an answer.
+        decoding: greedy or sampling settings, and stop strings.
+        chat: use the chat API, whatever the endpoint's own kind is.
+        cache: the file that stores responses; by default one in the user's cache.
+        ledger: counts requests, tokens and cost over several calls, and enforces a budget.
+        advance: called with the number of prompts answered since the last call.
 
     Raises:
-        RemoteError: the key is refused, a request is not understood, or failed too often; what came is kept.
-        BudgetError: the budget does not allow the next request; what came is kept.
-        ProblemsError: prompts are empty, or hold half a character.
-        UserError: beams are asked for, the key cannot be used, or the cache cannot be written.
+        RemoteError: the key is refused, or a request is invalid or failed too often; answers so far are kept.
+        BudgetError: the budget does not allow the next request; answers so far are kept.
+        ProblemsError: prompts are empty, or contain a lone surrogate.
+        UserError: beam search is requested, the key cannot be used, or the cache cannot be written.
     """
     questions = answer_questions(endpoint, prompts, new_tokens=new_tokens, decoding=decoding, chat=chat)
     answers = []

@@ -1,7 +1,7 @@
-"""Responses on disk, so that nothing is paid for twice: one SQLite file, safe when killed and when shared.
+"""The cache of responses on disk, so that no request is paid for twice: one SQLite file, safe when killed or shared.
 
-A response is found by the hash of what was asked: address, path and the request's whole body with the model in it. The
-key is no part of it, and is never stored.
+A response is found by the hash of its request: address, path and the whole body, which includes the model. The API key
+is not part of it, and is never stored.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ CREATE TABLE IF NOT EXISTS responses (
     response BLOB NOT NULL
 ) WITHOUT ROWID
 """
-_PATIENCE = 60.0
+_LOCK_TIMEOUT = 60.0
 
 
-def default_place() -> Path:
-    """Return the file that responses are kept in by default, in the user's cache."""
+def default_cache_path() -> Path:
+    """Return the default file of stored responses, in the user's cache."""
     return cache_root() / "remote" / "responses.sqlite"
 
 
@@ -44,20 +44,20 @@ def response_key(url: str, path: str, body: Mapping[str, Any]) -> str:
 
 
 class ResponseCache:
-    """An open cache. Each response is on disk when `put` returns; a reader never sees half of one."""
+    """An open cache. Each response is on disk when `put` returns; readers never see a partial one."""
 
-    def __init__(self, place: Path) -> None:
-        """Open the cache, and make it where there is none.
+    def __init__(self, path: Path) -> None:
+        """Open the cache, and create it if it does not exist.
 
         Raises:
-            UserError: the file cannot be made or written, is no cache, or a newer version's.
+            UserError: the file cannot be created or written, is not a cache, or was written by a newer version.
         """
-        self.place = place
+        self.path = path
         try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            self._store = sqlite3.connect(place, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._store = sqlite3.connect(path, timeout=_LOCK_TIMEOUT, isolation_level=None, check_same_thread=False)
         except (OSError, sqlite3.Error) as error:
-            raise UserError(f"{place}: cannot be opened to keep responses in ({error}); choose another file") from error
+            raise UserError(f"{path}: cannot be opened to store responses ({error}); choose another file") from error
         try:
             self._prepare()
         except sqlite3.Error as error:
@@ -76,7 +76,7 @@ class ResponseCache:
         self._store.close()
 
     def get(self, key: str) -> dict[str, Any] | None:
-        """Return a stored response; None if there is none, or if it can no longer be read."""
+        """Return a stored response; None if there is none, or if it cannot be read."""
         try:
             row = self._store.execute("SELECT response FROM responses WHERE key = ?", (key,)).fetchone()
         except sqlite3.Error as error:
@@ -90,20 +90,20 @@ class ResponseCache:
         return payload if isinstance(payload, dict) else None
 
     def has(self, key: str) -> bool:
-        """Return whether a response is stored, which `get` may still find unreadable."""
+        """Return whether a response is stored; `get` may still find it unreadable."""
         try:
             return self._store.execute("SELECT 1 FROM responses WHERE key = ?", (key,)).fetchone() is not None
         except sqlite3.Error as error:
             raise self._failed(error) from error
 
     def put(self, key: str, url: str, body: Mapping[str, Any], response: str) -> None:
-        """Keep a response (JSON text, free of the key), with what was asked.
+        """Store a response (JSON text, without the API key) with its request.
 
         Raises:
-            UserError: the disk is full, or the file was damaged.
+            UserError: the disk is full, or the file is damaged.
         """
-        asked = json.dumps(body).encode("ascii")
-        row = (key, time.time(), url, str(body["model"]), zlib.compress(asked), zlib.compress(response.encode("utf-8")))
+        request = zlib.compress(json.dumps(body).encode("ascii"))
+        row = (key, time.time(), url, str(body["model"]), request, zlib.compress(response.encode("utf-8")))
         try:
             self._store.execute("INSERT OR REPLACE INTO responses VALUES (?, ?, ?, ?, ?, ?)", row)
         except sqlite3.Error as error:
@@ -113,14 +113,14 @@ class ResponseCache:
         version = self._store.execute("PRAGMA user_version").fetchone()[0]
         names = [name for (name,) in self._store.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         if names not in ([], ["responses"]):
-            raise UserError(f"{self.place}: is a database of something else; choose another file")
+            raise UserError(f"{self.path}: is a database for something else; choose another file")
         if version > _VERSION:
-            raise UserError(f"{self.place}: was written by a newer version of Tuition; choose another file, or update")
+            raise UserError(f"{self.path}: was written by a newer version of Tuition; choose another file, or update")
         self._store.execute("PRAGMA synchronous = FULL")
         if version == _VERSION:
             return
-        # SQLite refuses the switch to a write-ahead log without waiting while another process makes the same file.
-        end = time.monotonic() + _PATIENCE
+        # While another process creates the same file, SQLite refuses to switch to a write-ahead log, without waiting.
+        end = time.monotonic() + _LOCK_TIMEOUT
         while True:
             try:
                 self._store.execute("PRAGMA journal_mode = WAL")
@@ -134,7 +134,9 @@ class ResponseCache:
 
     def _failed(self, error: sqlite3.Error) -> UserError:
         if isinstance(error, sqlite3.OperationalError):
-            return UserError(f"{self.place}: responses cannot be kept here ({error}); free the disk or choose another")
+            return UserError(
+                f"{self.path}: responses cannot be stored here ({error}); free disk space or choose another file"
+            )
         return UserError(
-            f"{self.place}: is no whole cache of responses ({error}); move it away, or choose another file"
+            f"{self.path}: is not an intact cache of responses ({error}); move it away, or choose another file"
         )

@@ -1,4 +1,4 @@
-"""Many questions to one endpoint: asked side by side, again where they fail, and never twice where they succeeded."""
+"""Send many requests to one endpoint: concurrently, with retries, and never twice once they succeeded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from tuition.base.errors import UserError
 from tuition.base.interrupts import Interrupts, deferred_interrupts
-from tuition.evaluation.remote.cache import ResponseCache, default_place, response_key
+from tuition.evaluation.remote.cache import ResponseCache, default_cache_path, response_key
 from tuition.evaluation.remote.cost import Ledger, Tokens
 from tuition.evaluation.remote.endpoint import Endpoint
 from tuition.evaluation.remote.key import Key, read_key
@@ -27,16 +27,16 @@ from tuition.evaluation.remote.transport import Transport
 T = TypeVar("T")
 Read = Callable[[dict[str, Any], Question], T]
 
-_GLANCE = 0.05
-# A wrong address never answers; a server that answered once and is being started again gets all attempts.
+_POLL_SECONDS = 0.05
+# A wrong address never answers; a server that has answered before and is restarting gets all attempts.
 _ATTEMPTS_TO_REACH = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Reply(Generic[T]):
-    """What was read from a response, the model that the server says it is from, and its tokens where it counts them.
+    """A parsed response, with the model that the server names and the tokens that it reports, if any.
 
-    `cached` replies were there already, and cost nothing now.
+    `cached` replies come from the cache, and cost nothing.
     """
 
     value: T
@@ -46,17 +46,17 @@ class Reply(Generic[T]):
 
 
 class RemoteError(UserError):
-    """A remote model did not give all answers. What it gave is kept; `kept` of `wanted` answers are there.
+    """A remote model did not give all answers; the answers so far, `kept` of `wanted`, are stored.
 
-    `hopeless` tells whether other questions would fare no better: the server is not there, or refuses the key.
+    `hopeless` is True if other requests would fail too: the server cannot be reached, or refuses the key.
     """
 
     def __init__(self, message: str, kept: int, wanted: int, *, hopeless: bool = True) -> None:
-        """Tell what went wrong, and what is kept."""
+        """Build the message: what went wrong, and how many answers are stored."""
         self.kept = kept
         self.wanted = wanted
         self.hopeless = hopeless
-        super().__init__(f"{message}; {kept} of {wanted} answers are kept and will not be asked for again")
+        super().__init__(f"{message}; {kept} of {wanted} answers are stored and will not be requested again")
 
 
 class BudgetError(RemoteError):
@@ -72,33 +72,33 @@ def ask(
     ledger: Ledger | None = None,
     advance: Callable[[int], None] = lambda done: None,
 ) -> list[Reply[T]]:
-    """Return what `read` makes of the response to each question, in their order; equal questions are asked once.
+    """Return the response to each question as parsed by `read`, in order; equal questions are sent once.
 
-    A response is stored once `read` has accepted it. A first interrupt (Ctrl-C) lets the requests on their way come
-    home, a second one does not wait for them.
+    A response is stored once `read` has accepted it. The first interrupt (Ctrl-C) waits for running requests, a second
+    one does not.
 
     Args:
-        endpoint: whom to ask.
-        questions: what to ask.
-        read: takes from a response what is wanted; raises ShapeError for one that is broken, so that it is asked again,
-            and UserError for what no repetition mends.
-        cache: the file that keeps responses; None is the one in the user's cache.
-        ledger: counts requests, tokens and cost, and holds the budget.
-        advance: is told how many questions got their answer.
+        endpoint: the model and its server.
+        questions: the requests.
+        read: parses a response; raises ShapeError for a malformed one, which is requested again, and UserError for an
+            error that no retry can fix.
+        cache: the file that stores responses; None is the one in the user's cache.
+        ledger: counts requests, tokens and cost, and enforces the budget.
+        advance: called with the number of questions answered since the last call.
 
     Raises:
-        RemoteError: the key is refused, a request is not understood, or failed too often.
+        RemoteError: the key is refused, or a request is invalid or failed too often.
         BudgetError: the budget does not allow the next request.
         UserError: the key cannot be used, or the cache cannot be written.
     """
     if not questions:
         return []
     key = read_key(endpoint)
-    with ResponseCache(cache or default_place()) as store, deferred_interrupts() as interrupts:
+    with ResponseCache(cache or default_cache_path()) as store, deferred_interrupts() as interrupts:
         run = _Run(endpoint, key, questions, read, store, ledger or Ledger(), advance, interrupts)
-        run.take_what_is_there()
+        run.take_cached()
         if run.missing:
-            _wait_for(run.ask_what_is_missing())
+            _wait_for(run.request_missing())
         interrupts.heed()
     return run.replies()
 
@@ -124,8 +124,8 @@ class _Run(Generic[T]):
         self._by_key = dict(zip(reversed(self._keys), reversed(questions), strict=True))
         self._found: dict[str, Reply[T]] = {}
         self._stopped: Callable[[int, int], UserError] | None = None
-        self._came = 0
-        self._on_their_way = 0
+        self._received = 0
+        self._running = 0
         self._pacer = Pacer(endpoint.limits)
 
     @property
@@ -133,13 +133,13 @@ class _Run(Generic[T]):
         """The keys without a reply, in the questions' order."""
         return [own for own in self._repeats if own not in self._found]
 
-    def take_what_is_there(self) -> None:
-        """Take stored responses."""
+    def take_cached(self) -> None:
+        """Take all responses that are in the cache."""
         for own in self.missing:
             self._take_stored(own)
 
     def replies(self) -> list[Reply[T]]:
-        """Return all replies in the questions' order; of equal questions the first was paid for."""
+        """Return all replies in the questions' order; of equal questions only the first counts as paid."""
         seen: set[str] = set()
         replies = []
         for own in self._keys:
@@ -148,8 +148,8 @@ class _Run(Generic[T]):
             seen.add(own)
         return replies
 
-    async def ask_what_is_missing(self) -> None:
-        """Ask until every question has a reply, or something stops it all; then tell what."""
+    async def request_missing(self) -> None:
+        """Send requests until every question has a reply; raise the error if something stops the run."""
         pending = iter(self.missing)
         async with Transport(self._endpoint, self._key) as transport, asyncio.TaskGroup() as group:
             for _ in range(min(self._endpoint.limits.concurrency, len(self.missing))):
@@ -162,11 +162,11 @@ class _Run(Generic[T]):
             if self._stopping():
                 return
             try:
-                # Another process may have asked the same meanwhile.
+                # Another process may have sent the same request in the meantime.
                 if not self._take_stored(own):
                     await self._ask(transport, own, self._by_key[own])
-            except UserError as error:  # the cache cannot be written any more
-                self._stop(partial(_as_it_is, error))
+            except UserError as error:  # the cache can no longer be written
+                self._stop(partial(_unchanged, error))
 
     def _stopping(self) -> bool:
         return self._stopped is not None or self._interrupts.asked
@@ -189,84 +189,84 @@ class _Run(Generic[T]):
         self._advance(repeats)
 
     async def _ask(self, transport: Transport, own: str, question: Question) -> None:
-        """Ask one question until it has a reply, fails for good, or everything stops."""
+        """Send one request until it has a reply, fails permanently, or the run stops."""
         failures = waits = 0
-        came = self._came
+        received = self._received
         while not self._stopping():
             failure = await self._attempt(transport, own, question)
             if failure is None:
                 return
-            # A crowded server that answers others in the meantime is not failing, but is given more and more time.
-            failures = 0 if failure.crowded and self._came > came else failures + 1
-            came = self._came
+            # A rate-limited server that answers others in the meantime is not failing; only the waits get longer.
+            failures = 0 if failure.rate_limited and self._received > received else failures + 1
+            received = self._received
             waits += 1
-            await self._after(failure, failures, waits, question)
+            await self._wait_or_stop(failure, failures, waits, question)
 
     async def _attempt(self, transport: Transport, own: str, question: Question) -> Failure | None:
-        """Send a question once; None if its reply is there, or everything stops before it is sent."""
+        """Send a request once; None if it has its reply, or the run stops before it is sent."""
         if not await self._affordable(question):
             return None
         try:
-            guess = guessed_tokens(question.told) + question.most.answer
+            guess = guessed_tokens(question.text) + question.most.answer
             admission = await self._pacer.admitted(guess, self._stopping)
             if admission is None:
                 return None
             self._ledger.requests += 1
             payload = await transport.post(question.path, question.body)
         finally:
-            self._on_their_way -= 1
+            self._running -= 1
             self._ledger.release(question.most)
         if isinstance(payload, Failure):
             failure: Failure | None = payload
         else:
-            told = usage_of(payload)
-            admission.tokens = told.total if told else admission.tokens
-            failure = self._keep(own, question, payload)
+            usage = usage_of(payload)
+            admission.tokens = usage.total if usage else admission.tokens
+            failure = self._store_reply(own, question, payload)
         if failure is not None and failure.billed:
             self._ledger.lost += question.most
         return failure
 
     async def _affordable(self, question: Question) -> bool:
-        """Set aside the most that a request can take; wait while requests on their way may come in below theirs."""
+        """Reserve the most tokens that a request can take; wait while running requests may free some of theirs."""
         ledger = self._ledger
         while not ledger.reserve(question.most):
             if self._stopping():
                 return False
-            if not self._on_their_way:
+            if not self._running:
                 message = (
-                    f"the budget of {ledger.budget} ends here: {ledger}; the next request can take more than is left"
+                    f"the budget of {ledger.budget} is used up: {ledger}; the next request can take more than is left"
                 )
                 self._stop(partial(BudgetError, message))
                 return False
-            await asyncio.sleep(_GLANCE)
-        self._on_their_way += 1
+            await asyncio.sleep(_POLL_SECONDS)
+        self._running += 1
         return True
 
-    def _keep(self, own: str, question: Question, payload: dict[str, Any]) -> Failure | None:
-        # What is read now is what will be read from the store: without the key, should the server repeat it.
+    def _store_reply(self, own: str, question: Question, payload: dict[str, Any]) -> Failure | None:
+        # Parse exactly what will be stored: the response without the key, in case the server repeats it.
         text = self._key.hidden_in_store(json.dumps(payload))
         payload = json.loads(text)
         try:
             value = self._read(payload, question)
         except ShapeError as error:
-            return Failure(f"a response that is no answer: {error}", billed=True)
+            return Failure(f"a malformed response: {error}", billed=True)
         except UserError as error:
-            return Failure(self._key.hidden_in_message(str(error)), passing=False, own=True, billed=True, cause=error)
+            return Failure(self._key.hidden_in_message(str(error)), temporary=False, own=True, billed=True, cause=error)
         self._store.put(own, self._endpoint.url, question.body, text)
         usage = usage_of(payload)
         self._ledger.count(usage, question.most)
-        self._came += 1
+        self._received += 1
         self._take(own, Reply(value, _model_of(payload), usage, cached=False))
         return None
 
-    async def _after(self, failure: Failure, failures: int, waits: int, question: Question) -> None:
-        """Wait after a failure, or stop everything if it will not pass."""
+    async def _wait_or_stop(self, failure: Failure, failures: int, waits: int, question: Question) -> None:
+        """Wait after a temporary failure; stop the run after a permanent one."""
         retrying = self._endpoint.retrying
-        if not failure.passing:
+        if not failure.temporary:
             hint = f" ({self._key.origin()})" if failure.refused else ""
             return self._give_up(question, f"{failure.reason}{hint}", failure)
         attempts = retrying.attempts
-        if failure.unreached and not self._came:
+        if failure.unreached and not self._received:
             attempts = min(attempts, _ATTEMPTS_TO_REACH)
         if failures >= attempts:
             return self._give_up(question, f"no answer after {failures} attempts, last {failure.reason}", failure)
@@ -275,7 +275,7 @@ class _Run(Generic[T]):
             longest = f"longer than the {retrying.longest_asked:.0f} s allowed"
             return self._give_up(question, f"{reason}, {longest}", failure)
         wait = retrying.wait(waits, failure.retry_after)
-        if failure.crowded:
+        if failure.rate_limited:
             self._pacer.hold(wait)
         await pause(wait, self._stopping)
         return None
@@ -284,18 +284,18 @@ class _Run(Generic[T]):
         message = f"{self._endpoint.url}, {self._endpoint.model}, {question.name}: {reason}"
 
         def error(kept: int, wanted: int) -> UserError:
-            made = RemoteError(message, kept, wanted, hopeless=not failure.own)
-            made.__cause__ = failure.cause
-            return made
+            remote = RemoteError(message, kept, wanted, hopeless=not failure.own)
+            remote.__cause__ = failure.cause
+            return remote
 
         self._stop(error)
 
     def _stop(self, error: Callable[[int, int], UserError]) -> None:
-        """Let nothing more be asked; the error is made when all that is on its way has come home."""
+        """Send no more requests; the error is built once all running requests have ended."""
         self._stopped = self._stopped or error
 
 
-def _as_it_is(error: UserError, kept: int, wanted: int) -> UserError:
+def _unchanged(error: UserError, kept: int, wanted: int) -> UserError:
     return error
 
 
@@ -305,7 +305,7 @@ def _model_of(payload: dict[str, Any]) -> str:
 
 
 def _wait_for(work: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine to its end, in a thread of its own where this one already runs an event loop (a notebook's)."""
+    """Run a coroutine to its end, in a new thread if this one already runs an event loop (as in a notebook)."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

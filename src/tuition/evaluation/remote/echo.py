@@ -1,9 +1,9 @@
-"""Log-probabilities of a text that is given to the model: a completion's `echo` with `logprobs`, or `prompt_logprobs`.
+"""Log-probabilities of a given text from the completions API: `echo` with `logprobs`, or `prompt_logprobs`.
 
-Servers that offer either return the prompt's own tokens, each with its log-probability behind those before it. The
-tokens from the place where an option begins give the option's exact log-probability, if a token begins at that place.
-Where one reaches over it, all options of the prompt are weighed from the last place before it where each has a token's
-beginning: the stretch between is the same for all, so that their order stays right, but it is no option's own.
+Servers that offer either return the prompt's tokens, each with its log-probability given the tokens before it. The
+tokens from the start of an option on give its exact log-probability, if a token starts there. If a token crosses the
+start, all options of the prompt are scored from the last earlier position where a token starts in each of them. The
+extra characters are the same for all options, so the order of the options is right, but their scores include them.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from tuition.evaluation.remote.response_parsing import (
 )
 
 ECHO_FIELDS: dict[str, Any] = {"max_tokens": 1, "temperature": 0.0, "echo": True, "logprobs": 1}
-"""What a request for them says. One token is asked for and thrown away: some servers take 0 for no limit."""
+"""The fields of such a request. One token is generated and ignored, since some servers take 0 as no limit."""
 PROMPT_FIELDS: dict[str, Any] = {"max_tokens": 1, "temperature": 0.0, "prompt_logprobs": 0}
-"""vLLM's own way: the log-probability of each token of the prompt, and of none beside it."""
+"""The same for vLLM's own field: the log-probability of each prompt token, without alternatives."""
 
 
 @dataclass(frozen=True, slots=True)
 class Echo:
-    """A text's tokens as the server names them, and their log-probabilities, None for the first.
+    """A text's tokens as the server spells them, and their log-probabilities, None for the first.
 
-    `given` is how many tokens are the text's, None if the server does not tell or miscounts; those behind are
+    `given` is the number of tokens of the text, None if the server reports none or a wrong count; later tokens are
     generated.
     """
 
@@ -43,10 +43,11 @@ class Echo:
     given: int | None
 
     def starts(self, text: str) -> dict[int, int]:
-        """Return which token begins so many characters before the end of the text, as far as tokens spell the text.
+        """Return, by distance in characters from the end of the text, the token that starts there.
 
-        They do not where a token is part of a character (it is told as U+FFFD). The end of the text (0) stands for the
-        end of its tokens; nothing is returned where that is not known.
+        Only the tokens at the end that spell the text are included: a token that is part of a character, returned as
+        U+FFFD, ends the search. Distance 0 maps to the end of the text's tokens; the result is empty if that is
+        unknown.
         """
         found: dict[int, int] = {}
         for count in [len(self.tokens) - 1, len(self.tokens)] if self.given is None else [self.given]:
@@ -56,7 +57,7 @@ class Echo:
                 begin = end - len(self.tokens[at])
                 if begin < 0 or text[begin:end] != self.tokens[at]:
                     break
-                found.setdefault(len(text) - begin, at)  # a token without a text belongs to what is before it
+                found.setdefault(len(text) - begin, at)  # a token without text belongs to the one before it
                 end = begin
             if len(found) > 1 or self.given is not None:
                 break
@@ -66,31 +67,31 @@ class Echo:
         """Return the text's own tokens.
 
         Raises:
-            UserError: the server does not tell how many there are.
+            UserError: the server does not report how many there are.
         """
         if self.given is None:
             raise UserError(
-                "the server's tokens do not spell the prompt, and it does not tell how many are the prompt's (usage): "
-                "it cannot be seen where options begin; generate answers instead"
+                "the server's tokens do not spell the prompt, and it does not report how many tokens the prompt has "
+                "(usage), so the start of the options is unknown; generate answers instead"
             )
         return self.tokens[: self.given]
 
     def total(self, begin: int, end: int) -> float:
-        """Return the log-probability of the tokens from `begin` to before `end`.
+        """Return the log-probability of the tokens from `begin` up to `end`, exclusive.
 
         Raises:
-            UserError: one of them has none.
+            UserError: one of the tokens has none.
         """
         values = self.log_probabilities[begin:end]
         known = [value for value in values if value is not None]
         if len(known) < len(values):
-            raise UserError("an option begins with the very first token, which has no log-probability; tell a prompt")
+            raise UserError("an option starts with the first token, which has no log-probability; give a prompt")
         return math.fsum(known)
 
 
 @dataclass(frozen=True, slots=True)
-class Weighed:
-    """Options' log-probabilities and tokens; `exact` tells whether just the options' own tokens were weighed."""
+class OptionScores:
+    """Options' log-probabilities and token counts; `exact` is True if they cover just the options' own tokens."""
 
     sums: tuple[float, ...]
     tokens: tuple[int, ...]
@@ -101,85 +102,85 @@ def read_echo(payload: dict[str, Any], question: Question) -> Echo:
     """Return the tokens of a response to ECHO_FIELDS.
 
     Raises:
-        NotOfferedError: the server does not echo, or tells no log-probabilities.
-        ShapeError: the response is broken.
+        NotOfferedError: the server does not echo, or returns no log-probabilities.
+        ShapeError: the response is malformed.
     """
     choice = first_choice(payload)
-    told = choice.get("logprobs")
+    logprobs = choice.get("logprobs")
     text = choice.get("text")
-    # A server that does not know the field answers as if it were not there; spaces at the ends may get lost.
+    # A server that does not support the field ignores it; it may also strip spaces at the ends.
     if not isinstance(text, str) or not text.lstrip().startswith(str(question.body["prompt"]).strip()):
         raise NotOfferedError("the server does not echo the prompt")
-    if not isinstance(told, dict) or not isinstance(told.get("tokens"), list) or len(told["tokens"]) < 2:
+    if not isinstance(logprobs, dict) or not isinstance(logprobs.get("tokens"), list) or len(logprobs["tokens"]) < 2:
         raise NotOfferedError("the server echoes the prompt without the log-probabilities of its tokens")
-    tokens, values = told["tokens"], told.get("token_logprobs")
+    tokens, values = logprobs["tokens"], logprobs.get("token_logprobs")
     if not isinstance(values, list) or len(values) != len(tokens) or not all(isinstance(t, str) for t in tokens):
         raise ShapeError("its tokens and their log-probabilities do not match")
     numbers = [None if value is None else log_probability(value) for value in values]
     if any(number is None for number in numbers[1:-1]):
-        raise NotOfferedError("the server tells no log-probabilities of the prompt's tokens")
+        raise NotOfferedError("the server returns no log-probabilities of the prompt's tokens")
     usage = usage_of(payload)
     given = usage.prompt if usage is not None and usage.total == len(tokens) else None
     return Echo(tuple(tokens), tuple(numbers), given)
 
 
 def read_prompt_tokens(payload: dict[str, Any], question: Question) -> Echo:
-    """Return the tokens of a response to PROMPT_FIELDS: in each place the prompt's token alone, by its number.
+    """Return the tokens of a response to PROMPT_FIELDS: for each position only the prompt's token, by its id.
 
     Raises:
-        NotOfferedError: the server does not know the field.
-        ShapeError: the response is broken.
+        NotOfferedError: the server does not support the field.
+        ShapeError: the response is malformed.
     """
-    told = first_choice(payload).get("prompt_logprobs") or payload.get("prompt_logprobs")
-    if not isinstance(told, list) or len(told) < 2:
+    listed = first_choice(payload).get("prompt_logprobs") or payload.get("prompt_logprobs")
+    if not isinstance(listed, list) or len(listed) < 2:
         raise NotOfferedError("the server does not return prompt_logprobs")
     tokens: list[str] = []
     values: list[float | None] = []
-    for at, place in enumerate(told):
-        if place is None and at == 0:
+    for at, entry in enumerate(listed):
+        if entry is None and at == 0:
             tokens.append("")
             values.append(None)
             continue
-        if not isinstance(place, dict) or len(place) != 1:
-            raise ShapeError("its prompt_logprobs do not tell one token in each place")
-        [(number, each)] = place.items()
-        told_text = each.get("decoded_token") if isinstance(each, dict) else None
-        tokens.append(told_text if isinstance(told_text, str) else f"<{number}>")
+        if not isinstance(entry, dict) or len(entry) != 1:
+            raise ShapeError("its prompt_logprobs do not have exactly one token per position")
+        [(number, each)] = entry.items()
+        decoded = each.get("decoded_token") if isinstance(each, dict) else None
+        tokens.append(decoded if isinstance(decoded, str) else f"<{number}>")
         values.append(log_probability(each.get("logprob") if isinstance(each, dict) else None))
     return Echo(tuple(tokens), tuple(values), len(tokens))
 
 
-def score_by_text(source: str, told: Sequence[str], echoes: Sequence[Echo]) -> Weighed | None:
-    """Weigh options behind a source by the characters at which tokens begin; None if tokens do not spell them."""
-    starts = [echo.starts(source + option) for option, echo in zip(told, echoes, strict=True)]
-    # How many characters before its option each token begins.
+def score_by_text(source: str, options: Sequence[str], echoes: Sequence[Echo]) -> OptionScores | None:
+    """Score options after a source by the characters at which tokens start; None if tokens do not spell the text."""
+    starts = [echo.starts(source + option) for option, echo in zip(options, echoes, strict=True)]
+    # How many characters before its option each token starts.
     before = [
         {length - len(option) for length in own if length >= len(option)}
-        for option, own in zip(told, starts, strict=True)
+        for option, own in zip(options, starts, strict=True)
     ]
     shared = set.intersection(*before)
     if not shared:
         return None
     begin = min(shared)
-    places = [(own[len(option) + begin], own[0]) for own, option in zip(starts, told, strict=True)]
-    return _weigh(echoes, places, exact=begin == 0)
+    spans = [(own[len(option) + begin], own[0]) for own, option in zip(starts, options, strict=True)]
+    return _score_spans(echoes, spans, exact=begin == 0)
 
 
-def score_by_tokens(alone: Echo, echoes: Sequence[Echo]) -> Weighed:
-    """Weigh options by the tokens that they have behind those of the source alone.
+def score_by_tokens(alone: Echo, echoes: Sequence[Echo]) -> OptionScores:
+    """Score options by the tokens that they have after those of the source alone.
 
     Raises:
-        UserError: the server does not tell how many tokens are the prompt's.
+        UserError: the server does not report how many tokens the prompt has.
     """
     source, owns = alone.own(), [echo.own() for echo in echoes]
     shared = min(_shared(source, own) for own in owns)
-    return _weigh(echoes, [(shared, len(own)) for own in owns], exact=shared == len(source))
+    return _score_spans(echoes, [(shared, len(own)) for own in owns], exact=shared == len(source))
 
 
 def _shared(one: Sequence[str], other: Sequence[str]) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
-def _weigh(echoes: Sequence[Echo], places: Sequence[tuple[int, int]], *, exact: bool) -> Weighed:
-    sums = tuple(echo.total(*place) for echo, place in zip(echoes, places, strict=True))
-    return Weighed(sums, tuple(end - begin for begin, end in places), exact)
+def _score_spans(echoes: Sequence[Echo], spans: Sequence[tuple[int, int]], *, exact: bool) -> OptionScores:
+    sums = tuple(echo.total(*span) for echo, span in zip(echoes, spans, strict=True))
+    return OptionScores(sums, tuple(end - begin for begin, end in spans), exact)

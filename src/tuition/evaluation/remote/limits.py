@@ -1,4 +1,4 @@
-"""How much is asked at once and within a time, so that a server has no need to refuse."""
+"""Rate limits: how many requests run at once and start within a period, so that a server does not refuse them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 from tuition.base.errors import UserError
 
-_GLANCE = 0.1
+_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """At most `concurrency` requests at once; at most `requests` and `tokens` begin within any `seconds`.
+    """At most `concurrency` requests at once; at most `requests` and `tokens` start within any `seconds`.
 
-    By default these are requests and tokens a minute, and not limited. Tokens are those of the prompt (guessed at four
-    bytes each until the server tells them) and the longest answer.
+    By default the period is a minute, and requests and tokens are not limited. Tokens are those of the prompt
+    (estimated at four bytes each until the server reports them) and of the longest possible answer.
     """
 
     concurrency: int = 8
@@ -27,26 +27,26 @@ class Limits:
     seconds: float = 60.0
 
     def __post_init__(self) -> None:
-        """Check that something may be asked at all."""
+        """Check that the limits are positive."""
         for name in ("concurrency", "requests", "tokens", "seconds"):
             value = getattr(self, name)
             if value is not None and value <= 0:
-                raise UserError(f"a limit of {value} {name} leaves nothing to ask; give a positive number")
+                raise UserError(f"a limit of {value} {name} allows no request; give a positive number")
 
 
 @dataclass(slots=True)
 class Admission:
-    """A request that was let through: when, and with how many tokens, which may be put right once they are known."""
+    """An admitted request: its time and its number of tokens, which may be corrected once it is known."""
 
     at: float
     tokens: int
 
 
 class Pacer:
-    """Lets requests through in their order, no faster than the limits say."""
+    """Admits requests in order, no faster than the limits allow."""
 
     def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
-        """Begin with nothing counted."""
+        """Start with no request counted."""
         self._limits = limits
         self._clock = clock
         self._recent: deque[Admission] = deque()
@@ -54,11 +54,11 @@ class Pacer:
         self._turn = asyncio.Lock()
 
     def hold(self, seconds: float) -> None:
-        """Let nothing through for some time, as a server asks that was asked too much."""
+        """Admit no request for some time, after a server reported its rate limit."""
         self._held_until = max(self._held_until, self._clock() + seconds)
 
     def wait(self, tokens: int) -> float:
-        """Return the seconds until a request fits. One that is larger than the limit fits when it is alone."""
+        """Return the seconds until a request fits. A request that is larger than the limit fits when it is alone."""
         now = self._clock()
         while self._recent and self._recent[0].at + self._limits.seconds <= now:
             self._recent.popleft()
@@ -70,20 +70,20 @@ class Pacer:
         return max(0.0, *waits)
 
     def admit(self, tokens: int) -> Admission:
-        """Count a request that begins now."""
+        """Count a request that starts now."""
         admission = Admission(self._clock(), tokens)
         if self._limits.requests is not None or self._limits.tokens is not None:
             self._recent.append(admission)
         return admission
 
     async def admitted(self, tokens: int, stopping: Callable[[], bool]) -> Admission | None:
-        """Wait until a request fits, and count it; None if everything is to stop before."""
+        """Wait until a request fits, and count it; None if the run stops before."""
         async with self._turn:
             while not stopping():
                 wait = self.wait(tokens)
                 if wait == 0:
                     return self.admit(tokens)
-                await asyncio.sleep(min(wait, _GLANCE))
+                await asyncio.sleep(min(wait, _POLL_SECONDS))
         return None
 
     def _until(self, sizes: list[int], amount: int, limit: int | None, now: float) -> float:
@@ -98,7 +98,7 @@ class Pacer:
 
 
 async def pause(seconds: float, stopping: Callable[[], bool]) -> None:
-    """Sleep, but not longer than until everything is to stop."""
+    """Sleep, but wake up when the run stops."""
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0 and not stopping():
-        await asyncio.sleep(min(left, _GLANCE))
+        await asyncio.sleep(min(left, _POLL_SECONDS))

@@ -1,4 +1,4 @@
-"""Rank classification by a remote model, where its server tells log-probabilities."""
+"""Rank classification with a remote model, if its server returns log-probabilities."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tuition.evaluation.remote.echo import (
     ECHO_FIELDS,
     PROMPT_FIELDS,
     Echo,
-    Weighed,
+    OptionScores,
     read_echo,
     read_prompt_tokens,
     score_by_text,
@@ -38,9 +38,9 @@ Method = Literal["echo", "prompt_logprobs", "first-token"]
 
 @dataclass(frozen=True, slots=True)
 class RankQuestion:
-    """One prompt and its options; `target` is the pattern that tells an option, and `neutral` the prompt without input.
+    """One prompt and its options; `target` is the pattern that formats an option, `neutral` the prompt without input.
 
-    White space leads an option in a completion, as in the pattern; in a chat it does not count.
+    In a completion, an option has the leading white space of the pattern; in a chat, white space is ignored.
     """
 
     prompt: Prompt
@@ -48,22 +48,22 @@ class RankQuestion:
     target: str = " {output}"
     neutral: Prompt | None = None
 
-    def told(self) -> list[str]:
-        """Return the options as the pattern tells them."""
+    def formatted_options(self) -> list[str]:
+        """Return the options formatted with the target pattern."""
         return [fill(self.target, {"output": option, "rationale": ""}) for option in self.options]
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteRankings:
-    """How a remote model weighs options, and what that is worth.
+    """A remote model's rankings of options, and how exact they are.
 
-    - `echo` and `prompt_logprobs`: the options' own log-probabilities. `inexact` rows are those where a token reaches
-      over the place at which options begin; then each holds the same few last characters of the prompt too: their
-      order by `sum` is right, their size is not, and the divided ones are approximate.
-    - `first-token`: the log-probability that the answer begins as the option does, under `sum` alone, never exact. In
-      `unlisted` rows the server lists no token that begins any option; these rows choose none.
+    - `echo` and `prompt_logprobs`: the options' own log-probabilities. In `inexact` rows a token crosses the start of
+      the options, so each score includes the same last characters of the prompt: the order by `sum` is right, its
+      values are not, and the length-normalised scores are approximate.
+    - `first-token`: the log-probability that the answer starts like the option, only under `sum`, never exact. In
+      `unlisted` rows no token that the server lists is a prefix of any option; these rows choose no option.
 
-    `usages` are the model and the tokens that the server tells of each request, those answered before among them.
+    `usages` are the model and the tokens that the server reports for each request, including cached ones.
     """
 
     rankings: tuple[Ranking, ...]
@@ -74,10 +74,10 @@ class RemoteRankings:
 
 
 def rank_questions(endpoint: Endpoint, rows: Sequence[RankQuestion], *, chat: bool = False) -> list[Question]:
-    """Return the requests by which options are weighed, for an outlook on them; of servers that need more, the least.
+    """Return the requests that rank options, for an estimate; some servers need more.
 
     Raises:
-        UserError: a prompt has no options, an option is empty, or a chat's first token cannot tell options apart.
+        UserError: a prompt has no options, an option is empty, or a chat's first token cannot distinguish options.
     """
     _check(rows)
     if chat or endpoint.kind == "chat":
@@ -95,45 +95,47 @@ def rank_remotely(
     ledger: Ledger | None = None,
     advance: Callable[[int], None] = lambda done: None,
 ) -> RemoteRankings:
-    """Weigh each prompt's options: by their own log-probabilities in completions, by the first token in a chat.
+    """Rank each prompt's options: by their own log-probabilities with completions, by the first token in a chat.
 
-    Completions cost a request an option (equal ones once), and the prompt's tokens each time; a chat one a prompt. The
-    log-probability of an option leaves out the end token behind it.
+    Completions need one request per distinct option, with the prompt's tokens each time; a chat needs one per prompt.
+    The log-probability of an option does not include the end token after it.
 
     Args:
-        endpoint: the model and its server; its kind decides between the two ways.
+        endpoint: the model and its server; its kind decides between completions and chat.
         rows: the prompts with their options; for `pmi`, each with its neutral prompt (completions only).
-        chat: ask in a chat, whatever the endpoint's own kind is.
-        cache: the file that keeps responses; by default one in the user's cache.
-        ledger: counts requests, tokens and cost over several calls, and holds a budget.
-        advance: is told how many prompts were weighed.
+        chat: use the chat API, whatever the endpoint's own kind is.
+        cache: the file that stores responses; by default one in the user's cache.
+        ledger: counts requests, tokens and cost over several calls, and enforces a budget.
+        advance: called with the number of prompts ranked since the last call.
 
     Raises:
         RemoteError: the server does not offer log-probabilities, refuses the key, or failed too often.
         BudgetError: the budget does not allow the next request.
-        UserError: a prompt has no options, an option is empty, or a chat's first token cannot tell options apart.
+        UserError: a prompt has no options, an option is empty, or a chat's first token cannot distinguish options.
     """
     _check(rows)
 
-    def asked(questions: Sequence[Question], read: Read[Any], tell: Callable[[int], None] = _quiet) -> list[Reply[Any]]:
-        return ask(endpoint, questions, read, cache=cache, ledger=ledger, advance=tell)
+    def send(
+        questions: Sequence[Question], read: Read[Any], report: Callable[[int], None] = _ignore
+    ) -> list[Reply[Any]]:
+        return ask(endpoint, questions, read, cache=cache, ledger=ledger, advance=report)
 
     if chat or endpoint.kind == "chat":
-        replies = asked(_first_token_questions(endpoint, rows), read_first_tokens, advance)
+        replies = send(_first_token_questions(endpoint, rows), read_first_tokens, advance)
         ranked = [rank_by_first_token(reply.value, row.options) for row, reply in zip(rows, replies, strict=True)]
         unlisted = sum(not any(ranking.listed) for ranking in ranked)
         return RemoteRankings(tuple(ranked), "first-token", len(ranked), unlisted, _usages(replies))
-    method = _offered(endpoint, rows, asked)
-    weigher = _OptionScorer(endpoint, method, asked)
-    found = weigher.score_options(rows, advance)
+    method = _offered_method(endpoint, rows, send)
+    scorer = _OptionScorer(endpoint, method, send)
+    found = scorer.score_options(rows, advance)
     neutral = _neutral(rows)
-    priors = weigher.score_options(neutral, _quiet) if neutral is not None else [None] * len(rows)
+    priors = scorer.score_options(neutral, _ignore) if neutral is not None else [None] * len(rows)
     rankings = [
         ranking_of(row.options, own.sums, own.tokens, _less(own.sums, prior.sums) if prior else None)
         for row, own, prior in zip(rows, found, priors, strict=True)
     ]
     inexact = sum(not (own.exact and (prior is None or prior.exact)) for own, prior in zip(found, priors, strict=True))
-    return RemoteRankings(tuple(rankings), method, inexact, 0, tuple(weigher.usages))
+    return RemoteRankings(tuple(rankings), method, inexact, 0, tuple(scorer.usages))
 
 
 def _check(rows: Sequence[RankQuestion]) -> None:
@@ -142,14 +144,14 @@ def _check(rows: Sequence[RankQuestion]) -> None:
             raise UserError(f"prompt {at} has no options to rank, or an empty one; give a closed set of texts")
         if "{rationale}" in row.target:
             raise UserError(
-                "options cannot be ranked behind a rationale that the model has not written; use another encoding"
+                "options cannot be ranked after a rationale that the model has not written; use another encoding"
             )
 
 
 def _neutral(rows: Sequence[RankQuestion]) -> list[RankQuestion] | None:
-    """Return the questions of the options behind neutral prompts; None where some row has none."""
-    made = [RankQuestion(row.neutral, row.options, row.target) for row in rows if row.neutral is not None]
-    return made if made and len(made) == len(rows) else None
+    """Return the same options after the neutral prompts; None if some row has no neutral prompt."""
+    neutral = [RankQuestion(row.neutral, row.options, row.target) for row in rows if row.neutral is not None]
+    return neutral if neutral and len(neutral) == len(rows) else None
 
 
 def _first_token_questions(endpoint: Endpoint, rows: Sequence[RankQuestion]) -> list[Question]:
@@ -160,9 +162,9 @@ def _first_token_questions(endpoint: Endpoint, rows: Sequence[RankQuestion]) -> 
 
 
 def _echo_questions(endpoint: Endpoint, rows: Sequence[RankQuestion], fields: dict[str, Any]) -> list[Question]:
-    asked = [(at, row.prompt.source, told) for at, row in enumerate(rows) for told in row.told()]
-    names = [f"prompt {at} with option {clip(told.strip(), 40)!r}" for at, _, told in asked]
-    return questions_for(endpoint, names, [source + told for _, source, told in asked], fields, 1)
+    pairs = [(at, row.prompt.source, option) for at, row in enumerate(rows) for option in row.formatted_options()]
+    names = [f"prompt {at} with option {clip(option.strip(), 40)!r}" for at, _, option in pairs]
+    return questions_for(endpoint, names, [source + option for _, source, option in pairs], fields, 1)
 
 
 _ECHOES: dict[Method, tuple[dict[str, Any], Read[Echo]]] = {
@@ -171,24 +173,24 @@ _ECHOES: dict[Method, tuple[dict[str, Any], Read[Echo]]] = {
 }
 
 
-def _offered(endpoint: Endpoint, rows: Sequence[RankQuestion], asked: Callable[..., list[Reply[Any]]]) -> Method:
-    """Return the way in which the server tells a text's log-probabilities, by asking one question in each.
+def _offered_method(endpoint: Endpoint, rows: Sequence[RankQuestion], send: Callable[..., list[Reply[Any]]]) -> Method:
+    """Return the method by which the server returns a text's log-probabilities, by trying one request with each.
 
     Raises:
-        RemoteError: it tells them in none.
+        RemoteError: the server supports none.
     """
     reasons: list[str] = []
     for method, (fields, read) in _ECHOES.items():
         try:
-            asked(_echo_questions(endpoint, rows[:1], fields)[:1], read)
+            send(_echo_questions(endpoint, rows[:1], fields)[:1], read)
         except RemoteError as error:
             if error.hopeless:
                 raise
-            reasons.append(str(error.__cause__ or error))  # it does not offer that, or refuses what it does not know
+            reasons.append(str(error.__cause__ or error))  # the server does not offer the field, or rejects it
         else:
             return method
     raise RemoteError(
-        f"{endpoint.url}, {endpoint.model}: the server does not tell a prompt's own log-probabilities, neither by echo "
+        f"{endpoint.url}, {endpoint.model}: the server does not return a prompt's log-probabilities, neither by echo "
         f"with logprobs ({reasons[0]}) nor by prompt_logprobs ({reasons[1]}); generate answers, or rank in a chat",
         0,
         len(rows),
@@ -197,45 +199,48 @@ def _offered(endpoint: Endpoint, rows: Sequence[RankQuestion], asked: Callable[.
 
 
 class _OptionScorer:
-    """Weighs options by their own tokens."""
+    """Scores options by the log-probabilities of their own tokens."""
 
-    def __init__(self, endpoint: Endpoint, method: Method, asked: Callable[..., list[Reply[Any]]]) -> None:
-        self._endpoint, self._asked = endpoint, asked
+    def __init__(self, endpoint: Endpoint, method: Method, send: Callable[..., list[Reply[Any]]]) -> None:
+        self._endpoint, self._send = endpoint, send
         self._fields, self._read = _ECHOES[method]
         self.usages: list[tuple[str, Tokens | None]] = []
 
-    def score_options(self, rows: Sequence[RankQuestion], advance: Callable[[int], None]) -> list[Weighed]:
-        """Weigh each row's options; where tokens do not spell them, by asking for the prompt alone too."""
+    def score_options(self, rows: Sequence[RankQuestion], advance: Callable[[int], None]) -> list[OptionScores]:
+        """Score each row's options; where tokens do not spell the text, request the prompt alone too."""
         progress = _Progress(sum(len(row.options) for row in rows), len(rows), advance)
-        replies = iter(self._echoes(_echo_questions(self._endpoint, rows, self._fields), progress.tell))
+        replies = iter(self._echoes(_echo_questions(self._endpoint, rows, self._fields), progress.count))
         echoes = [list(islice(replies, len(row.options))) for row in rows]
-        found = [score_by_text(row.prompt.source, row.told(), own) for row, own in zip(rows, echoes, strict=True)]
-        unclear = [at for at, weighed in enumerate(found) if weighed is None]
+        found = [
+            score_by_text(row.prompt.source, row.formatted_options(), own)
+            for row, own in zip(rows, echoes, strict=True)
+        ]
+        unclear = [at for at, scores in enumerate(found) if scores is None]
         names, sources = [f"prompt {at}" for at in unclear], [rows[at].prompt.source for at in unclear]
-        alone = self._echoes(questions_for(self._endpoint, names, sources, self._fields, 1), _quiet)
+        alone = self._echoes(questions_for(self._endpoint, names, sources, self._fields, 1), _ignore)
         for at, own in zip(unclear, alone, strict=True):
             found[at] = score_by_tokens(own, echoes[at])
-        return [weighed for weighed in found if weighed is not None]
+        return [scores for scores in found if scores is not None]
 
-    def _echoes(self, questions: Sequence[Question], tell: Callable[[int], None]) -> list[Echo]:
-        replies = self._asked(questions, self._read, tell)
+    def _echoes(self, questions: Sequence[Question], report: Callable[[int], None]) -> list[Echo]:
+        replies = self._send(questions, self._read, report)
         self.usages += _usages(replies)
         return [reply.value for reply in replies]
 
 
 class _Progress:
-    """Tells prompts where options are counted: a prompt's share of them at a time, and all at the end."""
+    """Converts counts of finished options to counts of finished prompts."""
 
     def __init__(self, options: int, prompts: int, advance: Callable[[int], None]) -> None:
         self._options, self._prompts, self._advance = options, prompts, advance
-        self._done = self._told = 0
+        self._done = self._reported = 0
 
-    def tell(self, done: int) -> None:
+    def count(self, done: int) -> None:
         self._done += done
-        whole = self._done * self._prompts // self._options
-        if whole > self._told:
-            self._advance(whole - self._told)
-            self._told = whole
+        finished = self._done * self._prompts // self._options
+        if finished > self._reported:
+            self._advance(finished - self._reported)
+            self._reported = finished
 
 
 def _usages(replies: Sequence[Reply[Any]]) -> tuple[tuple[str, Tokens | None], ...]:
@@ -246,5 +251,5 @@ def _less(sums: Sequence[float], priors: Sequence[float]) -> list[float]:
     return [own - prior for own, prior in zip(sums, priors, strict=True)]
 
 
-def _quiet(done: int) -> None:
-    """Tell nothing."""
+def _ignore(done: int) -> None:
+    """Ignore the progress."""

@@ -1,4 +1,4 @@
-"""Prompts as requests: checked all at once, written as the endpoint wants them, and what they will take."""
+"""Build the requests of prompts for an endpoint, check them, and estimate their tokens."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from tuition.evaluation.remote.cost import Tokens
 from tuition.evaluation.remote.endpoint import PATHS, Endpoint, Kind
 
 _LIMIT_FIELDS = ("max_tokens", "max_completion_tokens")
-# What a server's chat template may put around a prompt, at most; some tell a page of their own.
+# The most tokens that a server's chat template may add to a prompt; some add a long text.
 _TEMPLATE_TOKENS = 256
 _BYTES_PER_TOKEN = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A request: what it is called in a message, where it goes, and its body.
+    """A request: its name in messages, its path, and its body.
 
-    `told` is the text in it, by which its tokens are guessed; `most` the most tokens that it can take (no token is
-    less than a byte).
+    `text` is the text in it, used to estimate its tokens; `most` is the most tokens that it can take (each token has at
+    least one byte).
     """
 
     name: str
     path: str
     body: Mapping[str, Any]
-    told: str
+    text: str
     most: Tokens
 
 
 @dataclass(frozen=True, slots=True)
 class RequestEstimate:
-    """What asking questions will take: how many there are, how many are answered in the cache, and the others' tokens.
+    """An estimate of requests: how many there are, how many are in the cache, and the tokens of the others.
 
-    `tokens` are those of the prompts, by a count that is this side's own, and the longest answers.
+    `tokens` are those of the prompts, as Tuition estimates them, and of the longest possible answers.
     """
 
     questions: int
@@ -46,12 +46,12 @@ class RequestEstimate:
 
     @property
     def requests(self) -> int:
-        """How many are still to be asked."""
+        """How many still have to be sent."""
         return self.questions - self.cached
 
 
 def guessed_tokens(text: str) -> int:
-    """Return about how many tokens a text has, where no tokenizer is at hand: one for every four bytes."""
+    """Estimate the tokens of a text without a tokenizer: one for every four bytes."""
     return -(-len(text.encode("utf-8", "surrogatepass")) // _BYTES_PER_TOKEN)
 
 
@@ -64,19 +64,19 @@ def questions_for(
     *,
     kind: Kind | None = None,
 ) -> list[Question]:
-    """Return a request for each text: the user's turn of a chat, or what a completion goes on behind.
+    """Return a request for each text: as the user message of a chat, or as the prompt of a completion.
 
     Args:
-        endpoint: whom to ask; its own fields win over `fields`, and its None takes one away.
-        names: what each text is called in a message.
-        texts: what to ask.
+        endpoint: the model and its server; its own fields override `fields`, and its None removes one.
+        names: the name of each text in messages.
+        texts: the prompts.
         fields: the requests' other fields.
-        most_tokens: the longest answer.
-        kind: the way to ask, if not the endpoint's own.
+        most_tokens: the maximum number of tokens in an answer.
+        kind: the API, if not the endpoint's own kind.
 
     Raises:
-        ProblemsError: texts are empty, or hold half a character; all of them are told.
-        UserError: the endpoint's fields are not plain data, or ask for streaming or several answers.
+        ProblemsError: texts are empty, or contain a lone surrogate; all of them are listed.
+        UserError: the endpoint's fields cannot be JSON, or request streaming or several answers.
     """
     kind = kind or endpoint.kind
     problems = [problem for name, text in zip(names, texts, strict=True) if (problem := _problem(name, text))]
@@ -88,25 +88,25 @@ def questions_for(
     system = endpoint.system if kind == "chat" else ""
     questions = []
     for name, text in zip(names, texts, strict=True):
-        asked: dict[str, Any] = {"model": endpoint.model}
+        body: dict[str, Any] = {"model": endpoint.model}
         if kind == "chat":
             turns = [{"role": "system", "content": system}] if system else []
-            asked["messages"] = [*turns, {"role": "user", "content": text}]
+            body["messages"] = [*turns, {"role": "user", "content": text}]
         else:
-            asked["prompt"] = text
-        told = system + text
-        most = Tokens(len(told.encode("utf-8")) + _TEMPLATE_TOKENS, longest)
-        questions.append(Question(name, PATHS[kind], {**asked, **joint}, told, most))
+            body["prompt"] = text
+        whole = system + text
+        most = Tokens(len(whole.encode("utf-8")) + _TEMPLATE_TOKENS, longest)
+        questions.append(Question(name, PATHS[kind], {**body, **joint}, whole, most))
     return questions
 
 
 def estimate_requests(
     endpoint: Endpoint, questions: Iterable[Question], store: ResponseCache, count: Callable[[str], int]
 ) -> RequestEstimate:
-    """Return what asking all these questions will take; equal ones are asked once."""
+    """Estimate all these requests; equal ones are sent once."""
     distinct = {response_key(endpoint.url, question.path, question.body): question for question in questions}
     missing = [question for key, question in distinct.items() if not store.has(key)]
-    tokens = sum((Tokens(count(q.told), q.most.answer) for q in missing), Tokens())
+    tokens = sum((Tokens(count(q.text), q.most.answer) for q in missing), Tokens())
     return RequestEstimate(len(distinct), len(distinct) - len(missing), tokens)
 
 
@@ -116,8 +116,8 @@ def _problem(name: str, text: str) -> Problem | None:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
-        found = f"{name} holds half a character (a lone surrogate) at {error.start}, in {clip(text, 40)!r}"
-        return Problem("lone-surrogate", found, "mend the text; no server takes it")
+        found = f"{name} has half a character (a lone surrogate) at {error.start}, in {clip(text, 40)!r}"
+        return Problem("lone-surrogate", found, "fix the text; no server accepts it")
     return None
 
 
@@ -129,7 +129,7 @@ def _check(fields: Mapping[str, Any]) -> None:
     for name in ("model", "messages", "prompt"):
         if name in fields:
             raise UserError(
-                f"the endpoint's fields give {name!r}, which the endpoint and the prompts tell; take it out"
+                f"the endpoint's fields give {name!r}, which is set from the endpoint and the prompts; remove it"
             )
     if fields.get("stream") or fields.get("n", 1) != 1:
-        raise UserError("the endpoint's fields ask for streaming or several answers; each prompt gets one whole answer")
+        raise UserError("the endpoint's fields request streaming or several answers; each prompt gets one whole answer")

@@ -1,4 +1,4 @@
-"""Failures of a request: which pass by themselves, and how long to wait before the next attempt."""
+"""Failures of a request: which are temporary, and how long to wait before the next attempt."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from typing import Any
 
 from tuition.base.errors import UserError, clip
 
-_PASSING = frozenset({408, 409, 425, 429})
-_NEVER_BUILT = frozenset({501, 505})
-# Codes that OpenAI and others send with a 429 when money has run out, which no waiting mends.
-_SPENT = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
+_TEMPORARY = frozenset({408, 409, 425, 429})
+_NOT_IMPLEMENTED = frozenset({501, 505})
+# Codes that OpenAI and others send with a 429 when the account has no money left; waiting does not help.
+_NO_MONEY = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
 _TITLE = re.compile(r"<title[^>]*>(.{1,200}?)</title", re.IGNORECASE | re.DOTALL)
-_SHOWN = 300
+_MAX_MESSAGE = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Retrying:
-    """How a failed request is asked again: at most `attempts` times in all.
+    """How a failed request is retried: at most `attempts` attempts in all.
 
-    The n-th wait is drawn between half and all of `first_wait` × 2^(n-1), at most `longest_wait` (seconds), so that
-    requests which failed together do not come back together. A server's Retry-After is obeyed instead, unless it is
-    longer than `longest_asked`.
+    The n-th wait is random between half and all of `first_wait` × 2^(n-1), at most `longest_wait` (seconds), so that
+    requests which failed together are not retried together. A server's Retry-After is used instead, unless it is longer
+    than `longest_asked`.
     """
 
     attempts: int = 8
@@ -38,12 +38,12 @@ class Retrying:
     def __post_init__(self) -> None:
         """Check that there is a first attempt."""
         if self.attempts < 1:
-            raise UserError(f"{self.attempts} attempts ask nothing; give 1 or more")
+            raise UserError(f"{self.attempts} attempts send no request; give 1 or more")
         if min(self.first_wait, self.longest_wait, self.longest_asked) < 0:
             raise UserError("a wait cannot be negative; give 0 s or more")
 
     def wait(self, failures: int, asked: float | None = None) -> float:
-        """Return the seconds to wait after so many failures, at least one."""
+        """Return the seconds to wait after that many failures (at least one)."""
         if asked is not None:
             return asked
         longest = min(self.first_wait * 2.0 ** min(failures - 1, 60), self.longest_wait)
@@ -54,17 +54,16 @@ class Retrying:
 class Failure:
     """Why a request has no answer.
 
-    `passing` tells whether it may succeed later, `own` whether it is this request's own fault, so that others may well
-    succeed; `refused` whether the key was not accepted, `crowded` whether the server was asked too much, `unreached`
-    whether it was not reached at all, and `billed` whether it may have been paid for. `retry_after` is in seconds;
-    `cause` is the error that stands behind it, if any.
+    `temporary`: a retry may succeed. `own`: only this request is at fault, so others may succeed. `refused`: the key
+    was not accepted. `rate_limited`: too many requests were sent. `unreached`: the server was not reached. `billed`:
+    the request may have been billed. `retry_after` is in seconds; `cause` is the error behind the failure, if any.
     """
 
     reason: str
-    passing: bool = True
+    temporary: bool = True
     own: bool = False
     refused: bool = False
-    crowded: bool = False
+    rate_limited: bool = False
     unreached: bool = False
     billed: bool = False
     retry_after: float | None = None
@@ -72,34 +71,34 @@ class Failure:
 
 
 def refusal(status: int, headers: Mapping[str, str], text: str, payload: Any = None) -> Failure:
-    """Return what a response means that holds no answer.
+    """Return the failure that an error response means.
 
     Args:
-        status: the HTTP status, or the one that an error in the body tells.
-        headers: the response's, for Retry-After.
+        status: the HTTP status, or the one in an error in the body.
+        headers: the response's headers, for Retry-After.
         text: the body.
-        payload: the body as read from JSON, where it is that.
+        payload: the body parsed as JSON, if it is JSON.
     """
-    said, code = _said(payload)
-    said = said or _of_page(text)
-    reason = f"HTTP {status}" + (f" ({clip(said, _SHOWN)})" if said else "")
+    message, code = _error_message(payload)
+    message = message or _page_summary(text)
+    reason = f"HTTP {status}" + (f" ({clip(message, _MAX_MESSAGE)})" if message else "")
     if status in (401, 403):
-        return Failure(f"the server refuses the key: {reason}", passing=False, refused=True)
-    if status == 402 or code in _SPENT:
-        return Failure(f"the account has run out: {reason}", passing=False)
+        return Failure(f"the server refuses the key: {reason}", temporary=False, refused=True)
+    if status == 402 or code in _NO_MONEY:
+        return Failure(f"the account has no money left: {reason}", temporary=False)
     if status == 404:
-        return Failure(f"{reason}; does the server know the model, and does the address end in /v1?", passing=False)
+        return Failure(f"{reason}; check the model's name, and that the address ends in /v1", temporary=False)
     if 300 <= status < 400:
-        return Failure(f"{reason}: the server sends us elsewhere; give the address that it means", passing=False)
-    passing = status in _PASSING or (status >= 500 and status not in _NEVER_BUILT)
+        return Failure(f"{reason}: the server redirects elsewhere; give the address it redirects to", temporary=False)
+    temporary = status in _TEMPORARY or (status >= 500 and status not in _NOT_IMPLEMENTED)
     own = status in (400, 413, 422)
-    return Failure(reason, passing=passing, own=own, crowded=status == 429, retry_after=retry_after(headers))
+    return Failure(reason, temporary=temporary, own=own, rate_limited=status == 429, retry_after=retry_after(headers))
 
 
 def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
     """Return the seconds that a server asks to wait, from `retry-after-ms` or `Retry-After` (seconds or a date).
 
-    What is neither a finite number nor a date, and a time that is over, count as not said.
+    Returns None for a value that is neither a finite number nor a date, and for a time in the past.
     """
     for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         try:
@@ -116,8 +115,8 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
     return seconds if seconds >= 0 else None
 
 
-def _said(payload: Any) -> tuple[str, str]:
-    """Return the message and the code of an error body, as OpenAI, vLLM, FastAPI and others write it."""
+def _error_message(payload: Any) -> tuple[str, str]:
+    """Return the message and the code of an error body, in the formats of OpenAI, vLLM, FastAPI and others."""
     if not isinstance(payload, dict):
         return "", ""
     inner = payload.get("error", payload)
@@ -125,11 +124,11 @@ def _said(payload: Any) -> tuple[str, str]:
         return inner, ""
     if not isinstance(inner, dict):
         return "", ""
-    told = next((inner[key] for key in ("message", "detail", "error") if inner.get(key)), "")
-    return str(told), str(inner.get("code") or inner.get("type") or "")
+    message = next((inner[key] for key in ("message", "detail", "error") if inner.get(key)), "")
+    return str(message), str(inner.get("code") or inner.get("type") or "")
 
 
-def _of_page(text: str) -> str:
+def _page_summary(text: str) -> str:
     title = _TITLE.search(text[:10_000])
     if title:
         return f"a page titled {title[1].strip()!r}"

@@ -1,1 +1,1 @@
-"""Statistics of scores: aggregation, intervals, paired tests, factor effects, labels saved; no model and no torch."""
+"""Statistics of scores: aggregation, intervals, paired tests, factor effects, labels saved; no model, no torch."""

@@ -1,4 +1,4 @@
-"""Aggregation: figures of tasks, categories, datasets, language tracks and of all, each with how it was averaged."""
+"""Aggregation: scores per task, category, dataset, language track and overall, each with how it was averaged."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from tuition.evaluation.stats.intervals import Statistic, interval_of, macro_of
 from tuition.tasks.types import Task
 
 Level = Literal["overall", "task", "category", "dataset", "language"]
-"""What instances are put together by."""
+"""What instances are grouped by."""
 LEVELS: tuple[Level, ...] = get_args(Level)
 
 Average = Literal["micro", "macro"]
-"""`micro`: every instance weighs the same; `macro`: every task does, as Super-NaturalInstructions has it."""
+"""`micro`: every instance has the same weight; `macro`: every task has, as in Super-NaturalInstructions."""
 
 ENGLISH, CROSS_LINGUAL = "English", "cross-lingual"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an instance belongs; what is not known is empty."""
+    """The groups that an instance belongs to; unknown ones are empty."""
 
     task: str = ""
     category: str = ""
@@ -33,11 +33,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class GroupScore:
-    """One figure: a metric's over a group of instances, in 0-100, with its 95% bootstrap interval.
+    """A metric's score over a group of instances, in 0-100, with its 95% bootstrap interval.
 
-    `n` counts instances and `tasks` the tasks that they are from. `average` says what weighs the same: instances
-    (`micro`: the mean over instances, or a corpus metric's figure of all of them) or tasks (`macro`: the mean of the
-    tasks' own figures). The interval draws instances anew, for `macro` within their tasks; the tasks stay as they are.
+    `n` counts instances and `tasks` the tasks that they are from. `average` says what has equal weight: instances
+    (`micro`: the mean over instances, or a corpus metric's score of all of them) or tasks (`macro`: the mean of the
+    tasks' scores). The interval resamples instances, for `macro` within their tasks; tasks are not resampled.
     """
 
     metric: str
@@ -52,10 +52,10 @@ class GroupScore:
 
 
 def place_of(task: Task) -> Place:
-    """Return where a task's instances belong: its first category, its source datasets, and its language track.
+    """Return the groups of a task's instances: its first category, its source datasets, and its language track.
 
-    A task whose input and output languages are English alone is of the English track, any other of the cross-lingual
-    one, as Super-NaturalInstructions divides them; without languages it is of neither.
+    As in Super-NaturalInstructions, a task whose input and output languages are only English is in the English track,
+    any other in the cross-lingual track; a task without languages is in neither.
     """
     languages = {*task.input_languages, *task.output_languages}
     track = "" if not languages else ENGLISH if languages == {"English"} else CROSS_LINGUAL
@@ -69,26 +69,26 @@ def aggregate(
     levels: Sequence[Level] = LEVELS,
     seed: int = 0,
 ) -> list[GroupScore]:
-    """Return the figures of all groups at those levels, micro and, where a group has several tasks, macro.
+    """Return the scores of all groups at those levels: micro and, where a group has several tasks, macro averages.
 
     Args:
         scores: by metric, one score per instance, as `score_instances` returns them.
-        places: where each instance belongs, in the same order.
-        levels: what instances are put together by.
-        seed: with the metric and the group, decides the resampling.
+        places: the groups of each instance, in the same order.
+        levels: what instances are grouped by.
+        seed: the seed of the resampling, together with the metric and the group.
 
     Raises:
         UserError: there is no instance.
         ValueError: scores and places differ in number.
     """
-    made: list[GroupScore] = []
+    aggregated: list[GroupScore] = []
     for metric, values in scores.items():
         if len(values) != len(places):
             raise ValueError(f"{len(values)} scores of {metric} but {len(places)} places; give one to each")
         for level in levels:
             for group, members in _groups(places, level).items():
-                made += _figures(metric, values, places, level, group, members, seed)
-    return made
+                aggregated += _averages(metric, values, places, level, group, members, seed)
+    return aggregated
 
 
 def _groups(places: Sequence[Place], level: Level) -> dict[str, list[int]]:
@@ -99,7 +99,7 @@ def _groups(places: Sequence[Place], level: Level) -> dict[str, list[int]]:
     return groups
 
 
-def _figures(
+def _averages(
     metric: str,
     values: Sequence[float],
     places: Sequence[Place],
@@ -111,14 +111,14 @@ def _figures(
     by_task: dict[str, list[int]] = {}
     for at in members:
         by_task.setdefault(places[at].task, []).append(at)
-    figures: list[tuple[Average, Statistic]] = [("micro", statistic_of(metric, values, members))]
+    averages: list[tuple[Average, Statistic]] = [("micro", statistic_of(metric, values, members))]
     if len(by_task) > 1:
-        figures.append(("macro", macro_of([statistic_of(metric, values, own) for own in by_task.values()])))
-    made = []
-    for average, statistic in figures:
+        averages.append(("macro", macro_of([statistic_of(metric, values, own) for own in by_task.values()])))
+    scores = []
+    for average, statistic in averages:
         interval = interval_of(
             statistic, seed=derive_seed("bootstrap", metric, level, group, average, seed), bounds=bounds_of(metric)
         )
         ends = (100 * interval.mean, 100 * interval.low, 100 * interval.high)
-        made.append(GroupScore(metric, level, group, average, *ends, interval.n, len(by_task)))
-    return made
+        scores.append(GroupScore(metric, level, group, average, *ends, interval.n, len(by_task)))
+    return scores

@@ -1,4 +1,4 @@
-"""Two arms on the same instances: on which tasks one is better, by how much on the mean, and what is left to chance."""
+"""Compare two arms on the same instances: on which tasks one is better, the mean difference, and its uncertainty."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tuition.evaluation.stats.significance import CORRECTIONS, Correction, sign_
 _Floats: TypeAlias = npt.NDArray[np.float64]
 Verdict = Literal["better", "worse", "undecided"]
 WITHIN: tuple[Level, ...] = ("seeds", "instances")
-"""What is drawn for a claim about these very tasks."""
+"""The levels that are resampled for a claim about exactly these tasks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The mean of a − b with its interval, p (two-sided) for no difference, and p corrected for those beside it."""
+    """The mean of a − b with its interval, its two-sided p-value, and p corrected for the tests made together."""
 
     mean: float
     low: float
@@ -35,9 +35,9 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class TaskComparison:
-    """Two arms on one task: their means, the difference, and whether it is decided after correction over tasks.
+    """Two arms on one task: their means, the difference, and whether it is significant after correction over tasks.
 
-    `same` says that both have the very same answers, those of one model.
+    `same` is True where both arms have identical answers, those of one model.
     """
 
     task: str
@@ -52,13 +52,13 @@ class TaskComparison:
 
 @dataclass(frozen=True, slots=True)
 class ArmComparison:
-    """An arm against a baseline, in the scores' own range.
+    """An arm compared with a baseline, in the scores' own range.
 
-    `labels` is the number of labels compared at, None for the most that both arms have of each task. `like_these` is
-    the mean difference over tasks with the tasks drawn anew, None for a single one; `these` that of these very tasks.
-    `left_out` are tasks of which only one of the arms has scores there, or both of no common instance; and
-    `instances_left_out` counts the instances of other tasks that one arm alone has. `seeds` is the least number of
-    seeds behind a score: with one, no interval holds what training anew would change.
+    `labels` is the number of labels compared at, None for the most that both arms have for each task. `like_these` is
+    the mean difference over tasks with an interval that resamples tasks, None for a single task; `these` has an
+    interval for exactly these tasks. `left_out` are tasks for which only one arm has scores, or the arms have no common
+    instance; `instances_left_out` counts the instances of other tasks that only one arm has. `seeds` is the smallest
+    number of seeds behind a score: with one seed, no interval includes the variation between training runs.
     """
 
     arm: str
@@ -76,31 +76,32 @@ class ArmComparison:
 
     @property
     def same(self) -> bool:
-        """Whether both arms have the very same answers on all tasks."""
+        """Whether both arms have identical answers on all tasks."""
         return all(task.same for task in self.tasks)
 
     def having(self, verdict: Verdict) -> tuple[TaskComparison, ...]:
-        """Return the tasks of that verdict, the largest differences first."""
+        """Return the tasks with that verdict, largest differences first."""
         found = [task for task in self.tasks if task.verdict == verdict]
         return tuple(sorted(found, key=lambda task: -abs(task.difference.mean)))
 
     @property
     def harmed(self) -> tuple[TaskComparison, ...]:
-        """The tasks of negative transfer: the arm is worse than its baseline there, beyond chance and correction."""
+        """The tasks with negative transfer: the arm is significantly worse than its baseline, after correction."""
         return self.having("worse")
 
     @property
     def overall(self) -> Difference:
-        """The mean difference with the widest claim that can be made: of tasks like these, else of this one."""
+        """The mean difference with the most general claim possible: about tasks like these, else about this task."""
         return self.like_these or self.these
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How differences are judged.
+    """How differences are tested.
 
-    `shared_seeds` says that a seed's model answers all tasks. `bounds` are those of a score, None if there are none.
-    `resamples` are draws for an interval; `flips` random patterns for a p, of which 1/(flips + 1) is the least.
+    `shared_seeds` says that one seed's model answers all tasks. `bounds` are those of a score, None if unbounded.
+    `resamples` is the number of resamples for an interval; `flips` the number of random sign patterns for a p-value,
+    whose minimum is 1/(flips + 1).
     """
 
     shared_seeds: bool = False
@@ -113,7 +114,7 @@ class Options:
     lower_is_better: bool = False
 
     @property
-    def reach(self) -> tuple[float, float] | None:
+    def difference_bounds(self) -> tuple[float, float] | None:
         """The bounds of a difference."""
         return None if self.bounds is None else (self.bounds[0] - self.bounds[1], self.bounds[1] - self.bounds[0])
 
@@ -126,48 +127,49 @@ def compare_arms(
     labels: int | None = None,
     options: Options | None = None,
 ) -> ArmComparison:
-    """Compare an arm with a baseline on the tasks and instances, and under the seeds, that both have.
+    """Compare an arm with a baseline on the tasks, instances and seeds that both have.
 
-    The mean difference over tasks (each weighing the same) comes twice: with tasks drawn anew, which claims something
-    of tasks like these, and with instances and seeds alone drawn, which claims something of these very tasks. The p of
-    the former flips the signs of tasks' differences, the latter's and each task's those of instances. Flipping knows
-    nothing of seeds: where there are several, p is never less than that of Student's t with the interval's own error
-    and degrees of freedom. Tasks' ps are corrected, and a task is decided where the corrected one is 1 − level at most.
+    The mean difference over tasks (with equal weights) is returned twice: with tasks resampled, a claim about tasks
+    like these, and with only instances and seeds resampled, a claim about exactly these tasks. The p-value of the first
+    flips the signs of the tasks' differences; that of the second, and of each task, flips the signs of instances'
+    differences. Sign flips ignore the variation between seeds, so with several seeds p is at least that of Student's t
+    with the interval's standard error and degrees of freedom. The tasks' p-values are corrected; a task is significant
+    where the corrected p is at most 1 − level.
 
     Args:
         scores: the points of all arms.
-        arm: the arm asked about.
+        arm: the arm to compare.
         baseline: the arm that it is compared with.
-        labels: at which number of labels; None for the most of each task that both arms have.
-        options: how differences are judged.
+        labels: the number of labels to compare at; None for the most of each task that both arms have.
+        options: how differences are tested.
 
     Raises:
-        UserError: no task has both arms there.
+        UserError: no task has scores of both arms with that number of labels.
     """
     options = options or Options()
     pairs, left_out, dropped = paired_points(scores, arm, baseline, labels, shared_seeds=options.shared_seeds)
     parts = [weighted_parts([a, b], np.array([[1.0], [-1.0]])) for a, b in pairs]
     same = [bool(a.answers) and a.answers == b.answers for a, b in pairs]
     seed = derive_seed("compare", arm, baseline, -1 if labels is None else labels, options.seed)
-    judged = [
-        _NOTHING if alike else _judged(own, options, derive_seed(seed, a.task))
-        for (a, _), own, alike in zip(pairs, parts, same, strict=True)
+    by_task = [
+        _NO_DIFFERENCE if identical else _difference(own, options, derive_seed(seed, a.task))
+        for (a, _), own, identical in zip(pairs, parts, same, strict=True)
     ]
-    corrected = CORRECTIONS[options.correction]([one.p for one in judged])
-    differences = [replace(own, corrected=p) for own, p in zip(judged, corrected, strict=True)]
+    corrected = CORRECTIONS[options.correction]([one.p for one in by_task])
+    differences = [replace(own, corrected=p) for own, p in zip(by_task, corrected, strict=True)]
 
     def over_tasks(drawn: tuple[Level, ...], name: str) -> Difference:
         if all(same):
-            return _NOTHING
-        return judged[0] if len(parts) == 1 else _over_tasks(parts, drawn, options, derive_seed(seed, name))
+            return _NO_DIFFERENCE
+        return by_task[0] if len(parts) == 1 else _over_tasks(parts, drawn, options, derive_seed(seed, name))
 
     return ArmComparison(
         arm=arm,
         baseline=baseline,
         labels=labels,
         tasks=tuple(
-            TaskComparison(a.task, a.labels, a.mean, b.mean, own, len(a.instances), _verdict(own, options), alike)
-            for (a, b), own, alike in zip(pairs, differences, same, strict=True)
+            TaskComparison(a.task, a.labels, a.mean, b.mean, own, len(a.instances), _verdict(own, options), identical)
+            for (a, b), own, identical in zip(pairs, differences, same, strict=True)
         ),
         like_these=over_tasks(LEVELS, "tasks") if len(parts) > 1 else None,
         these=over_tasks(WITHIN, "these"),
@@ -181,7 +183,7 @@ def compare_arms(
 
 
 def correct_overall(comparisons: Sequence[ArmComparison], correction: Correction) -> list[ArmComparison]:
-    """Correct the ps of mean differences for the number of comparisons that stand side by side."""
+    """Correct the p-values of mean differences for the number of comparisons made together."""
     wide = [one.like_these for one in comparisons if one.like_these]
     found = dict(zip(map(id, wide), CORRECTIONS[correction]([one.p for one in wide]), strict=True))
     these = CORRECTIONS[correction]([one.these.p for one in comparisons])
@@ -198,19 +200,19 @@ def correct_overall(comparisons: Sequence[ArmComparison], correction: Correction
 def paired_points(
     scores: Sequence[InstanceScores], arm: str, baseline: str, labels: int | None, *, shared_seeds: bool = False
 ) -> tuple[list[tuple[InstanceScores, InstanceScores]], tuple[str, ...], int]:
-    """Return each task's points of two arms at equal labels, with the instances and seeds that both have.
+    """Return each task's points of two arms at the same number of labels, restricted to common instances and seeds.
 
-    With them come the tasks that are left out, as one arm alone has scores there or no instance is common to both; and
-    the number of instances of the other tasks that one arm alone has.
+    Also returned: the tasks left out, since only one arm has scores or there is no common instance; and the number of
+    instances of the other tasks that only one arm has.
 
     Raises:
-        UserError: an arm has no scores, or no task has both.
+        UserError: an arm has no scores, or no task has scores of both arms.
     """
     sides = {name: {(one.task, one.labels): one for one in scores if one.arm == name} for name in (arm, baseline)}
     for name, own in sides.items():
         if not own:
             known = ", ".join(repr(clip(each, 60)) for each in dict.fromkeys(one.arm for one in scores))
-            raise UserError(f"there are no scores of an arm {clip(name, 60)!r}; there are {known}")
+            raise UserError(f"there are no scores of an arm {clip(name, 60)!r}; the arms are {known}")
     found, tasks = [], []
     for task in dict.fromkeys(one.task for one in scores if one.arm in sides):
         sizes = {name: {size for of, size in own if of == task} for name, own in sides.items()}
@@ -232,32 +234,32 @@ def paired_points(
 
 
 def weighted_parts(points: Sequence[InstanceScores], weights: _Floats) -> Parts:
-    """Return k weighted sums of a task's points (weights: points × k) as parts to be drawn.
+    """Return k weighted sums of a task's points (weights: points × k) as parts to resample.
 
-    Points with the same seeds are paired by them: their sums are one part. Others are independent. All points must
-    have the same instances, as `align` leaves them.
+    Points with the same seeds are paired by seed: their sum is one part. Other points are independent. All points must
+    have the same instances, as `align` returns them.
     """
-    made: dict[tuple[tuple[str, ...], ...], _Floats] = {}
+    by_seeds: dict[tuple[tuple[str, ...], ...], _Floats] = {}
     for point, own in zip(points, weights, strict=True):
         values = point.values[..., None] * own
-        made[point.seeds] = made[point.seeds] + values if point.seeds in made else values
-    return list(made.values())
+        by_seeds[point.seeds] = by_seeds[point.seeds] + values if point.seeds in by_seeds else values
+    return list(by_seeds.values())
 
 
-_NOTHING = Difference(0.0, 0.0, 0.0, 1.0, 1.0)
+_NO_DIFFERENCE = Difference(0.0, 0.0, 0.0, 1.0, 1.0)
 """The difference of a model from itself."""
 
 
-def _judged(parts: Parts, options: Options, seed: int) -> Difference:
-    made = _interval([parts], WITHIN, options, seed)
+def _difference(parts: Parts, options: Options, seed: int) -> Difference:
+    interval = _interval([parts], WITHIN, options, seed)
     by_instance = _by_instance(parts)
     rng = np.random.Generator(np.random.PCG64(derive_seed(seed, "signs")))
-    p = _with_seeds(sign_flip_p(by_instance, resamples=options.flips, rng=rng), [parts], made)
-    return Difference(made.mean, made.low, made.high, p, p)
+    p = _with_seeds(sign_flip_p(by_instance, resamples=options.flips, rng=rng), [parts], interval)
+    return Difference(interval.mean, interval.low, interval.high, p, p)
 
 
 def _over_tasks(tasks: Sequence[Parts], drawn: tuple[Level, ...], options: Options, seed: int) -> Difference:
-    made = _interval(tasks, drawn, options, seed)
+    interval = _interval(tasks, drawn, options, seed)
     own = [_by_instance(parts) for parts in tasks]
     units = (
         np.array([one.mean() for one in own])
@@ -266,9 +268,9 @@ def _over_tasks(tasks: Sequence[Parts], drawn: tuple[Level, ...], options: Optio
     )
     rng = np.random.Generator(np.random.PCG64(derive_seed(seed, "signs")))
     p = sign_flip_p(units, resamples=options.flips, rng=rng)
-    if "tasks" not in drawn or options.shared_seeds:  # the spread of drawn tasks holds that of their own seeds
-        p = _with_seeds(p, tasks, made)
-    return Difference(made.mean, made.low, made.high, p, p)
+    if "tasks" not in drawn or options.shared_seeds:  # the spread between tasks includes that of their own seeds
+        p = _with_seeds(p, tasks, interval)
+    return Difference(interval.mean, interval.low, interval.high, p, p)
 
 
 def _interval(tasks: Sequence[Parts], drawn: tuple[Level, ...], options: Options, seed: int) -> HierarchicalInterval:
@@ -279,22 +281,23 @@ def _interval(tasks: Sequence[Parts], drawn: tuple[Level, ...], options: Options
         level=options.level,
         resamples=options.resamples,
         seed=seed,
-        bounds=options.reach,
+        bounds=options.difference_bounds,
     )
 
 
 def _by_instance(parts: Parts) -> _Floats:
     """Return the differences of instances, averaged over seeds."""
-    made: _Floats = np.sum([part.mean(axis=tuple(range(part.ndim - 2)))[:, 0] for part in parts], axis=0)
-    return made
+    differences: _Floats = np.sum([part.mean(axis=tuple(range(part.ndim - 2)))[:, 0] for part in parts], axis=0)
+    return differences
 
 
-def _with_seeds(p: float, tasks: Sequence[Parts], made: HierarchicalInterval) -> float:
-    if made.error == 0 or not any(seeds_of(part) > 1 for own in tasks for part in own):
+def _with_seeds(p: float, tasks: Sequence[Parts], interval: HierarchicalInterval) -> float:
+    """Return p, but with several seeds at least the p of a t-test with the interval's standard error."""
+    if interval.error == 0 or not any(seeds_of(part) > 1 for own in tasks for part in own):
         return p
     from scipy.special import stdtr
 
-    return max(p, min(1.0, 2 * float(stdtr(min(made.freedom, 1e9), -abs(made.mean) / made.error))))
+    return max(p, min(1.0, 2 * float(stdtr(min(interval.freedom, 1e9), -abs(interval.mean) / interval.error))))
 
 
 def _verdict(difference: Difference, options: Options) -> Verdict:

@@ -1,4 +1,4 @@
-"""Effects of factors: what pre-finetuning, instructions and labels each change, and change in each other."""
+"""Effects of factors (pre-finetuning, instructions, labels, …) on the score: main effects and interactions."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from tuition.evaluation.stats.resampling import LEVELS, ROUNDING
 _Floats: TypeAlias = npt.NDArray[np.float64]
 Cell: TypeAlias = tuple[str, ...]
 LABELS = "labels"
-"""The factor that the numbers of labels are."""
+"""The name of the factor for the number of labels."""
 
 
 @dataclass(frozen=True, slots=True)
 class FactorEffect:
-    """What changing factors from their reference to another level adds to the score, on the mean over tasks.
+    """How much the mean score over tasks changes when factors change from their reference level to another level.
 
-    It is told at a number of `labels`, or over all of them (None). `factors` holds one factor with (reference, level)
-    for a main effect, two for an interaction: how much more the first adds under the second's level than under its
-    reference. `settings` of `possible` combinations of the other factors have all the scores that this needs, and weigh
-    the same in the mean. `tasks` is the number of tasks; with several, the interval draws them anew. `same` says that
-    the scores compared are of the very same answers, so that there is nothing to differ.
+    The effect is at a number of `labels`, or over all of them (None). `factors` has one (factor, reference, level) for
+    a main effect and two for an interaction: how much more the first factor adds at the second's level than at its
+    reference. `settings` of the `possible` combinations of the other factors have all the scores that this needs, and
+    have equal weight in the mean. `tasks` is the number of tasks; with several, the interval resamples them. `same` is
+    True where all compared scores are of identical answers, so that the effect is exactly 0.
     """
 
     labels: int | None
@@ -55,21 +55,20 @@ def factor_effects(
 ) -> tuple[FactorEffect, ...]:
     """Return all main effects and pairwise interactions of a factorial design, with bootstrap intervals.
 
-    An effect is a mean of differences between points that differ in one factor alone (for an interaction, of
-    differences of such differences), over the settings of the other factors that were run: designs need not be whole.
-    Tasks are drawn anew where there are two, with their instances and seeds.
+    A main effect is the mean difference between points that differ in one factor only; an interaction is the mean
+    difference of such differences. The mean is over the settings of the other factors that were run, so the design may
+    be incomplete. Tasks, with their instances and seeds, are resampled if there are at least two.
 
     Args:
-        scores: the points of all arms; arms without factors are passed over.
-        arms: each arm's level of every factor, in the order in which effects are told.
-        labels: the number of labels at which they are; None for all of them, which are then a factor of their own.
-        references: the level that a factor's others are compared with; by default the first that appears, and the
-            fewest labels.
-        options: how differences are judged.
+        scores: the points of all arms; arms without factors are ignored.
+        arms: each arm's level of every factor; effects are returned in the order of the factors.
+        labels: the number of labels at which to compute effects; None for all of them, as a factor of their own.
+        references: the reference level of each factor; by default the first that appears, and the fewest labels.
+        options: how differences are tested.
 
     Raises:
-        UserError: an arm lacks a factor, two arms have the same levels, a factor has one level, or a reference is no
-            level; or no effect can be worked out from the scores.
+        UserError: an arm lacks a factor, two arms have the same levels, a factor has one level, a reference is not a
+            level of its factor, or no effect can be computed from the scores.
     """
     options = options or Options()
     names, cell_of = _cells(arms)
@@ -82,10 +81,11 @@ def factor_effects(
     levels[LABELS] = [str(size) for size in sizes]
     _put_first(levels, references or {})
     chosen = _contrasts(levels)
-    made = [told for one in chosen if (told := _effect(points, levels, one, options, labels)) is not None]
-    if not made:
-        raise UserError("no task has scores of two points that differ in one factor alone; no effect can be told")
-    return tuple(made)
+    effects = [_effect(points, levels, one, options, labels) for one in chosen]
+    found = tuple(effect for effect in effects if effect is not None)
+    if not found:
+        raise UserError("no task has scores of two points that differ in only one factor; no effect can be computed")
+    return found
 
 
 def _cells(arms: Mapping[str, Mapping[str, str]]) -> tuple[list[str], dict[str, Cell]]:
@@ -107,11 +107,11 @@ def _put_first(levels: dict[str, list[str]], references: Mapping[str, str]) -> N
     for name, level in references.items():
         if name not in levels or level not in levels[name]:
             known = ", ".join(levels.get(name, list(levels)))
-            raise UserError(f"the reference {clip(name, 40)} = {clip(level, 40)!r} is not there; there are {known}")
+            raise UserError(f"the reference {clip(name, 40)} = {clip(level, 40)!r} is unknown; known are {known}")
         levels[name].remove(level)
         levels[name].insert(0, level)
     if alone := [name for name, own in levels.items() if name != LABELS and len(own) < 2]:
-        raise UserError(f"the factor {clip(alone[0], 60)!r} has one level, so nothing can be said of it; leave it out")
+        raise UserError(f"the factor {clip(alone[0], 60)!r} has only one level, so it has no effect; leave it out")
 
 
 def _contrasts(levels: Mapping[str, Sequence[str]]) -> list[tuple[tuple[str, str, str], ...]]:
@@ -142,7 +142,7 @@ def _effect(
             )
             cells[cell] = (-1.0) ** (len(chosen) - sum(which))
         settings.append(cells)
-    # A setting counts where some task has all of it; then a task counts where it has all settings that count.
+    # Keep the settings that some task has in full; then keep the tasks that have all kept settings.
     kept = [cells for cells in settings if any(own.keys() >= cells.keys() for own in points.values())]
     needed = {cell for cells in kept for cell in cells}
     weights = _weights(kept)
@@ -155,17 +155,17 @@ def _effect(
         return FactorEffect(labels, chosen, 0.0, 0.0, 0.0, *counts, same=True)
     column = np.array([[weight] for weight in weights.values()])
     parts = [weighted_parts(own, column) for own in tasks]
-    fold = 2 ** (len(chosen) - 1)
-    made = parts_interval(
+    fold, reach = 2 ** (len(chosen) - 1), options.difference_bounds
+    interval = parts_interval(
         parts,
         drawn=LEVELS if len(parts) > 1 else WITHIN,
         shared_seeds=options.shared_seeds,
         level=options.level,
         resamples=options.resamples,
         seed=derive_seed("effect", str(labels), *(text for change in chosen for text in change), options.seed),
-        bounds=options.reach and (fold * options.reach[0], fold * options.reach[1]),
+        bounds=reach and (fold * reach[0], fold * reach[1]),
     )
-    return FactorEffect(labels, chosen, made.mean, made.low, made.high, *counts, same=False)
+    return FactorEffect(labels, chosen, interval.mean, interval.low, interval.high, *counts, same=False)
 
 
 def _weights(settings: Sequence[Mapping[Cell, float]]) -> dict[Cell, float]:
@@ -177,7 +177,7 @@ def _weights(settings: Sequence[Mapping[Cell, float]]) -> dict[Cell, float]:
 
 
 def _cancels(points: Sequence[InstanceScores], weights: Sequence[float]) -> bool:
-    """Whether the weighted sum is one of the same answers against themselves."""
+    """Whether the weighted sum cancels, since identical answers are compared with themselves."""
     sums: dict[tuple[str, ...], float] = {}
     for point, weight in zip(points, weights, strict=True):
         sums[point.answers] = sums.get(point.answers, 0.0) + weight

@@ -1,15 +1,15 @@
-"""How sure a mean over tasks is: a bootstrap over tasks, the seeds of each, and the instances that all seeds answer.
+"""Confidence intervals of a mean over tasks: a hierarchical bootstrap over tasks, seeds and instances.
 
-A task's scores are an array of one or several axes of seeds (for the labels drawn, their order, the initialisation),
-and one of instances. What is drawn anew says what is claimed: without tasks, something of these very tasks; with tasks,
-of tasks like these.
+A task's scores are an array with one or several axes of seeds (for sampling labels, their order, initialisation) and a
+last axis of instances; all seeds answer the same instances. Which levels are resampled decides the claim: without
+tasks, it is about exactly these tasks; with tasks, about tasks like these.
 
-Drawing with replacement at every level counts chance more than once, since the spread of tasks' means already holds
-that of their seeds and instances (Davison and Hinkley, 1997, section 3.8); with few seeds or tasks it counts too little
-of them, since n draws of n vary by (n - 1)/n of what they should. So only the *shape* of an interval is from the draws.
-Its width is from the unbiased variance of `components`, with Student's t for few units (cf. Hesterberg, 2015, on
-expanded percentile intervals). `benchmarks/bootstrap.py` measures how often such intervals, and plain ones, hold the
-truth.
+Resampling with replacement at every level overestimates the variance, since the spread of the tasks' means already
+includes that of their seeds and instances (Davison and Hinkley, 1997, section 3.8). With few seeds or tasks it
+underestimates it, since n resampled out of n have only (n - 1)/n of the variance. So resampling gives only the *shape*
+of an interval. Its width comes from the unbiased variance of `variance_components`, with Student's t for few units (cf.
+Hesterberg, 2015, on expanded percentile intervals). `benchmarks/bootstrap.py` measures the coverage of these intervals
+and of plain ones.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _Floats: TypeAlias = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class HierarchicalInterval:
-    """The mean over tasks, each weighing the same, the ends of its interval, its standard error and degrees of freedom.
+    """The mean over tasks with equal weights, its interval, its standard error and degrees of freedom.
 
-    A level of which there is only one (one seed, say) cannot vary: what it would change, the interval does not hold.
+    A level with only one unit (one seed, say) cannot vary, so the interval does not include its variation.
     """
 
     mean: float
@@ -56,22 +56,22 @@ def hierarchical_interval(
     """Return the mean over tasks with its interval.
 
     Args:
-        tasks: each task's scores, an array whose last axis is the instances and whose others are seeds; a task of one
+        tasks: each task's scores, an array whose last axis is the instances and whose others are seeds; a task with one
             seed may have one axis. For a paired comparison, the differences. Sizes may differ between tasks.
-        drawn: the levels that are drawn anew.
-        shared_seeds: whether one seed's model answers all tasks (a multi-task stage), so that what a seed changes, it
-            changes on all of them. Every task then needs the same number of seeds.
-        level: the share of such intervals that should hold the true mean.
-        resamples: how often to draw.
-        seed: decides the draws.
-        bounds: the least and the greatest value that an instance can have, (-1, 1) for differences of scores in 0-1.
-            Where all values are equal, the interval says what those not seen could do (see `bootstrap_interval`).
-        corrected: whether the draws get the right width; without, the ends are the percentiles of plain draws with
-            replacement at every level.
+        drawn: the levels that are resampled.
+        shared_seeds: whether one seed's model answers all tasks (a multi-task stage), so that a seed's effect is the
+            same model's on all of them. Every task then needs the same number of seeds.
+        level: the confidence level.
+        resamples: the number of resamples.
+        seed: the seed of the resampling.
+        bounds: the lowest and highest possible value of an instance, (-1, 1) for differences of scores in 0-1. Where
+            all values are equal, they bound what unseen instances could contribute (see `bootstrap_interval`).
+        corrected: whether to scale the resampled means to the unbiased variance; if not, the ends are percentiles of
+            plain resampling with replacement at every level.
 
     Raises:
-        UserError: there is no task or value, a value is not finite, or there is one task to tell how tasks vary by.
-        ValueError: shapes, bounds or options that cannot be.
+        UserError: there is no task or value, a value is not finite, or tasks are resampled and there is only one.
+        ValueError: shapes, bounds or options are invalid.
     """
     parts = [[_array(values, at, bounds)[..., None]] for at, values in enumerate(tasks)]
     return parts_interval(
@@ -97,7 +97,7 @@ def parts_interval(
     bounds: tuple[float, float] | None,
     corrected: bool = True,
 ) -> HierarchicalInterval:
-    """Return `hierarchical_interval` of one figure (k = 1) that is a sum of parts, `bounds` being those of the sum."""
+    """Return `hierarchical_interval` of one statistic (k = 1) that is a sum of parts; `bounds` are those of the sum."""
     wanted = _levels(drawn)
     if not 0 < level < 1:
         raise ValueError(f"level {level} is not between 0 and 1; 0.95 is usual")
@@ -126,9 +126,9 @@ def parts_interval(
 def _levels(drawn: Iterable[Level]) -> tuple[Level, ...]:
     wanted = tuple(drawn)
     if unknown := [one for one in wanted if one not in LEVELS]:
-        raise ValueError(f"{unknown[0]!r} is no level; there are {', '.join(LEVELS)}")
+        raise ValueError(f"{unknown[0]!r} is not a level; levels are {', '.join(LEVELS)}")
     if not wanted:
-        raise ValueError(f"nothing is drawn, so nothing varies; give some of {', '.join(LEVELS)}")
+        raise ValueError(f"no level is resampled, so nothing varies; give some of {', '.join(LEVELS)}")
     return tuple(one for one in LEVELS if one in wanted)
 
 
@@ -137,7 +137,7 @@ def _array(values: _Floats, at: int, bounds: tuple[float, float] | None) -> _Flo
     if not scores.ndim:
         raise ValueError(f"task {at} has one bare number; give an array whose last axis is the instances")
     if not scores.size:
-        raise UserError(f"task {at} has no score (shape {scores.shape}); judge at least one instance")
+        raise UserError(f"task {at} has no score (shape {scores.shape}); score at least one instance")
     if not np.isfinite(scores).all():
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(scores))[0])
         raise UserError(f"task {at} has the value {scores[place]} at {place}; every instance needs a finite score")

@@ -1,4 +1,4 @@
-"""Scores of single instances under one metric, as comparisons need them: seeds × instances of each point."""
+"""Scores of single instances under one metric, as comparisons need them: a seeds × instances array per point."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from tuition.base.errors import Problem, ProblemsError, UserError, clip
 
 _Floats: TypeAlias = npt.NDArray[np.float64]
 Point: TypeAlias = tuple[str, str, int]
-"""What is measured: task, arm, number of labels."""
+"""A measured point: task, arm, number of labels."""
 
 
 @dataclass(frozen=True, slots=True)
 class InstanceScores:
-    """What the models of one arm scored on one task's instances with one number of labels.
+    """The scores of one arm's models on one task's instances with one number of labels.
 
-    `values` has an axis for each of `seeds`, whose names stand sorted, and a last one for `instances`. Several axes of
-    seeds are for studies that cross them: each seed of sampling with each of order and of initialisation. `answers`
-    names the answers that each seed's scores are of, where that is known: points of the same names are one point.
+    `values` has an axis for each of `seeds`, whose names are sorted, and a last axis for `instances`. There are several
+    axes of seeds in studies that cross them: each sampling seed with each order seed and each initialisation seed.
+    `answers` identifies the answers behind each seed's scores, where that is known: points with the same names have
+    identical answers.
     """
 
     task: str
@@ -41,45 +42,45 @@ class InstanceScores:
         return float(self.values.mean())
 
     def among(self, instances: tuple[str, ...]) -> InstanceScores:
-        """Return the scores of those instances, in that order; each must be there."""
+        """Return the scores of those instances, in that order; all of them must be present."""
         if instances == self.instances:
             return self
-        place = {name: at for at, name in enumerate(self.instances)}
-        values = self.values[..., [place[name] for name in instances]]
+        position = {name: at for at, name in enumerate(self.instances)}
+        values = self.values[..., [position[name] for name in instances]]
         return replace(self, instances=instances, values=values)
 
     def under(self, seeds: tuple[str, ...]) -> InstanceScores:
-        """Return the scores under those seeds of its one axis of seeds, in that order; each must be there."""
+        """Return the scores of those seeds (of a single axis), in that order; all of them must be present."""
         if self.seeds == (seeds,):
             return self
-        places = [self.seeds[0].index(name) for name in seeds]
-        answers = tuple(self.answers[at] for at in places) if self.answers else ()
-        return replace(self, seeds=(seeds,), values=self.values[places], answers=answers)
+        positions = [self.seeds[0].index(name) for name in seeds]
+        answers = tuple(self.answers[at] for at in positions) if self.answers else ()
+        return replace(self, seeds=(seeds,), values=self.values[positions], answers=answers)
 
 
 def align(tasks: Sequence[Sequence[InstanceScores]], *, shared_seeds: bool) -> list[list[InstanceScores]]:
-    """Return each task's points with the instances, and with the seeds, that all of them have.
+    """Return each task's points restricted to the instances and seeds that all of them have.
 
-    Points that have no seed in common stay as they are: they are independent. Where seeds are shared by tasks, only
-    those remain that all tasks have. Tasks whose points have no instance in common are left out.
+    Points with no seed in common are independent and keep their seeds. If seeds are shared between tasks, only those
+    that all tasks have are kept. Tasks whose points have no instance in common are left out.
     """
-    made = []
+    aligned = []
     for points in tasks:
         common = set.intersection(*(set(one.instances) for one in points))
         if common:
             instances = tuple(name for name in points[0].instances if name in common)
-            made.append([one.among(instances) for one in points])
+            aligned.append([one.among(instances) for one in points])
     if shared_seeds:
-        everywhere = _common_seeds([one for points in made for one in points])
-        return [[one.under(everywhere) for one in points] for points in made] if everywhere else made
-    for points in made:
+        everywhere = _common_seeds([one for points in aligned for one in points])
+        return [[one.under(everywhere) for one in points] for points in aligned] if everywhere else aligned
+    for points in aligned:
         if seeds := _common_seeds(points):
             points[:] = [one.under(seeds) for one in points]
-    return made
+    return aligned
 
 
 def _common_seeds(points: Sequence[InstanceScores]) -> tuple[str, ...]:
-    """Return the seeds that all points have; none where a point has several axes of them, or nothing in common."""
+    """Return the seeds that all points have; empty where a point has several seed axes or no seed is common."""
     if not points or any(len(one.seeds) > 1 for one in points):
         return ()
     common = set.intersection(*(set(one.seeds[0]) for one in points))
@@ -88,9 +89,9 @@ def _common_seeds(points: Sequence[InstanceScores]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ScoredInstance:
-    """One score: of an instance, by a seed's model. `seed` has a name for each axis of seeds.
+    """The score of one instance by one seed's model. `seed` has a name for each axis of seeds.
 
-    `answers` names what was scored, where that is known: the same answers may stand under several arms or seeds.
+    `answers` identifies the scored answers, where that is known: several arms or seeds may have the same answers.
     """
 
     task: str
@@ -104,13 +105,13 @@ class ScoredInstance:
 
 
 def gather_scores(rows: Iterable[ScoredInstance]) -> tuple[InstanceScores, ...]:
-    """Put single scores together by task, arm and labels, in the order in which these first appear.
+    """Group single scores by task, arm and labels, in order of first appearance.
 
-    Seeds stand on one axis, unless each row's seed has several names and every combination of them is there.
+    Seeds are on one axis, unless each row's seed has several names and every combination of them is present.
 
     Raises:
-        ProblemsError: scores that are no finite numbers, two scores for one place, or instances that only some of a
-            point's seeds answered; all of them together.
+        ProblemsError: scores that are not finite, two scores for the same seed and instance, or instances that only
+            some of a point's seeds answered; all of them together.
         UserError: there is no row.
     """
     points: dict[Point, dict[tuple[str, ...], dict[str, float]]] = {}
@@ -126,20 +127,20 @@ def gather_scores(rows: Iterable[ScoredInstance]) -> tuple[InstanceScores, ...]:
         if row.instance in own:
             problems.append(_problem(row, "two-scores", "a second score for it", "each seed has one score of each"))
         own.setdefault(row.instance, row.value)
-    made = []
+    gathered = []
     for point, by_seed in points.items():
         try:
-            made.append(_gathered(point, by_seed, {seed: answers[point, seed] for seed in by_seed}))
+            gathered.append(_point_scores(point, by_seed, {seed: answers[point, seed] for seed in by_seed}))
         except ProblemsError as error:
             problems += error.problems
     if problems:
         raise ProblemsError(problems)
-    if not made:
+    if not gathered:
         raise UserError("there is no score; a comparison needs the scores of single instances")
-    return tuple(made)
+    return tuple(gathered)
 
 
-def _gathered(
+def _point_scores(
     point: Point, by_seed: dict[tuple[str, ...], dict[str, float]], answers: dict[tuple[str, ...], str]
 ) -> InstanceScores:
     task, arm, labels = point
@@ -149,7 +150,7 @@ def _gathered(
         if own.keys() != by_seed[seeds[0]].keys():
             odd = next(iter(own.keys() ^ by_seed[seeds[0]].keys()))
             found = f"arm {clip(arm, 60)}, {labels} labels: seed {_seed(seed)} answered other instances than seed"
-            expected = "all seeds of a point are judged on the same instances"
+            expected = "all seeds of a point are evaluated on the same instances"
             raise ProblemsError([Problem("other-instances", f"{found} {_seed(seeds[0])}", expected, None, task, odd)])
     axes = tuple(tuple(sorted(set(names))) for names in zip(*seeds, strict=True))
     if math.prod(map(len, axes)) != len(seeds):
@@ -159,8 +160,8 @@ def _gathered(
         order = list(itertools.product(*axes))
         axes = tuple(names for names in axes if len(names) > 1) or (axes[0],)
     values = np.array([[by_seed[seed][name] for name in instances] for seed in order])
-    told = tuple(answers[seed] for seed in order) if all(answers.values()) else ()
-    return InstanceScores(task, arm, labels, axes, instances, values.reshape(*map(len, axes), len(instances)), told)
+    names = tuple(answers[seed] for seed in order) if all(answers.values()) else ()
+    return InstanceScores(task, arm, labels, axes, instances, values.reshape(*map(len, axes), len(instances)), names)
 
 
 def _seed(seed: tuple[str, ...]) -> str:

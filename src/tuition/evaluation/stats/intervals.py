@@ -1,4 +1,4 @@
-"""How sure a figure of one set of answers is: bootstrap intervals over test instances."""
+"""Bootstrap confidence intervals over test instances, for the score of one set of answers."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from tuition.base.errors import UserError
 _Floats: TypeAlias = npt.NDArray[np.float64]
 _Rows: TypeAlias = npt.NDArray[Any]
 
-# Draws are made in blocks of about this many numbers (8 MB each), so that memory does not grow with the resamples.
+# Resampling works in blocks of about this many numbers (8 MB each), so memory does not grow with the resamples.
 _BLOCK = 1 << 20
-# To draw how often a value comes costs about as much as to draw this many values.
+# Sampling the count of one distinct value costs about as much as sampling this many values.
 _COUNT_COST = 16
-# Sums of the same numbers in another order differ by rounding; within this share of each other they are equal.
+# Sums of the same numbers in another order differ by rounding; within this relative difference they are equal.
 _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """The mean of `n` values, and the ends of its interval."""
+    """The mean of `n` values and its confidence interval."""
 
     mean: float
     low: float
@@ -42,25 +42,26 @@ def bootstrap_interval(
 ) -> Interval:
     """Return the percentile bootstrap interval of the mean of one value per instance.
 
-    Instances are drawn anew with replacement `resamples` times; the interval runs between the (1 − level)/2 and
+    Instances are resampled with replacement `resamples` times; the interval runs between the (1 − level)/2 and
     (1 + level)/2 quantiles of the means (Efron and Tibshirani, 1993, chapter 13). For few instances it is known to be
-    somewhat too narrow. The same arguments give the same interval. Memory stays at some tens of MB, or 16 bytes per
+    somewhat too narrow. The same arguments give the same interval. Memory use is some tens of MB, or 16 bytes per
     instance where that is more.
 
-    Resampling equal values gives equal means: 0 right of 50 would pass for certainty. If all values are the same c,
-    the interval therefore says what the instances *not* seen could do. Were a share q of all instances unlike c, n
-    draws would miss them with probability (1 − q)^n; up to q = 1 − ((1 − level)/2)^(1/n) that is not improbable. So
-    the interval is that mean with a share q at the lower and at the upper of `bounds`. For 0 or 1 in 0-1 these are the
-    limits of Clopper and Pearson (1934), the exact form of the "rule of three" (Hanley and Lippman-Hand, 1983): 0 of
-    50 gives 0 to 0.071. A single value (n = 1) is such a case, and gives nearly all of the bounds. Without bounds
-    nothing can be said of the unseen, and equal values give an interval of no width.
+    Resampling equal values gives equal means, so 0 right of 50 would look certain. If all values are the same c, the
+    interval is therefore based on *unseen* instances. If a share q of all instances differed from c, a sample of n
+    would contain none of them with probability (1 − q)^n, which is at least (1 − level)/2 up to
+    q = 1 − ((1 − level)/2)^(1/n). The ends of the interval are the mean with a share q of values at the lower and at
+    the upper of `bounds`. For c = 0 or 1 in 0-1 these are the limits of Clopper and Pearson (1934), the exact form of
+    the "rule of three" (Hanley and Lippman-Hand, 1983): 0 of 50 gives 0 to 0.071. A single value (n = 1) is such a
+    case, and its interval is almost the full range. Without bounds, unseen instances could have any value, and equal
+    values give an interval of zero width.
 
     Args:
         values: one score per instance.
-        level: the share of such intervals that should hold the true mean, between 0 and 1.
-        resamples: how often to draw; the ends vary by some 2% of the width at 2000.
-        seed: decides the draws.
-        bounds: the least and the greatest value that an instance can have; None if there are none.
+        level: the confidence level, between 0 and 1.
+        resamples: the number of resamples; at 2000 the ends vary by some 2% of the width.
+        seed: the seed of the resampling.
+        bounds: the lowest and highest possible value of an instance; None if unbounded.
 
     Raises:
         UserError: there is no value.
@@ -71,10 +72,10 @@ def bootstrap_interval(
 
 @dataclass(frozen=True, slots=True)
 class Statistic:
-    """A figure of `n` instances that can be worked out anew for resampled ones.
+    """A statistic of `n` instances that can be recomputed for resamples.
 
-    `draw` resamples the instances so many times and returns the figure of each. `constant` says that no resample can
-    differ, where that is known beforehand.
+    `draw` resamples the instances the given number of times and returns the statistic of each resample. `constant` is
+    True where no resample can differ, None where that is not known beforehand.
     """
 
     observed: float
@@ -98,17 +99,17 @@ def mean_of(values: Sequence[float] | _Floats, bounds: tuple[float, float] | Non
 
 
 def corpus_of(rows: _Rows, value: Callable[[_Rows, _Rows], _Floats]) -> Statistic:
-    """Return a figure that is no mean over instances (corpus BLEU, macro-F1) as a statistic.
+    """Return a corpus score that is not a mean over instances (corpus BLEU, macro-F1) as a statistic.
 
     Args:
-        rows: what is known of each instance, n × k.
-        value: the figures of draws, from rows (m × k) and how often each row is in each draw (draws × m).
+        rows: the numbers of each instance that the score is computed from, n × k.
+        value: returns the score of each resample, from rows (m × k) and each row's counts (resamples × m).
 
     Raises:
         UserError: there is no row.
     """
     if not len(rows):
-        raise UserError("there is no instance to judge (n = 0); judge at least one")
+        raise UserError("there is no instance to score (n = 0); give at least one")
     observed = value(rows, np.ones((1, len(rows)), dtype=np.int64))
     return Statistic(
         float(observed[0]), len(rows), lambda resamples, rng: _resampled_corpora(rows, value, resamples, rng)
@@ -116,15 +117,15 @@ def corpus_of(rows: _Rows, value: Callable[[_Rows, _Rows], _Floats]) -> Statisti
 
 
 def macro_of(groups: Sequence[Statistic]) -> Statistic:
-    """Return the mean over groups, each weighing the same, as a statistic: instances are drawn within their groups.
+    """Return the mean over groups with equal weights as a statistic; instances are resampled within their groups.
 
-    The groups themselves are not drawn: an interval of it speaks of these tasks, not of others like them.
+    The groups themselves are not resampled: its interval is about these tasks, not about others like them.
 
     Raises:
         UserError: there is no group.
     """
     if not groups:
-        raise UserError("there is no task to take the mean of; judge at least one")
+        raise UserError("there is no task to take the mean of; score at least one")
 
     def draw(resamples: int, rng: np.random.Generator) -> _Floats:
         total = np.zeros(resamples)
@@ -147,7 +148,7 @@ def interval_of(
 ) -> Interval:
     """Return the percentile bootstrap interval of any statistic; see `bootstrap_interval`, which is that of a mean.
 
-    Where all resamples come out equal, the interval is the one that `bootstrap_interval` gives equal values.
+    Where all resamples are equal, the interval is the one that `bootstrap_interval` gives for equal values.
 
     Raises:
         ValueError: `level` or `resamples` is out of range.
@@ -161,7 +162,7 @@ def _checked(values: Sequence[float] | _Floats, bounds: tuple[float, float] | No
     if scores.ndim != 1:
         raise ValueError(f"values of shape {scores.shape}; give one number per instance")
     if not scores.size:
-        raise UserError("there is no score to take the mean of (n = 0); judge at least one instance")
+        raise UserError("there is no score to take the mean of (n = 0); score at least one instance")
     if not np.isfinite(scores).all():
         at = int(np.argmin(np.isfinite(scores)))
         raise ValueError(f"value {at} is {scores[at]}; every instance needs a finite score")
@@ -194,7 +195,7 @@ def _ends(
 
 
 def _unseen_ends(constant: float, n: int, tail: float, bounds: tuple[float, float] | None) -> tuple[float, float]:
-    """Return what instances not seen could make of a figure that all those seen agree on."""
+    """Return the interval of a statistic that is constant over all seen instances, based on unseen ones."""
     if bounds is None:
         return constant, constant
     unseen = 1 - tail ** (1 / n)
@@ -204,7 +205,7 @@ def _unseen_ends(constant: float, n: int, tail: float, bounds: tuple[float, floa
 def _resampled_corpora(
     rows: _Rows, value: Callable[[_Rows, _Rows], _Floats], resamples: int, rng: np.random.Generator
 ) -> _Floats:
-    """Return the figures of `resamples` draws of len(rows) rows with replacement."""
+    """Return the scores of `resamples` samples of len(rows) rows with replacement."""
     n = len(rows)
     distinct, times = np.unique(rows, axis=0, return_counts=True)
     few = len(distinct) * _COUNT_COST <= n
@@ -221,7 +222,7 @@ def _resampled_corpora(
 
 
 def _resampled_means(values: _Floats, resamples: int, rng: np.random.Generator) -> _Floats:
-    """Return the means of `resamples` draws of len(values) values with replacement."""
+    """Return the means of `resamples` samples of len(values) values with replacement."""
     n = len(values)
     distinct, counts = np.unique(values, return_counts=True)
     few = _few(distinct, n)
@@ -236,12 +237,12 @@ def _resampled_means(values: _Floats, resamples: int, rng: np.random.Generator) 
 
 
 def _few(distinct: _Floats, n: int) -> bool:
-    """Whether the values are so few beside the instances that counts of them are drawn, not instances."""
+    """Whether there are so few distinct values that it is cheaper to sample their counts than to sample instances."""
     return len(distinct) * _COUNT_COST <= n
 
 
 def _blocks(rows: int, width: int) -> Iterator[tuple[slice, int]]:
-    """Yield the rows in blocks of about `_BLOCK` numbers, each as its slice and how many rows it has."""
+    """Yield blocks of rows with about `_BLOCK` numbers each: the block's slice and its number of rows."""
     step = max(1, _BLOCK // width)
     for start in range(0, rows, step):
         stop = min(start + step, rows)

@@ -1,4 +1,4 @@
-"""Labels saved at equal score: how many labels one arm needs to reach what another has with fewer."""
+"""Labels saved at equal score: how many labels one arm needs to reach another arm's score."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _Floats: TypeAlias = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class LabelsNeeded:
-    """How many labels `other` needs to reach what `arm` scored with `labels`, on the mean over `tasks`.
+    """How many labels `other` needs to reach the mean score over `tasks` that `arm` has with `labels`.
 
     `needed`, and the ends of its interval, lie between the fewest and the most labels that `other` was measured with.
-    The fewest stands for "so many or fewer", and infinity for more than the most: neither is within what was measured.
-    `claim` is of tasks like these where there are several, else of this task.
+    The fewest means "that many or fewer", and infinity means more than the most: both are outside the measured range.
+    With several tasks the interval is about tasks like these, else about this task.
     """
 
     arm: str
@@ -41,7 +41,7 @@ class LabelsNeeded:
 
     @property
     def saved(self) -> float:
-        """The labels that `arm` saves: negative where it needs more, infinite where `other` does not get there."""
+        """The labels that `arm` saves: negative where it needs more, infinite where `other` never reaches its score."""
         return self.needed - self.labels
 
 
@@ -50,12 +50,12 @@ def labels_needed(
 ) -> LabelsNeeded:
     """Find where the learning curve of `other`, averaged over tasks, first reaches the score of `arm` with `labels`.
 
-    Between measured numbers of labels the curve is taken as straight in their logarithm, and in the number itself below
-    the smallest positive one. Both arms' curves are drawn anew together, by the same tasks, seeds and instances; the
-    interval runs between the percentiles of where the drawn curves cross.
+    Between measured numbers of labels the curve is interpolated linearly in their logarithm, and in the number itself
+    below the smallest positive one. Both arms' curves are resampled together, with the same tasks, seeds and instances;
+    the interval runs between percentiles of the points where the resampled curves cross.
 
     Raises:
-        UserError: no task has that point of `arm`, and two or more numbers of labels of `other`.
+        UserError: no task has both that point of `arm` and at least two numbers of labels of `other`.
     """
     options = options or Options()
     points = {(one.task, one.arm, one.labels): one for one in scores}
@@ -64,8 +64,8 @@ def labels_needed(
     tasks = [task for task in with_arm if all((task, other, size) in points for size in sizes)]
     if not tasks or len(sizes) < 2:
         raise UserError(
-            f"no curve to look for equal scores on: {clip(other, 60)!r} needs scores with two numbers of labels "
-            f"on tasks of which {clip(arm, 60)!r} has some with {labels}"
+            f"there is no learning curve to compare with: {clip(other, 60)!r} needs scores with at least two numbers "
+            f"of labels on tasks for which {clip(arm, 60)!r} has scores with {labels}"
         )
     weights = np.eye(len(sizes) + 1)
     aligned = align(
@@ -77,7 +77,7 @@ def labels_needed(
     parts = [weighted_parts(own, weights) for own in aligned]
     tasks = [own[0].task for own in aligned]
     rng = np.random.Generator(np.random.PCG64(derive_seed("labels needed", arm, other, labels, options.seed)))
-    made = resample(
+    resampled = resample(
         parts,
         drawn=LEVELS if len(parts) > 1 else WITHIN,
         shared_seeds=options.shared_seeds,
@@ -85,16 +85,16 @@ def labels_needed(
         rng=rng,
     )
     sign = -1.0 if options.lower_is_better else 1.0
-    drawn = sign * np.vstack([made.observed, made.draws(options.level)])
-    crossings = first_crossing(sizes, drawn[:, 1:], drawn[:, 0])
+    curves = sign * np.vstack([resampled.observed, resampled.draws(options.level)])
+    crossings = first_crossing(sizes, curves[:, 1:], curves[:, 0])
     tail = (1 - options.level) / 2
-    # Percentiles are drawn values themselves: nothing lies between a number and infinity.
+    # Percentiles are resampled values themselves, since there is nothing between a number and infinity.
     low, high = np.quantile(crossings[1:], [tail, 1 - tail], method="inverted_cdf")
     return LabelsNeeded(
         arm=arm,
         other=other,
         labels=labels,
-        score=float(made.observed[0]),
+        score=float(resampled.observed[0]),
         needed=float(crossings[0]),
         low=float(low),
         high=float(high),
@@ -105,11 +105,11 @@ def labels_needed(
 
 
 def first_crossing(labels: Sequence[int], curves: _Floats, targets: _Floats) -> _Floats:
-    """Return at how many labels each curve first reaches its target; infinity where it does not.
+    """Return the number of labels at which each curve first reaches its target; infinity where it does not.
 
     Args:
-        labels: rising numbers of labels.
-        curves: their scores, (curves × labels).
+        labels: increasing numbers of labels.
+        curves: the scores at these, (curves × labels).
         targets: one for each curve.
     """
     found: _Floats = np.full(len(curves), math.inf)
@@ -123,7 +123,7 @@ def first_crossing(labels: Sequence[int], curves: _Floats, targets: _Floats) -> 
 
 
 def _common_sizes(points: dict[tuple[str, str, int], InstanceScores], tasks: Sequence[str], other: str) -> list[int]:
-    """Return the numbers of labels that most of the tasks have of an arm, so that small tasks do not shorten curves."""
+    """Return the numbers of labels that an arm has on most tasks, so that a few small tasks do not shorten curves."""
     counts: dict[int, int] = {}
     wanted = set(tasks)
     for task, arm, size in points:

@@ -1,4 +1,4 @@
-"""Each arm's mean score over tasks at each number of labels, with what is left to chance."""
+"""Each arm's mean score over tasks at each number of labels, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tuition.evaluation.stats.resampling import LEVELS, Level
 
 @dataclass(frozen=True, slots=True)
 class MeanPoint:
-    """An arm's mean over `tasks` tasks with so many labels.
+    """An arm's mean score over `tasks` tasks with that number of labels.
 
-    `low` and `high` draw instances and seeds anew and say how sure the mean of these very tasks is; `like_these` draws
-    the tasks too (None for a single one). Tasks differ more than arms do, so whether two arms differ is seldom to be
-    read from two such intervals: `compare_arms` pairs them.
+    `low` and `high` resample instances and seeds: the interval is about exactly these tasks. `like_these` resamples the
+    tasks too (None for a single task). Tasks differ more than arms do, so two such intervals rarely show whether two
+    arms differ; `compare_arms` makes the paired comparison.
     """
 
     arm: str
@@ -37,35 +37,35 @@ def mean_curves(
     shared_seeds: frozenset[str] = frozenset(),
     options: Options | None = None,
 ) -> tuple[MeanPoint, ...]:
-    """Return the mean curve of every arm, over the tasks that have every point which some task has.
+    """Return the mean curve of every arm, over the tasks that have every point that any task has.
 
-    Where no task has all of them, each point is the mean over the tasks that have it, and curves are not of one kind.
+    If no task has all points, each point is the mean over the tasks that have it, and points are not comparable.
 
     Args:
         scores: the points of all arms.
-        sizes: the numbers of labels told of.
-        shared_seeds: the arms of which a seed's model answers several tasks.
-        options: how the intervals are made.
+        sizes: the numbers of labels to include.
+        shared_seeds: the arms for which one seed's model answers several tasks.
+        options: how the intervals are computed.
     """
     options = options or Options()
     points = {(one.task, one.arm, one.labels): one for one in scores if one.labels in sizes}
     wanted = {(arm, labels) for _, arm, labels in points}
     tasks = list(dict.fromkeys(task for task, _, _ in points))
-    whole = [task for task in tasks if all((task, *point) in points for point in wanted)]
-    made = []
+    complete = [task for task in tasks if all((task, *point) in points for point in wanted)]
+    curves = []
     for arm in dict.fromkeys(one.arm for one in scores):
         for labels in sizes:
-            own = [points[task, arm, labels] for task in whole or tasks if (task, arm, labels) in points]
+            own = [points[task, arm, labels] for task in complete or tasks if (task, arm, labels) in points]
             if own:
-                made.append(_point(own, arm in shared_seeds, options))
-    return tuple(made)
+                curves.append(_point(own, arm in shared_seeds, options))
+    return tuple(curves)
 
 
 def _point(own: Sequence[InstanceScores], shared: bool, options: Options) -> MeanPoint:
     shared = shared and len({one.seeds for one in own}) == 1
 
     def ends(drawn: tuple[Level, ...]) -> tuple[float, float, float]:
-        made = hierarchical_interval(
+        interval = hierarchical_interval(
             [one.values for one in own],
             drawn=drawn,
             shared_seeds=shared,
@@ -74,7 +74,7 @@ def _point(own: Sequence[InstanceScores], shared: bool, options: Options) -> Mea
             seed=derive_seed("mean", own[0].arm, own[0].labels, *drawn, options.seed),
             bounds=options.bounds,
         )
-        return made.mean, made.low, made.high
+        return interval.mean, interval.low, interval.high
 
     like_these = ends(LEVELS)[1:] if len(own) > 1 else None
     return MeanPoint(own[0].arm, own[0].labels, len(own), *ends(WITHIN), like_these)

@@ -1,4 +1,4 @@
-"""Whether a difference could be chance: approximate randomisation, and corrections for many tests side by side."""
+"""Significance tests: approximate randomisation, and corrections for multiple tests."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ _Floats: TypeAlias = npt.NDArray[np.float64]
 Correction = Literal["holm", "benjamini-hochberg", "none"]
 
 _BLOCK = 1 << 20
-# Sums of the same numbers in another order differ by rounding: by less than this share of their sizes they are equal.
+# Sums of the same numbers in another order differ by rounding; within this share of their absolute sum they are equal.
 _ROUNDING = 1e-12
 
 
 def sign_flip_p(differences: _Floats, *, resamples: int = 9999, rng: np.random.Generator) -> float:
-    """Return the two-sided p of the paired randomisation test of a sum of differences (Noreen, 1989).
+    """Return the two-sided p-value of the paired randomisation test of a sum of differences (Noreen, 1989).
 
-    Under the null hypothesis the two scores of a unit (an instance, a task) could as well be exchanged, so that each
-    difference could have the other sign. p is the share of sign patterns whose sum is at least as far from 0 as the
-    one observed: of all patterns where there are no more than `resamples`, so that p is exact; else of as many random
-    ones, with the observed one among them. Differences of 0 change nothing. Without any other, p is 1.
+    Under the null hypothesis the two scores of a unit (an instance, a task) are exchangeable, so each difference could
+    have the other sign. p is the share of sign patterns whose sum is at least as far from 0 as the observed sum. With
+    at most `resamples` + 1 patterns all are enumerated and p is exact; otherwise `resamples` random patterns and the
+    observed one are used. Differences of 0 have no influence; if all are 0, p is 1.
 
     Args:
-        differences: one per unit, each with the weight that it has in the mean; shape (n,).
-        resamples: random patterns.
-        rng: makes them.
+        differences: one per unit, multiplied by the unit's weight in the mean; shape (n,).
+        resamples: the number of random patterns.
+        rng: the random generator.
     """
     values = differences[differences != 0]
     n = len(values)
@@ -46,7 +46,7 @@ def sign_flip_p(differences: _Floats, *, resamples: int = 9999, rng: np.random.G
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """Return Holm's (1979) adjusted p-values: below α at most with probability α for any test of nothing.
+    """Return Holm's (1979) adjusted p-values, which control the family-wise error rate.
 
     Raises:
         ValueError: a value is not in 0-1.
@@ -57,9 +57,9 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def benjamini_hochberg(p: Sequence[float]) -> list[float]:
-    """Return Benjamini and Hochberg's (1995) adjusted p-values: of those below α, a share α at most is of nothing.
+    """Return Benjamini and Hochberg's (1995) adjusted p-values, which control the false discovery rate.
 
-    That holds for independent tests and for those that rise and fall together.
+    This holds for independent and for positively dependent tests.
 
     Raises:
         ValueError: a value is not in 0-1.
@@ -77,7 +77,7 @@ CORRECTIONS: dict[Correction, Callable[[Sequence[float]], list[float]]] = {
 
 
 def _sums(bits: npt.NDArray[Any], values: _Floats) -> _Floats:
-    """Return the sum of the values under each pattern, 1 keeping a sign and 0 turning it."""
+    """Return the sum of the values under each pattern of bits, where 0 flips a value's sign."""
     sums: _Floats = 2 * (bits @ values) - values.sum()
     return sums
 
@@ -90,6 +90,6 @@ def _ordered(p: Sequence[float]) -> tuple[npt.NDArray[np.float64], npt.NDArray[n
 
 
 def _back(adjusted: npt.NDArray[np.float64], order: npt.NDArray[np.intp]) -> list[float]:
-    made = np.empty(len(order))
-    made[order] = np.minimum(adjusted, 1.0)
-    return [float(value) for value in made]
+    unsorted = np.empty(len(order))
+    unsorted[order] = np.minimum(adjusted, 1.0)
+    return [float(value) for value in unsorted]

@@ -1,10 +1,10 @@
-"""The variance of a mean over crossed axes (tasks, seeds, instances), worked out from its mean squares.
+"""The variance of a mean over crossed axes (tasks, seeds, instances), computed from its mean squares.
 
 Where every seed's model answers the same instances, seeds and instances are crossed. With N cells in all and n_W cells
 of the axes in W, the mean's variance is the sum over sets of axes W of σ²_W / n_W (Searle, Casella and McCulloch,
 1992, chapter 4). Its unbiased estimate is the sum over sets U of (-1)^(|U|+1) MS_U / N, MS_U being the mean square of
-U's effect: for seeds and instances, (MS_seeds + MS_instances - MS_both) / N. Adding up the spread of the seeds' means
-and that of the instances' means would count twice what belongs to both.
+U's effect: for seeds and instances, (MS_seeds + MS_instances - MS_both) / N. Adding the spread of the seeds' means to
+that of the instances' means would count their interaction twice.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ Terms: TypeAlias = dict[tuple[int, ...], tuple[_Floats, int]]
 
 
 def crossed_terms(cells: _Floats) -> Terms:
-    """Return for each set of axes its signed share of the estimate, and the degrees of freedom behind it.
+    """Return the signed term of each set of axes in the estimate, and its degrees of freedom.
 
     Args:
-        cells: one value of each of k figures for every cell, shape (n_1, …, n_d, k).
+        cells: the values of k statistics for every cell, shape (n_1, …, n_d, k).
 
     Returns:
-        By set of axes, the share (k,), negative for sets of an even number of axes. Sets with an axis of length 1 are
-        left out: nothing can be said of how it varies.
+        By set of axes, the term (k,), negative for sets with an even number of axes. Sets with an axis of length 1 are
+        left out, since its variance cannot be estimated.
     """
     shape = cells.shape[:-1]
     margins = {
@@ -49,16 +49,16 @@ def crossed_terms(cells: _Floats) -> Terms:
 
 
 class Variance:
-    """A sum of such shares: the variance of k figures, and how many degrees of freedom stand behind it."""
+    """The sum of such terms: the variance of k statistics, and its degrees of freedom."""
 
     def __init__(self, figures: int) -> None:
-        """Begin with nothing that varies."""
+        """Start with a variance of zero."""
         self._squares = np.zeros(figures)
         self._least = np.full(figures, np.inf)
         self.by_source: dict[tuple[Hashable, ...], _Floats] = {}
 
     def add(self, source: tuple[Hashable, ...], value: _Floats, freedom: int) -> None:
-        """Add a share; those of one `source` belong together, and a source of one name is what varies by itself."""
+        """Add a term. Terms with the same `source` are summed; a source with one name is a main effect."""
         self.by_source[source] = self.by_source.get(source, np.zeros(len(value))) + value
         self._squares += np.square(value) / freedom
         self._least = np.where(value > 0, np.minimum(self._least, freedom), self._least)
@@ -66,8 +66,8 @@ class Variance:
     def total(self) -> tuple[_Floats, _Floats]:
         """Return the variance and its degrees of freedom (Satterthwaite, 1946), each (k,).
 
-        The estimate can come out below what one source alone gives, even negative; it is never taken to be less than
-        the largest of these.
+        The estimate can be below that of a single main effect, even negative; the result is at least the largest of
+        these.
         """
         none = np.zeros(len(self._squares))
         total: _Floats = np.sum([none, *self.by_source.values()], axis=0)

@@ -1,4 +1,4 @@
-"""Forecasts of learning curves: what more labels would buy, with intervals learnt from measured curves."""
+"""Forecasts of learning curves: the score at more labels, with intervals calibrated on measured curves."""
 
 from tuition.reports.forecasting.answers import Forecast
 from tuition.reports.forecasting.api import forecast, forecast_rows, forecast_source, forecasts

@@ -1,4 +1,4 @@
-"""The answers of a forecast, as plain records: scores to expect, labels needed, what the next ones are worth."""
+"""The results of a forecast, as plain records: expected scores, labels needed, and the gain of the next labels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 class Expected:
     """The score expected at a number of labels: the median, and the 80% and 95% intervals of the expected score.
 
-    A single measured run scatters around the expected score by its own test and seed noise on top.
+    A single measured run also varies around the expected score by its own test and seed noise.
     """
 
     labels: int
@@ -23,7 +23,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """The labels needed for `target`; None where they are more than `within`, the most that was looked at.
+    """The labels needed for `target`; None if they are more than `within`, the largest size considered.
 
     `chance` is the probability that the target is reached within `within` labels, `now` that it already is.
     """
@@ -40,18 +40,18 @@ class Need:
 
     @property
     def reached(self) -> bool:
-        """Whether the target is met already, with 90% certainty."""
+        """Whether the target is already reached, with 90% certainty."""
         return self.now >= 0.9
 
     @property
     def reachable(self) -> bool:
-        """Whether there is at least one chance in ten to reach the target."""
+        """Whether the chance of reaching the target is at least 10%."""
         return self.chance >= 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """What `labels` more than the largest size known would change: the median gain and its 80% interval."""
+    """The gain of `labels` more than the largest known size: the median and its 80% interval."""
 
     labels: int
     gain: float
@@ -61,7 +61,7 @@ class Worth:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """The forecast as a band to draw, from the last point to eight times its labels: arrays of one length."""
+    """The forecast as a band to draw, from the last point to eight times its labels: arrays of equal length."""
 
     labels: tuple[float, ...]
     score: tuple[float, ...]
@@ -73,10 +73,10 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What a curve's points say about more labels; all scores are on the scale of the input, 0 to `top`.
+    """The forecast of one curve at more labels; all scores are on the scale of the input, 0 to `top`.
 
-    `labels` and `scores` are the known points. `plateau` is the score expected at 64 times the largest known size, the
-    farthest that the calibration reaches. `advice` is one plain sentence; `warnings` say what not to build on.
+    `labels` and `scores` are the known points. `plateau` is the expected score at 64 times the largest known size, the
+    limit of the calibration. `advice` is one plain sentence; `warnings` say what is not reliable.
     """
 
     task: str

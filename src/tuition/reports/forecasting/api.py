@@ -1,4 +1,4 @@
-"""What others call: forecasts of arrays, of data frames and of files, and the band that a figure draws."""
+"""The functions to call: forecasts of arrays, data frames, files and a study's scores."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from tuition.studies.results import ScoreRow
 def forecast(
     curve: Any, *, target: float | None = None, at: Sequence[int] = (), n: int | None = None, top: float | None = None
 ) -> Forecast:
-    """Return what the points of one learning curve say about more labels.
+    """Return the forecast of one learning curve at more labels.
 
     Args:
-        curve: `(labels, scores)`, two sequences of one length with a row for each run; or a mapping of columns or a
-            DataFrame with columns labels and value, and maybe seed, n, low and high (the ends of a 95% interval).
-        target: The score wanted, on the scale of the scores.
-        at: Sizes whose score is asked for; two, four and eight times the largest known size where empty.
-        n: Test instances behind each score, where there is no such column.
-        top: The top of the metric's range; 1 where no score or target exceeds 1, else 100, if it is not given.
+        curve: `(labels, scores)`, two sequences of equal length with an element per run; or a mapping of columns or a
+            DataFrame with columns labels and value, and optionally seed, n, low and high (a 95% interval).
+        target: The score to reach, on the scale of the scores.
+        at: Sizes to forecast; by default two, four and eight times the largest known size.
+        n: The number of test instances of each score, if there is no such column.
+        top: The top of the metric's range; by default 1 if no score or target exceeds 1, else 100.
 
     Raises:
-        ProblemsError: rows that cannot be right, all together.
-        UserError: no curve, more than one, or a target or size that cannot be.
+        ProblemsError: rows are invalid; all of them are listed.
+        UserError: there is no curve or more than one, or the target or a size is invalid.
     """
     columns = _columns(curve)
     if n is not None and "n" not in columns:
@@ -45,7 +45,7 @@ def forecast(
 def forecasts(table: Any, *, target: float | None = None, at: Sequence[int] = ()) -> list[Forecast]:
     """Return the forecast of every curve of a table (a mapping of columns or a DataFrame) with task, arm or metric.
 
-    Curves of one task, and of one arm, inform one another. Raises as `forecast` does.
+    Curves of the same task, and of the same arm, inform one another. Raises as `forecast` does.
     """
     return _by_metric(points_of_arrays(_columns(table), target, None), target, at)
 
@@ -59,28 +59,28 @@ def forecast_source(
     metric: str | None = None,
     arm: str | None = None,
 ) -> list[Forecast]:
-    """Return the forecasts of the curves in a demo's or study's folder, in its `scores.csv`, or in any CSV of scores.
+    """Return the forecasts of the curves in a study's folder, in its `scores.csv`, or in any CSV of scores.
 
     Args:
         source: The folder or file. A file needs columns labels and value, and may have task, arm, seed, metric, n, low
             and high.
-        target: The score wanted, on the file's scale.
-        task: One task's name or a unique prefix, or None for all. The others are still read: they inform this one.
-        at: Sizes whose score is asked for.
-        metric: The metric, where the file has a column of that name; the first of the file by default.
+        target: The score to reach, on the file's scale.
+        task: One task's name or a unique prefix, or None for all. The others are still read, since they inform it.
+        at: Sizes to forecast.
+        metric: The metric, if the file has such a column; the first of the file by default.
         arm: One arm's name or a unique prefix, or None for all.
 
     Raises:
-        ProblemsError: rows that cannot be right, with their lines, all together.
-        UserError: nothing to read, no such task, arm or metric, or a target or size that cannot be.
+        ProblemsError: rows are invalid; all of them are listed, with their lines.
+        UserError: there is nothing to read, the task, arm or metric is unknown, or the target or a size is invalid.
     """
     path = find_table(source)
     wanted = {(p.task, p.arm) for p in read_points(path, metric=metric, task=task, arm=arm, target=target)}
     curves = read_points(path, metric=metric, target=target)
     require_curves(curves, path)
-    made = [one for one in _by_metric(curves, target, at) if (one.task, one.arm) in wanted]
+    found = [one for one in _by_metric(curves, target, at) if (one.task, one.arm) in wanted]
     axis = curves[0].axis
-    return [replace(one, warnings=(axis, *one.warnings)) for one in made] if axis else made
+    return [replace(one, warnings=(axis, *one.warnings)) for one in found] if axis else found
 
 
 def forecast_rows(
@@ -88,8 +88,8 @@ def forecast_rows(
 ) -> list[Forecast]:
     """Return the forecast of every curve of a study's scores, by task and arm in order of appearance.
 
-    What a figure needs lies in each forecast's `band` (the arrays beyond the last point), `advice` and `warnings`.
-    Raises as `forecast_source` does.
+    For a figure, use each forecast's `band` (arrays after the last point), `advice` and `warnings`. Raises as
+    `forecast_source` does.
     """
     names = ("task", "arm", "labels", "seed", "metric", "value", "low", "high", "n")
     columns = {name: [getattr(row, name) for row in rows if row.metric == metric] for name in names}
@@ -97,10 +97,10 @@ def forecast_rows(
 
 
 def _by_metric(curves: list[Points], target: float | None, at: Sequence[int]) -> list[Forecast]:
-    made: list[Forecast] = []
+    found: list[Forecast] = []
     for metric in dict.fromkeys(curve.metric for curve in curves):
-        made += forecast_points([c for c in curves if c.metric == metric], target=target, at=_sizes(at))
-    return made
+        found += forecast_points([c for c in curves if c.metric == metric], target=target, at=_sizes(at))
+    return found
 
 
 def _sizes(at: Sequence[int]) -> list[int]:

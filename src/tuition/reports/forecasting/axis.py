@@ -1,4 +1,4 @@
-"""Which labels a study varies: those of the tasks themselves, or those of the seen tasks that were learnt before."""
+"""Which labels a study varies: those of the tasks themselves, or those of the seen tasks trained on before."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Row = tuple[int, dict[str, str]]
 
 
 def on_the_axis_that_varies(rows: Sequence[Row], folder: Path) -> tuple[list[Row], str]:
-    """Return scores by the labels that vary, and a sentence on which labels these are, empty for the tasks' own.
+    """Return scores by the labels that vary, and a sentence on which labels these are (empty for the tasks' own).
 
-    Where every curve has one number of labels, and a study's arms differ in the labels of a seen stage alone (the
-    scaling studies of Wang et al. 2022, Figure 5), the points of those arms are one curve over these labels.
+    If every curve has one number of labels, and a study's arms differ only in the labels of a seen stage (the scaling
+    studies of Wang et al. 2022, Figure 5), the points of those arms are one curve over these labels.
     """
     sizes: dict[tuple[str, ...], set[str]] = {}
     for _, row in rows:
@@ -32,12 +32,12 @@ def on_the_axis_that_varies(rows: Sequence[Row], folder: Path) -> tuple[list[Row
         if row.get("arm") in seen
     ]
     if moved:
-        return moved, "the numbers of labels are those of each seen task, which is what this study varies"
+        return moved, "the numbers of labels are those of each seen task, which this study varies"
     return list(rows), ""
 
 
 def _seen_labels(folder: Path) -> dict[str, tuple[str, int]]:
-    """Return, for arms that are the same but for a seen stage's labels, the name of their group and these labels."""
+    """Return, for arms that differ only in a seen stage's labels, the name of their group and these labels."""
     try:
         arms = orjson.loads((folder / _STUDY).read_bytes())["arms"]
         groups: dict[bytes, dict[int, str]] = {}
@@ -63,6 +63,6 @@ def _but_for_labels(stages: Sequence[Mapping[str, Any]]) -> bytes:
 
 
 def _group_name(names: Sequence[str]) -> str:
-    """Return the words that all of the arms' names have."""
+    """Return the words that all the arms' names share."""
     first, *others = [name.split() for name in names]
     return " ".join(word for word in first if all(word in other for other in others)) or "seen tasks"

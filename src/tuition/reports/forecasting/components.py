@@ -1,4 +1,4 @@
-"""The components of the ensemble: a shape, a belief about its level and gain, and a size of the curve's own wiggles."""
+"""The components of the ensemble: a shape, a prior for its level and gain, and a size of the curve's wiggles."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy.typing as npt
 from tuition.reports.forecasting.families import FAMILIES, Array, family_of_shape
 
 GAINS = (0.04, 0.15, 0.5)
-"""Scales of the half-normal beliefs about the gain, as shares of the metric's range."""
+"""Scales of the half-normal priors for the gain, as shares of the metric's range."""
 
 FALL = 0.06
-"""Scale of the belief about the loss of a curve that falls."""
+"""Scale of the prior for the loss of a falling curve."""
 
 WIGGLES = (0.003, 0.01, 0.03, 0.09)
-"""Standard deviations of a curve's departure from its family, at a score in the middle of the range."""
+"""Standard deviations of a curve's deviation from its family, at a score in the middle of the range."""
 
 _LEVEL_MEAN, _LEVEL_SD = 0.6, 0.5
 _FIXED = 1e-6
@@ -24,11 +24,11 @@ _FIXED = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """Arrays over the J pairs of (shape, belief); every pair is met at each of the T sizes of wiggles.
+    """Arrays over the J pairs of (shape, prior); every pair is combined with each of the T sizes of wiggles.
 
-    `mean` (J, 2) and `root` (J, 2, 2) are the Gaussian belief on (level, gain): mean, and lower root of the covariance;
-    `sign` is +1 where the gain must be positive, -1 where negative, 0 where it is not free; `capped` says whether the
-    level must stay within the range.
+    `mean` (J, 2) and `root` (J, 2, 2) are the Gaussian prior of (level, gain): the mean, and the lower Cholesky factor
+    of the covariance; `sign` is +1 where the gain must be positive, -1 where negative, 0 where it is not free; `capped`
+    says whether the level must be within the range.
     """
 
     shape: npt.NDArray[np.int64]
@@ -44,8 +44,8 @@ class Components:
         return len(self.shape)
 
 
-def _beliefs(freedom: str, plateau: bool) -> list[tuple[tuple[float, float], tuple[float, float, float], float, bool]]:
-    """Return (mean, root as (ll, gl, gg), sign, capped) for each belief that a kind of freedom allows."""
+def _priors(freedom: str, plateau: bool) -> list[tuple[tuple[float, float], tuple[float, float, float], float, bool]]:
+    """Return (mean, root as (ll, gl, gg), sign, capped) for each prior of a kind of freedom."""
     middle = _LEVEL_MEAN
     if freedom == "level":
         return [((middle, 0.0), (_LEVEL_SD, 0.0, 0.0), 0.0, True)]
@@ -58,11 +58,11 @@ def _beliefs(freedom: str, plateau: bool) -> list[tuple[tuple[float, float], tup
 
 
 def all_components() -> Components:
-    """Return the full set, in the order of `families.shapes` and, within a shape, of the beliefs."""
+    """Return all components, in the order of `families.shapes` and, within a shape, of the priors."""
     rows = []
     for shape, family in enumerate(family_of_shape()):
         kind = FAMILIES[family]
-        for mean, (ll, gl, gg), sign, capped in _beliefs(kind.freedom, kind.plateau):
+        for mean, (ll, gl, gg), sign, capped in _priors(kind.freedom, kind.plateau):
             rows.append((shape, family, mean, ((ll, 0.0), (gl, gg)), sign, capped, kind.plateau))
     columns = list(zip(*rows, strict=True))
     return Components(

@@ -1,4 +1,4 @@
-"""The weighted ensemble: which components a curve believes in, what its kin add, and the distribution that follows."""
+"""The weighted ensemble: each curve's posterior over components, informed by related curves, and its predictions."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from tuition.reports.forecasting.fit import Fitted, batch, fit, foresee
 from tuition.reports.forecasting.measured import Measured
 
 KEPT = 96
-"""Components kept for each curve, the heaviest ones."""
+"""The number of components kept for each curve, those with the largest weights."""
 
 _NODES = np.sinh(np.linspace(-3.2, 3.2, 41)) / np.sinh(3.2) * 9
 _CHUNK = 64
 
 Kin = tuple[Hashable, Hashable]
-"""The task and the arm of a curve: with others of its task it shares the data, with others of its arm the learner."""
+"""The task and the arm of a curve: curves of one task share the data, curves of one arm the learner."""
 
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
     """Calibrated distributions of B x M scores (or gains), each as normal scores `z` (B, M, G) at `nodes` (B, M, G).
 
-    `nominal` (9,) and `raw` (B, M, 9) are the nodes of the map between nominal and raw normal scores. `wider` stretches
-    the distributions about their medians, for curves on which the calibration was found too narrow.
+    `nominal` (9,) and `raw` (B, M, 9) are the nodes of the map between nominal and raw normal scores. `wider` widens
+    the distributions around their medians, for kinds of curves on which the calibration is too narrow.
     """
 
     nodes: Array
@@ -42,14 +42,14 @@ class Distribution:
     wider: float = 1.0
 
     def quantile(self, probability: float) -> Array:
-        """Return the score (B, M) below which the truth lies with `probability`, within the metric's range."""
+        """Return the score (B, M) that the truth is below with `probability`, within the metric's range."""
         raw = _interpolate(
             np.broadcast_to(self.nominal, self.raw.shape), self.raw, float(ndtri(probability)) * self.wider
         )
         return np.clip(_interpolate(self.z, self.nodes, raw), self.low, self.high)
 
     def above(self, score: float | Array) -> Array:
-        """Return the probability (B, M) that the truth is at least `score` (a number, or one for each of B x M)."""
+        """Return the probability (B, M) that the truth is at least `score` (a number, or an array of B x M)."""
         z = _interpolate(self.nodes, self.z, score)
         nominal = _interpolate(self.raw, np.broadcast_to(self.nominal, self.raw.shape), z)
         return np.asarray(1 - ndtr(nominal / self.wider))
@@ -67,7 +67,7 @@ def _interpolate(x: Array, y: Array, at: float | Array) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class Ensemble:
-    """The curves of one chunk with the components they believe in: `index` and `weight`, both (B, C).
+    """The curves of one chunk with their kept components: `index` and `weight`, both (B, C).
 
     `wild` (B,) is each curve's posterior share of the largest wiggles.
     """
@@ -93,7 +93,7 @@ class Ensemble:
         known = np.broadcast_to(self.fitted.batch.known.sum(1)[:, None], at.shape)
         return self._mixture(mean, variance, self.calibration.gain_map(known), -1.0)
 
-    def _mixture(self, mean: Array, variance: Array, learnt: Array, low: float) -> Distribution:
+    def _mixture(self, mean: Array, variance: Array, calibrated: Array, low: float) -> Distribution:
         weight = self.weight[:, :, None]
         middle = (weight * mean).sum(1)
         deviation = np.sqrt((weight * (variance + (mean - middle[:, None]) ** 2)).sum(1))
@@ -101,7 +101,7 @@ class Ensemble:
         standard = (nodes[:, None] - mean[..., None]) / np.sqrt(variance)[..., None]
         below = (weight[..., None] * ndtr(standard)).sum(1)
         z = np.maximum.accumulate(ndtri(np.clip(below, 1e-12, 1 - 1e-12)), axis=-1)
-        return Distribution(nodes, z, *with_tails(learnt), low, 1.0)
+        return Distribution(nodes, z, *with_tails(calibrated), low, 1.0)
 
 
 def ensembles(
@@ -110,23 +110,23 @@ def ensembles(
     calibration: Calibration,
     kin: Sequence[Kin] | None = None,
 ) -> list[tuple[npt.NDArray[np.int64], Ensemble]]:
-    """Return the ensembles of all curves, in chunks, each with the places of its curves in `curves`.
+    """Return the ensembles of all curves, in chunks, each with the indices of its curves in `curves`.
 
-    With `kin`, a curve's weights are the learnt ones, plus the posterior shares of the other curves of its task and of
-    its arm, each counting as much as the calibration found such curves to be worth.
+    With `kin`, a curve's prior weights are the calibrated ones plus the posterior shares of the other curves of its
+    task and of its arm, each multiplied by the calibrated factor.
     """
     order = np.argsort([len(curve.sizes) for curve in curves], kind="stable")
     chunks = [order[i : i + _CHUNK] for i in range(0, len(order), _CHUNK)]
-    made = []
+    found = []
     shared = None if kin is None else _shared(curves, chunks, components, calibration, kin)
-    for places in chunks:
-        fitted = fit(batch([curves[i] for i in places]), components)
-        likelihood = calibration.sharpness * fitted.log_likelihood.reshape(len(places), -1)
+    for chunk in chunks:
+        fitted = fit(batch([curves[i] for i in chunk]), components)
+        likelihood = calibration.sharpness * fitted.log_likelihood.reshape(len(chunk), -1)
         prior = calibration.log_weights.reshape(1, -1)
         if shared is not None:
-            prior = shared.weights(places, _shares(likelihood + prior), prior)
-        made.append((places, _keep(fitted, _shares(likelihood + prior), components, calibration)))
-    return made
+            prior = shared.weights(chunk, _shares(likelihood + prior), prior)
+        found.append((chunk, _keep(fitted, _shares(likelihood + prior), components, calibration)))
+    return found
 
 
 def _shares(log_posterior: Array) -> Array:
@@ -142,15 +142,15 @@ def _keep(fitted: Fitted, share: Array, components: Components, calibration: Cal
 
 @dataclass(frozen=True, slots=True)
 class _Shared:
-    """For tasks and for arms: summed posterior shares of each group (G, T*J), each curve's group, one curve's worth."""
+    """For tasks and for arms: summed posterior shares of each group (G, T*J), each curve's group, and the factor."""
 
     sides: tuple[tuple[Array, npt.NDArray[np.int64], float], ...]
 
-    def weights(self, places: npt.NDArray[np.int64], own: Array, prior: Array) -> Array:
-        """Return log weights (B, T*J): the learnt ones and what kin add, the curve's own shares left out."""
+    def weights(self, chunk: npt.NDArray[np.int64], own: Array, prior: Array) -> Array:
+        """Return log weights (B, T*J): the calibrated ones and those of related curves, without the curve's own."""
         mass = np.broadcast_to(np.exp(prior), own.shape).copy()
-        for total, group, worth in self.sides:
-            mass += worth * np.maximum(total[group[places]] - own, 0.0)
+        for total, group, factor in self.sides:
+            mass += factor * np.maximum(total[group[chunk]] - own, 0.0)
         return np.asarray(np.log(mass / mass.sum(1, keepdims=True)))
 
 
@@ -163,15 +163,15 @@ def _shared(
 ) -> _Shared:
     prior = calibration.log_weights.reshape(1, -1)
     sides = []
-    for side, worth in enumerate((calibration.task_kin, calibration.arm_kin)):
+    for side, factor in enumerate((calibration.task_kin, calibration.arm_kin)):
         names = {name: i for i, name in enumerate(dict.fromkeys(one[side] for one in kin))}
         group = np.array([names[one[side]] for one in kin])
-        if worth == 0 or len(names) == len(kin):
+        if factor == 0 or len(names) == len(kin):
             continue
-        sides.append((np.zeros((len(names), prior.shape[1])), group, worth))
-    for places in chunks:
-        fitted = fit(batch([curves[i] for i in places]), components)
-        own = _shares(calibration.sharpness * fitted.log_likelihood.reshape(len(places), -1) + prior)
+        sides.append((np.zeros((len(names), prior.shape[1])), group, factor))
+    for chunk in chunks:
+        fitted = fit(batch([curves[i] for i in chunk]), components)
+        own = _shares(calibration.sharpness * fitted.log_likelihood.reshape(len(chunk), -1) + prior)
         for total, group, _ in sides:
-            np.add.at(total, group[places], own)
+            np.add.at(total, group[chunk], own)
     return _Shared(tuple(sides))

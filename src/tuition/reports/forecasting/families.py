@@ -1,9 +1,9 @@
-"""The families of learning curves that a forecast weighs, one table row each.
+"""The families of learning curves of the ensemble, one table row each.
 
-Every family is written as `score(n) = level - gain * shape(n)`, where `shape` falls from 1 at 16 labels towards 0 and
-has no free number: its own parameters stand on a fixed grid. Level and gain are then found in closed form, so that no
-optimiser, start or seed is needed. The families are those that the literature on learning curves compares (Viering and
-Loog, "The Shape of Learning Curves", 2021; Mohr et al., "LCDB 1.0", 2022).
+Every family is written as `score(n) = level - gain * shape(n)`, where `shape` decreases from 1 at 16 labels towards 0
+and has no free parameter: its own parameters are on a fixed grid. Level and gain are then found in closed form, without
+an optimiser, starting point or seed. The families are those that the literature on learning curves compares (Viering
+and Loog, "The Shape of Learning Curves", 2021; Mohr et al., "LCDB 1.0", 2022).
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ Array = npt.NDArray[np.float64]
 Freedom = Literal["level and gain", "level", "gain below the range's top", "level above the range's floor"]
 
 ANCHOR = 16.0
-"""Labels at which every shape is 1: the gain is what the labels after the 16th are worth."""
+"""The number of labels at which every shape is 1: the gain is that of all labels after the 16th."""
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
     """A kind of curve: its shape at sizes `n` for each row of `grid`, and which of level and gain are free.
 
-    Of the four kinds of freedom, the last two tie the pair down: the level is the top of the metric's range, or level
-    and gain are equal, so that the curve rises from the floor. `plateau` says whether the level is ever reached.
+    The last two kinds of freedom constrain the pair: the level is the top of the metric's range, or level and gain are
+    equal, so that the curve rises from the floor. `plateau` says whether the curve converges to its level.
     """
 
     name: str
@@ -56,12 +56,12 @@ def _weibull(n: Array, scale: float, exponent: float) -> Array:
 
 
 def _logistic(n: Array, scale: float, exponent: float) -> Array:
-    # Not anchored: level and gain are one number here, and the curve is level * (1 - shape).
+    # Not anchored: level and gain are the same number here, and the curve is level * (1 - shape).
     return np.asarray(1 / (1 + (n / scale) ** exponent))
 
 
 def _log_linear(n: Array, offset: float) -> Array:
-    # The gain is what the labels from 16 to 16,000 are worth.
+    # The gain is that of the labels from 16 to 16,000.
     return np.asarray(1 - np.log((n + offset) / (ANCHOR + offset)) / np.log(1000.0))
 
 

@@ -1,10 +1,10 @@
-"""Every component fitted to every curve at once, in closed form: how well it explains the points, and what it foresees.
+"""Fit every component to every curve at once, in closed form: its likelihood, and its prediction at other sizes.
 
-A component says: the score is `level - gain * shape(n)`, plus wiggles that are alike at sizes near one another (an
-Ornstein-Uhlenbeck process in log n), plus measurement noise of known size. Level and gain have a Gaussian belief, so
+A component's model: the score is `level - gain * shape(n)`, plus wiggles that are correlated between nearby sizes (an
+Ornstein-Uhlenbeck process in log n), plus measurement noise of known size. Level and gain have a Gaussian prior, so
 likelihood and posterior are those of Bayesian linear regression (Bishop, "Pattern Recognition and Machine Learning",
-3.3-3.5). Limits (a rising curve rises, a plateau lies within the range) truncate the Gaussian; each is met by matching
-moments, one after the other.
+3.3-3.5). Constraints (a rising curve rises, a plateau is within the range) truncate the Gaussian; they are applied by
+moment matching, one after the other.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from tuition.reports.forecasting.families import Array, shapes
 from tuition.reports.forecasting.measured import Measured, spread
 
 WIGGLE_LENGTH = 1.0
-"""Distance in log n over which the wiggles forget themselves."""
+"""Correlation length of the wiggles in log n."""
 
 ZERO_SHIFT = 8.0
-"""Added to sizes before their logarithm is taken, so that no labels at all are a finite way from 16."""
+"""Added to sizes before taking the logarithm, so that 0 labels have a finite distance from 16."""
 
 ZERO_NOISE = 0.2
-"""Extra standard deviation of a score without any labels: it is another regime than learning from few."""
+"""Extra standard deviation of a score without labels, since zero-shot answers differ from training on few labels."""
 
 _HALF = float(np.log(0.5))
 _ROOT_2PI = 0.5 * float(np.log(2 * np.pi))
@@ -50,7 +50,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """What the components make of a batch: log likelihoods (B, T, J), and means and covariances of level and gain.
+    """The components fitted to a batch: log likelihoods (B, T, J), and means and covariances of level and gain.
 
     `solve` (B, T, k, k) is the inverse of the covariance of wiggles and noise.
     """
@@ -135,7 +135,7 @@ State = tuple[Array, Array, Array, Array, Array, Array]
 
 
 def _truncate(standard: Array) -> tuple[Array, Array, Array]:
-    """Return the log mass above -`standard` of a unit Gaussian, and the shift and shrinkage of its moments."""
+    """Return the log mass of a unit Gaussian above -`standard`, and the shift and shrinkage of its moments."""
     log_mass = log_ndtr(standard)
     ratio = np.exp(-0.5 * standard * standard - _ROOT_2PI - log_mass)
     return log_mass, ratio, np.clip(ratio * (ratio + standard), 0.0, 1.0)
@@ -169,7 +169,7 @@ def foresee(
 ) -> tuple[Array, Array]:
     """Return mean and variance of the score at sizes `at` (B, M) under the components `index` (B, C): both (B, C, M).
 
-    `index` is flat over (T, J). With `since` (B, 1), it is the gain from that size on that is foreseen, not the score.
+    `index` is flat over (T, J). With `since` (B, 1), the gain from that size on is predicted, not the score.
     """
     curves = fitted.batch
     goal = spread(curves.last)[:, None, None]

@@ -1,4 +1,4 @@
-"""A learning curve as it was measured: mean scores at sizes, and how far noise may have moved them."""
+"""A measured learning curve: mean scores at sizes, with the covariance of their errors."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tuition.reports.forecasting.families import Array
 SHARED_TEST_NOISE = 0.7
 """Share of a test set's sampling variance that moves all points of a curve together.
 
-All sizes are judged on the same test instances, most of which are right or wrong whatever the size.
+All sizes are evaluated on the same test instances, most of which are right or wrong at any size.
 """
 
 SEED_NOISE = (-1.9, -0.28)
 """Log standard deviation between seeds at a score in the middle of the range: intercept, and slope in log(n + 8)."""
 
 _SEED_WEIGHT = 4.0
-"""How many seeds the learnt deviation between seeds counts for, beside those measured."""
+"""The weight of the usual deviation between seeds, in numbers of seeds, relative to the measured one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +38,19 @@ class Measured:
 
 
 def spread(values: Array) -> Array:
-    """Return how wide a score may scatter at a level: 1 in the middle of the range, small at its ends."""
+    """Return the relative standard deviation of a score at a level: 1 in the middle of the range, small at its ends."""
     inside = np.clip(values, 0.02, 0.98)
     return 2 * np.sqrt(inside * (1 - inside))
 
 
 def seed_deviation(sizes: Array, values: Array) -> Array:
-    """Return the standard deviation between seeds that is usual at `sizes` and `values`; 0 without any labels."""
+    """Return the usual standard deviation between seeds at `sizes` and `values`; 0 without labels."""
     usual = np.exp(SEED_NOISE[0] + SEED_NOISE[1] * np.log(sizes + 8)) * spread(values)
     return np.where(sizes > 0, usual, 0.0)
 
 
 def test_variance(values: Array, n: float) -> Array:
-    """Return the sampling variance of a mean of `n` scores in 0-1; that of right or wrong answers is the largest."""
+    """Return the sampling variance of a mean of `n` scores in 0-1, with the largest possible: that of 0 and 1."""
     inside = (values * n + 1) / (n + 2)
     return inside * (1 - inside) / n
 
@@ -60,7 +60,7 @@ def measure(
 ) -> Measured:
     """Return the curve whose value at `sizes[i]` is the mean of the scores `by_seed[i]`, each over `n` test instances.
 
-    `test` (k,) replaces the sampling variance that follows from `n`, where it is known better (from an interval).
+    `test` (k,) replaces the sampling variance computed from `n`, if it is known more precisely (from an interval).
     """
     x = np.asarray(sizes, float)
     values = np.array([np.mean(scores) for scores in by_seed])

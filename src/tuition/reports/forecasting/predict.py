@@ -1,4 +1,4 @@
-"""From curves to forecasts: measured noise, the ensemble, and every answer read off its distributions."""
+"""Forecast curves: their measured noise, the ensemble, and every result from its predictive distributions."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tuition.reports.forecasting.measured import Measured, measure, test_varianc
 from tuition.reports.forecasting.source import Points, Run
 
 NEXT = (16, 64, 100)
-"""Numbers of further labels whose worth every forecast states."""
+"""Numbers of additional labels whose gain every forecast states."""
 
 ASSUMED_INSTANCES = 100
-"""Test instances behind a score where their number is not given."""
+"""The assumed number of test instances of a score, if it is not given."""
 
 TEXT_METRICS = (
     "rouge_l",
@@ -34,10 +34,10 @@ TEXT_METRICS = (
     "bleu",
     "chrf",
 )
-"""Metrics of generated text: a curve of one of these is a language model's, and no classifier's of tables."""
+"""Metrics of generated text: their curves are those of language models, not of classifiers on tabular data."""
 
 TEXT_WIDER = 1.3
-"""How much wider forecasts of language models' curves are than the database has them: measured on 64 curves of 16 tasks
+"""The factor that widens forecasts of language models' curves beyond the calibration: measured on 64 curves of 16 tasks
 (benchmarks/language_models.csv), where a factor chosen on the other tasks was 1.3 for most."""
 
 _LADDER = 2.0 ** (np.arange(13) / 2)
@@ -48,7 +48,7 @@ _NORMAL95 = 1.959964
 
 
 def measured_points(points: Points) -> Measured:
-    """Return a curve with its noise: from the scores' intervals where there are any, else from n."""
+    """Return a curve with its noise: from the scores' intervals if there are any, else from n."""
     sizes = sorted(points.runs)
     values = [[run.value / points.top for run in points.runs[size]] for size in sizes]
     counts = [[run.n or ASSUMED_INSTANCES for run in points.runs[size]] for size in sizes]
@@ -71,28 +71,28 @@ def forecast_points(
     """Return the forecast of each curve, in order.
 
     Args:
-        curves: Curves of one metric; those of one task or of one arm are each other's kin.
-        target: The score wanted, on the curves' scale, or None.
-        at: Sizes to foresee; two, four and eight times the largest known where empty.
-        pooled: Whether kin may inform one another.
+        curves: Curves of one metric; those of one task or of one arm are related.
+        target: The score to reach, on the curves' scale, or None.
+        at: Sizes to forecast; by default two, four and eight times the largest known.
+        pooled: Whether related curves inform one another.
     """
     components, calibration = shipped()
     measured = [measured_points(curve) for curve in curves]
     kin = [(curve.task, curve.arm) for curve in curves] if pooled and len(curves) > 1 else None
-    made: dict[int, Forecast] = {}
-    for places, ensemble in ensembles(measured, components, calibration, kin):
-        wider = TEXT_WIDER if curves[places[0]].metric in TEXT_METRICS else 1.0
-        read = _read(ensemble, [curves[i].top for i in places], target, at, wider)
-        for row, place in enumerate(places):
-            made[int(place)] = _assemble(curves[place], measured[place], read, row, target, at)
-    return [made[i] for i in range(len(curves))]
+    forecasts: dict[int, Forecast] = {}
+    for chunk, ensemble in ensembles(measured, components, calibration, kin):
+        wider = TEXT_WIDER if curves[chunk[0]].metric in TEXT_METRICS else 1.0
+        numbers = _numbers(ensemble, [curves[i].top for i in chunk], target, at, wider)
+        for row, i in enumerate(chunk):
+            forecasts[int(i)] = _assemble(curves[i], measured[i], numbers, row, target, at)
+    return [forecasts[i] for i in range(len(curves))]
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
-    """Numbers of a chunk: sizes (B, M) with quantiles (5, B, M) and chances (B, M), gains (3, B, 3), wildness (B,).
+class _Numbers:
+    """Results of a chunk: sizes (B, M) with quantiles (5, B, M) and chances (B, M), gains (3, B, 3), wildness (B,).
 
-    The sizes are, in order: five from the first known to the last, thirteen from the last on, those asked for.
+    The sizes are, in order: five from the first known to the last, thirteen from the last on, and the requested ones.
     """
 
     sizes: Array
@@ -103,17 +103,19 @@ class _Read:
     usual: Array
 
 
-def _read(ensemble: Ensemble, tops: Sequence[float], target: float | None, at: Sequence[int], wider: float) -> _Read:
+def _numbers(
+    ensemble: Ensemble, tops: Sequence[float], target: float | None, at: Sequence[int], wider: float
+) -> _Numbers:
     curves = ensemble.fitted.batch
     count = len(curves)
     last = curves.sizes.max(1, where=curves.known, initial=0.0)[:, None]
     first = curves.sizes.min(1, where=curves.known, initial=np.inf)[:, None]
     base = np.maximum(last, ANCHOR)
     below = first + (last - first) * (np.arange(_BELOW) / _BELOW) ** 2
-    asked = np.broadcast_to(np.array(at, float), (count, len(at))) if len(at) else base * np.array([2.0, 4.0, 8.0])
+    requested = np.broadcast_to(np.array(at, float), (count, len(at))) if len(at) else base * np.array([2.0, 4.0, 8.0])
     ladder = base * _LADDER
     ladder[:, :1] = last
-    sizes = np.concatenate([below, ladder, np.rint(asked)], axis=1)
+    sizes = np.concatenate([below, ladder, np.rint(requested)], axis=1)
     scores = dataclasses.replace(ensemble.scores(sizes), wider=wider)
     chances = None
     if target is not None:
@@ -121,7 +123,7 @@ def _read(ensemble: Ensemble, tops: Sequence[float], target: float | None, at: S
         ahead = scores.above(np.broadcast_to(goal, sizes.shape))
         chances = np.where(goal <= 0, 1.0, ahead)
     gains = dataclasses.replace(ensemble.gains(last + np.array(NEXT, float), last), wider=wider)
-    return _Read(
+    return _Numbers(
         sizes,
         np.stack([scores.quantile(edge) for edge in _EDGES]),
         chances,
@@ -132,21 +134,22 @@ def _read(ensemble: Ensemble, tops: Sequence[float], target: float | None, at: S
 
 
 def _assemble(
-    curve: Points, measured: Measured, read: _Read, row: int, target: float | None, at: Sequence[int]
+    curve: Points, measured: Measured, numbers: _Numbers, row: int, target: float | None, at: Sequence[int]
 ) -> Forecast:
     top = curve.top
-    scaled = read.quantiles[:, row] * top
-    sizes = read.sizes[row]
+    scaled = numbers.quantiles[:, row] * top
+    sizes = numbers.sizes[row]
     end = _BELOW + len(_LADDER)
     expected = [Expected(round(float(size)), *(float(v) for v in q)) for size, q in zip(sizes, scaled.T, strict=True)]
     ladder = slice(_BELOW, _BELOW + _BAND)
-    gains = read.gains[:, row] * top
+    gains = numbers.gains[:, row] * top
     worth = tuple(Worth(more, *(float(v) for v in gains[:, i])) for i, more in enumerate(NEXT))
     need = None
-    if target is not None and read.chances is not None:
-        need = _need(target, sizes[:end], np.maximum.accumulate(read.chances[row, :end]))
+    if target is not None and numbers.chances is not None:
+        need = _need(target, sizes[:end], np.maximum.accumulate(numbers.chances[row, :end]))
     counted = all(run.n is not None or run.low is not None for runs in curve.runs.values() for run in runs)
-    warnings = warn(measured, float(read.wild[row]), float(read.usual[row]), float(max(at, default=0)), counted, top)
+    wild, usual = float(numbers.wild[row]), float(numbers.usual[row])
+    warnings = warn(measured, wild, usual, float(max(at, default=0)), counted, top)
     return Forecast(
         curve.task,
         curve.arm,

@@ -1,4 +1,4 @@
-"""Curves from outside: a table of scores, as rows of text or as arrays, checked row by row."""
+"""Read curves from a table of scores, as rows of text or as arrays, and check every row."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tuition.reports.forecasting.axis import on_the_axis_that_varies
 SCORES = "scores.csv"
 _COLUMNS = ("task", "arm", "labels", "seed", "metric", "value", "low", "high", "n")
 _MOST = 10**12
-_TOLERANCE = 1e-6  # a mean of a hundred hundreds may come out as 100.00000000000001
+_TOLERANCE = 1e-6  # a mean of scores of 100 may be 100.00000000000001
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One score at one size: its value, the number of test instances, and its 95% interval, where known."""
+    """One score at one size: its value, the number of test instances, and its 95% interval, if known."""
 
     value: float
     n: int | None = None
@@ -34,7 +34,7 @@ class Run:
 class Points:
     """The runs of one curve by number of labels, scores from 0 to `top` (1 or 100).
 
-    `axis` says which labels these are, empty where they are the task's own.
+    `axis` is a sentence on which labels these are, empty if they are the task's own.
     """
 
     task: str = ""
@@ -46,10 +46,10 @@ class Points:
 
 
 def find_table(source: Path) -> Path:
-    """Return the CSV file that `source` (a file, or a demo's or study's folder) stands for.
+    """Return the CSV file of `source`: the file itself, or the table in a study's folder.
 
     Raises:
-        UserError: there is none.
+        UserError: there is no such file.
     """
     if source.is_dir():
         if (source / SCORES).is_file():
@@ -68,18 +68,18 @@ def read_points(
     arm: str | None = None,
     target: float | None = None,
 ) -> list[Points]:
-    """Read the curves of a CSV file with columns labels, value and maybe task, arm, seed, metric, low, high, n.
+    """Read the curves of a CSV file with columns labels, value and optionally task, arm, seed, metric, low, high, n.
 
     Args:
         path: The file.
-        metric: Which metric's rows to take, where the file has a column `metric`; the first of the file by default.
-        task: Which task's rows to take, by its name or a unique prefix, or None for all.
-        arm: Which arm's rows to take, by its name or a unique prefix, or None for all.
-        target: The score asked for; it helps to tell the range 0-1 from 0-100.
+        metric: The metric to read, if the file has a column `metric`; the first of the file by default.
+        task: The task to read, by its name or a unique prefix, or None for all.
+        arm: The arm to read, by its name or a unique prefix, or None for all.
+        target: The score to reach; it helps to decide between the ranges 0-1 and 0-100.
 
     Raises:
-        ProblemsError: rows that cannot be right, with their lines, all together.
-        UserError: the file cannot be read as such a table, or has nothing of the task, arm or metric.
+        ProblemsError: rows are invalid; all of them are listed, with their lines.
+        UserError: the file cannot be read as such a table, or has no rows of the task, arm or metric.
     """
     rows = list(_rows(path))
     header = rows[0][1].keys() if rows else ()
@@ -97,7 +97,7 @@ def read_points(
 
 
 def require_curves(curves: Sequence[Points], path: Path) -> None:
-    """Refuse curves none of which has two numbers of labels: one point says nothing of more labels.
+    """Check that some curve has two numbers of labels, since one point says nothing about more labels.
 
     Raises:
         UserError: there is no curve with two points.
@@ -107,7 +107,7 @@ def require_curves(curves: Sequence[Points], path: Path) -> None:
     [only, *others] = sorted({labels for curve in curves for labels in curve.runs})
     found = f"{only:,} labels" if not others else "one number of labels"
     raise UserError(
-        f"{path}: every curve has {found} alone, and a forecast needs two numbers of labels or more of one task and "
+        f"{path}: every curve has only {found}, and a forecast needs at least two numbers of labels of one task and "
         "arm; run the study with more --labels"
     )
 
@@ -125,7 +125,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
                     filled = (unguarded(cell.strip()) for cell in chain(cells, repeat("")))
                     yield reader.line_num + 1, dict(zip(names, filled, strict=False))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: this is no UTF-8 table with separated values ({error})") from error
+        raise UserError(f"{path}: this is not a UTF-8 table with separated values ({error})") from error
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
 
@@ -137,7 +137,7 @@ def _check_header(path: Path, names: list[str]) -> None:
         raise UserError(f"{path}:1: no column {' and no column '.join(missing)}; the columns are: {found}")
     twice = sorted({name for name in names if name and names.count(name) > 1})
     if twice:
-        raise UserError(f"{path}:1: column {twice[0]} is there twice; each name may appear once")
+        raise UserError(f"{path}:1: column {twice[0]} appears twice; each name may appear once")
 
 
 def _only(
@@ -151,17 +151,17 @@ def _only(
 
 @dataclass(slots=True)
 class Gathered:
-    """Curves on the way in: what was found, and what was wrong."""
+    """Curves while they are read: the valid rows so far, and the problems of the others."""
 
     curves: dict[tuple[str, str, str], Points] = field(default_factory=dict)
     places: list[tuple[float, Problem]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
     def finish(self, top: float | None, target: float | None) -> list[Points]:
-        """Return the curves, with the metric's range settled.
+        """Return the curves, and set the metric's range.
 
         Raises:
-            ProblemsError: rows were wrong, or outside the range.
+            ProblemsError: rows were invalid, or outside the range.
             UserError: the target is outside the range.
         """
         if top is None:
@@ -181,7 +181,7 @@ class Gathered:
 
 
 def check_target(target: float | None, top: float) -> None:
-    """Refuse a target that no score can reach.
+    """Check that a target is within the metric's range.
 
     Raises:
         UserError: the target is not a number from 0 to `top`.
@@ -192,26 +192,26 @@ def check_target(target: float | None, top: float) -> None:
 
 
 def curves_of(rows: Iterable[tuple[Mapping[str, object], Problem]]) -> Gathered:
-    """Gather rows into curves; each comes with a problem that holds its place, for the case that it is wrong."""
-    made = Gathered()
+    """Gather rows into curves; each row comes with a problem that has its location, in case it is invalid."""
+    gathered = Gathered()
     seen: dict[tuple[object, ...], float] = {}
     for row, place in rows:
         try:
             labels, run = _labels(row.get("labels")), _run(row)
         except ValueError as error:
             found, expected = error.args
-            made.problems.append(_wrong(place, "bad-number", found, expected))
+            gathered.problems.append(_wrong(place, "bad-number", found, expected))
             continue
         key = (str(row.get("task", "")), str(row.get("arm", "")), str(row.get("metric", "")))
         seed = row.get("seed", "")
         if str(seed) and seen.setdefault((*key, labels, str(seed)), run.value) != run.value:
-            text = f"labels {labels}, seed {clip(str(seed), 40)} is there twice, with different values"
-            made.problems.append(_wrong(place, "two-values", text, "a curve has one score for a size and seed"))
+            text = f"labels {labels}, seed {clip(str(seed), 40)} appears twice, with different values"
+            gathered.problems.append(_wrong(place, "two-values", text, "a curve has one score for a size and seed"))
             continue
-        curve = made.curves.setdefault(key, Points(*key))
+        curve = gathered.curves.setdefault(key, Points(*key))
         curve.runs.setdefault(labels, []).append(run)
-        made.places.append((run.value, place))
-    return made
+        gathered.places.append((run.value, place))
+    return gathered
 
 
 def _wrong(place: Problem, kind: str, found: str, expected: str) -> Problem:
@@ -258,7 +258,7 @@ def points_of_arrays(columns: Mapping[str, Sequence[object]], target: float | No
     """Return the curves of a table given as columns (arrays, lists or a DataFrame's series).
 
     Raises:
-        ProblemsError: rows that cannot be right, counted from 0.
+        ProblemsError: rows are invalid; they are numbered from 0.
         UserError: columns are missing or of different lengths.
     """
     missing = [name for name in ("labels", "value") if name not in columns]

@@ -1,4 +1,4 @@
-"""Forecasts for the terminal."""
+"""Forecasts as tables for the terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tuition.reports.forecasting.answers import Expected, Forecast, Need
 
 
 def forecast_table(forecasts: Sequence[Forecast]) -> RenderableType:
-    """Return what `tuition forecast` prints: for each curve its expected scores, needs, worth, advice and warnings."""
+    """Return the output of `tuition forecast`: each curve's expected scores, need, gains, advice and warnings."""
     return Group(*(part for forecast in forecasts for part in _parts(forecast)))
 
 
@@ -51,11 +51,11 @@ def _intervals(expected: Expected, top: float) -> tuple[str, str]:
 
 def _worth(forecast: Forecast) -> str:
     top = forecast.top
-    said = [
+    gains = [
         f"{w.labels}: {score_text(w.gain, top)} ({score_text(w.low80, top)} to {score_text(w.high80, top)})"
         for w in forecast.worth
     ]
-    return f"Worth of the next labels (80%): {'; '.join(said)}"
+    return f"Gain of the next labels (80%): {'; '.join(gains)}"
 
 
 def _need(need: Need, top: float) -> str:

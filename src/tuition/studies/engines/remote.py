@@ -22,7 +22,7 @@ from tuition.evaluation.remote import (
     rank_questions,
     rank_remotely,
 )
-from tuition.evaluation.remote.cache import ResponseCache, default_place
+from tuition.evaluation.remote.cache import ResponseCache, default_cache_path
 from tuition.evaluation.remote.cost import Tokens
 from tuition.evaluation.remote.key import read_key
 from tuition.prompts.encode import read_answer, variant
@@ -135,7 +135,7 @@ class _Asker:
         """
         if not steps:
             return
-        key, place = read_key(self._endpoint), default_place()
+        key, place = read_key(self._endpoint), default_cache_path()
         with ResponseCache(place) as store:
             told = estimate_requests(
                 self._endpoint, (q for step in steps for q in step.questions), store, self._counts.count

@@ -7,7 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tuition.evaluation.metric_scores import score_instances, summarise
-from tuition.evaluation.options.rankings import RANK_METRICS, Ranking, option_accuracy, summarise_rankings, way_of
+from tuition.evaluation.options.rankings import (
+    RANK_METRICS,
+    Ranking,
+    normalisation_of,
+    option_accuracy,
+    summarise_rankings,
+)
 from tuition.evaluation.visibility import unseen_counts
 from tuition.prompts.encode import answers
 from tuition.studies.planning.steps import EvaluateStep, Step
@@ -64,9 +70,9 @@ def _rank_scores(
         own = [option_accuracy(text, accepted) for text, accepted in zip(texts, right, strict=True)]
         return dict.fromkeys(step.option_scoring.metrics, own)
     return {
-        name: RANK_METRICS[name].score_many([ranking.chosen(way_of(name)) for ranking in rankings], right)
+        name: RANK_METRICS[name].score_many([ranking.chosen(normalisation_of(name)) for ranking in rankings], right)
         for name in step.option_scoring.metrics
-        if all(way_of(name) in ranking.scores for ranking in rankings)
+        if all(normalisation_of(name) in ranking.scores for ranking in rankings)
     }
 
 

@@ -276,7 +276,7 @@ def test_targets_all_longer_than_the_limit(study: Callable[..., str], tmp_path: 
         (["-e", "defnition"], "there is no encoding named 'defnition'; did you mean 'definition'"),
         (["--seeds", "1,1"], "a number is given twice"),
         (["--labels", "4,-1"], "give counts separated by commas"),
-        (["--labels", "400"], "it could give"),
+        (["--labels", "400"], "enough for e.g."),
     ],
 )
 def test_options_that_are_not_known_or_contradict(

@@ -6,7 +6,7 @@ from fractions import Fraction
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tuition.splits.balance import balanced, chairs
+from tuition.splits.balance import balanced, balanced_order
 from tuition.tasks.types import Instance
 
 
@@ -19,7 +19,7 @@ def rows(labels: str) -> list[Instance]:
 @example([7, 3])
 @example([])
 def test_no_beginning_is_off_by_more_than_tijdemans_bound(sizes: list[int]) -> None:
-    order = chairs(sizes)
+    order = balanced_order(sizes)
     assert Counter(order) == dict(enumerate(sizes))
     bound = 1 - Fraction(1, 2 * len(sizes) - 2) if len(sizes) > 1 else Fraction(0)
     taken = [0] * len(sizes)
@@ -30,7 +30,7 @@ def test_no_beginning_is_off_by_more_than_tijdemans_bound(sizes: list[int]) -> N
 
 
 def test_many_labels_are_no_burden() -> None:
-    assert chairs([1] * 20_000) == list(range(20_000))
+    assert balanced_order([1] * 20_000) == list(range(20_000))
 
 
 def test_a_skewed_pool_gives_both_labels_early_in_its_own_shares() -> None:

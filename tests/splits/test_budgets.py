@@ -168,7 +168,7 @@ def test_what_a_task_is_said_to_give_it_gives(
     offered = {"test": sizes.test, "validation": sizes.validation, "labels": sizes.labels}
     assert len(split_task(task(inputs), **offered, **where).pool) >= sizes.labels
     if offered != wanted:
-        with pytest.raises(UserError, match=f"it could give e.g. {sizes}".replace("+", r"\+")):
+        with pytest.raises(UserError, match=f"enough for e.g. {sizes}".replace("+", r"\+")):
             split_task(task(inputs), **wanted, **where)
 
 
@@ -180,7 +180,7 @@ def test_a_task_too_small_is_refused_with_sizes_that_it_could_give() -> None:
         split_task(distinct(84), labels=16)
     assert str(caught.value) == (
         "task1_x has 84 instances (84 distinct inputs); 100 test + 10 validation + 16 labels need 126;"
-        " it could give e.g. 50 test + 10 validation + 24 labels"
+        " enough for e.g. 50 test + 10 validation + 24 labels"
     )
 
 
@@ -190,7 +190,7 @@ def test_a_task_of_repeats_is_told_why_its_rows_do_not_suffice() -> None:
 
 
 def test_a_task_without_rows_has_nothing_to_give() -> None:
-    with pytest.raises(UserError, match=r"0 instances .* it has nothing to give"):
+    with pytest.raises(UserError, match=r"0 instances .* not enough for any split"):
         split_task(distinct(0))
     assert possible_sizes(distinct(0)) is None
 
@@ -232,16 +232,16 @@ def test_a_budget_is_a_count_a_share_of_the_pool_or_all() -> None:
     split = split_task(distinct(210), order="file")
     for asked, got in ((0, 0), (16, 16), ("16", 16), ("6%", 6), ("5.91%", 6), ("0.1%", 1), ("all", 100), ("100%", 100)):
         budget = split.budget(asked)
-        assert (budget.task, budget.got, budget.pool, budget.short) == ("task1_x", got, 100, False)
+        assert (budget.task, budget.count, budget.pool, budget.short) == ("task1_x", got, 100, False)
     assert str(split.budget("6%")) == "6 labels"
 
 
 def test_a_budget_beyond_the_pool_is_refused_or_capped_and_told() -> None:
     split = split_task(distinct(204), order="file")
-    with pytest.raises(UserError, match="100 labels were asked for and its pool has 94"):
+    with pytest.raises(UserError, match="100 labels were requested and its pool has 94"):
         split.budget(100)
     capped = split.budget(100, over="capped")
-    assert (capped.got, capped.short, str(capped)) == (94, True, "94 labels of the 100 asked for")
+    assert (capped.count, capped.short, str(capped)) == (94, True, "94 labels of the 100 requested")
     with pytest.raises(UserError, match="over is 'loose'; it is 'strict' or 'capped'"):
         split.budget(100, over="loose")  # type: ignore[arg-type]
 
@@ -257,7 +257,7 @@ def test_percentages_counts_and_all_are_nested(
         raise
     split = split.stratified() if stratified else split
     asked = [f"{part / 100:.2f}%" for part in parts] + [str(part) for part in parts] + ["all"]
-    taken = sorted((split.labels(split.budget(one, over="capped").got) for one in asked), key=len)
+    taken = sorted((split.labels(split.budget(one, over="capped").count) for one in asked), key=len)
     for fewer, more in itertools.pairwise(taken):
         assert more[: len(fewer)] == fewer
     assert taken[-1] == split.pool
@@ -267,7 +267,7 @@ def test_capped_dividing_takes_the_labels_there_are() -> None:
     split = split_task(distinct(114), order="file", labels=100, over="capped")
     assert str(split.sizes) == "100 test + 10 validation + 4 labels"
     assert split.shortfall == (
-        "task1_x: 100 test + 10 validation + 100 labels asked for, 100 test + 10 validation + 4 labels got"
+        "task1_x: 100 test + 10 validation + 100 labels requested, 100 test + 10 validation + 4 labels available"
     )
     assert split_task(distinct(300), order="file", labels=100, over="capped").shortfall is None
 
@@ -276,7 +276,7 @@ def test_capped_dividing_shrinks_test_and_validation_where_there_is_no_other_way
     split = split_task(distinct(84), labels=16, over="capped")
     assert split.sizes == possible_sizes(distinct(84), labels=16)
     assert split.shortfall is not None
-    with pytest.raises(UserError, match="has nothing to give"):
+    with pytest.raises(UserError, match="not enough for any split"):
         split_task(distinct(0), over="capped")
 
 
@@ -286,7 +286,7 @@ def test_capped_dividing_refuses_empty_tasks_only(
 ) -> None:
     wanted: dict[str, Any] = {"test": test, "validation": validation, "labels": labels, "order": order}
     if not inputs:
-        with pytest.raises(UserError, match="nothing to give"):
+        with pytest.raises(UserError, match="not enough for any split"):
             split_task(task(inputs), over="capped", **wanted)
         return
     split = split_task(task(inputs), over="capped", **wanted)
@@ -356,8 +356,8 @@ def test_a_source_with_too_few_test_rows_is_told_with_what_could_be_had() -> Non
     with pytest.raises(UserError) as caught:
         split_task(from_source(SOURCE), labels=16)
     assert str(caught.value) == (
-        "task1_x has 60 instances, which its source divides (20 for test, 30 to train on, 10 for validation);"
-        " 100 test + 10 validation + 16 labels do not fit; it could give e.g. 20 test + 10 validation + 30 labels"
+        "task1_x has 60 instances, which its source splits (20 for test, 30 to train on, 10 for validation);"
+        " 100 test + 10 validation + 16 labels do not fit; enough for e.g. 20 test + 10 validation + 30 labels"
     )
 
 
@@ -406,7 +406,7 @@ def test_the_real_test_sets_are_the_first_hundred_rows_and_five_tasks_are_too_sm
 def test_task1152_has_94_labels_beside_its_held_out_rows() -> None:
     split = split_task(open_collection(REAL)["task1152"], order="file")
     assert len(split.labels(94)) == 94
-    with pytest.raises(UserError, match="100 labels were asked for and its pool has 94; a budget may be 0 to 94"):
+    with pytest.raises(UserError, match="100 labels were requested and its pool has 94; a budget may be 0 to 94"):
         split.labels(100)
 
 

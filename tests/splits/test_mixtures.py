@@ -106,7 +106,7 @@ def test_without_repeats_the_others_make_up_for_a_small_task() -> None:
 
 
 def test_a_total_beyond_the_rows_is_refused() -> None:
-    with pytest.raises(UserError, match="an epoch of 11 rows was asked for and the tasks have 10 to give"):
+    with pytest.raises(UserError, match="an epoch of 11 rows was requested and the tasks have 10 available"):
         epoch(Mixture(), [4, 6], seed=1, total=11)
     assert epoch(Mixture(repeat=True), [4, 6], seed=1, total=20).realised.counts == (8, 12)
 

@@ -1,4 +1,4 @@
-"""Who trains, who tests, how many labels each task gives, and how tasks are mixed."""
+"""Splits: which tasks are seen and unseen, each task's label budgets, and mixtures of tasks."""
 
 from tuition.splits.balance import balanced
 from tuition.splits.budgets import Budget, TaskLabels, possible_sizes, split_task

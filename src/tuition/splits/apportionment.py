@@ -1,4 +1,4 @@
-"""A whole number of rows shared out by rates, as evenly as whole numbers allow."""
+"""Divide a number of rows in proportion to weights, in whole numbers."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from fractions import Fraction
 
 
 def apportion(weights: Sequence[float], total: int, most: Sequence[int] | None = None) -> list[int]:
-    """Share `total` out in proportion to `weights`, by largest remainders; ties go to the first.
+    """Divide `total` in proportion to `weights`, by largest remainders; ties go to the first.
 
     Args:
-        weights: what each counts for, 0 or more.
-        total: what is shared out.
-        most: what each can take; what one cannot take goes to the others in proportion. None sets no bound. The bounds
-            of those that count for something must sum to `total` or more.
+        weights: the weight of each part, 0 or more.
+        total: the number to divide.
+        most: the most that each part can get; the excess goes to the others in proportion. None sets no bound. The
+            bounds of the parts with a weight above 0 must sum to `total` or more.
 
     Examples:
-        >>> quotas([1, 1, 1], 8, [1, 9, 9])
+        >>> apportion([1, 1, 1], 8, [1, 9, 9])
         [1, 4, 3]
     """
     exact = [Fraction(weight) for weight in weights]
     shares = [Fraction(0)] * len(exact)
     free = [index for index, weight in enumerate(exact) if weight]
     left = Fraction(total)
-    while free:  # each round settles those that their bound stops, so there are no more rounds than tasks
+    while free:  # each round fixes the parts that reach their bound, so there are at most as many rounds as parts
         unit = left / sum(exact[index] for index in free)
         full = {index for index in free if most is not None and exact[index] * unit >= most[index]}
         if not full or most is None:

@@ -1,4 +1,4 @@
-"""Rows in an order in which every beginning has its labels in the shares of the whole."""
+"""Order rows so that every prefix has the label distribution of all rows."""
 
 from __future__ import annotations
 
@@ -10,30 +10,31 @@ from tuition.tasks.types import Instance
 
 
 def balanced(rows: Sequence[Instance]) -> tuple[Instance, ...]:
-    """Return the same rows so that the first n hold each label in its share of all rows, off by less than one row.
+    """Reorder rows so that in the first n each label has its share of all rows, within less than one row.
 
-    A row's label is its main output, alike by `content_key`. Rows of one label keep their order, and of labels due at
-    the same place the one that stands first in `rows` comes first; so nested budgets are each as balanced as can be.
+    A row's label is its main output, normalised by `content_key`. Rows with the same label keep their order; if several
+    labels are due at the same position, the one that is first in `rows` comes first. So every nested budget is as
+    balanced as possible.
     """
     groups: dict[str, list[Instance]] = {}
     for row in rows:
         groups.setdefault(content_key(row.outputs[0]) if row.outputs else "", []).append(row)
     labels = [iter(group) for group in groups.values()]
-    return tuple(next(labels[label]) for label in chairs([len(group) for group in groups.values()]))
+    return tuple(next(labels[label]) for label in balanced_order([len(group) for group in groups.values()]))
 
 
-def chairs(sizes: Sequence[int]) -> list[int]:
-    """Order the indices of `sizes`, each as often as its size, so that every beginning is near the shares.
+def balanced_order(sizes: Sequence[int]) -> list[int]:
+    """Order the indices of `sizes`, each repeated as often as its size, so that every prefix is near the shares.
 
     This is Tijdeman's algorithm for the chairman assignment problem (Discrete Mathematics 32, 1980): with m indices of
-    shares s, each stands |taken - n * s| <= 1 - 1/(2m - 2) times in the first n, and no bound below that can be kept
-    for all sizes. The j-th place of an index has a first and a last position; the one due earliest is taken.
+    shares s, the count of each in the first n satisfies |count - n * s| <= 1 - 1/(2m - 2), and no smaller bound holds
+    for all sizes. The j-th occurrence of an index has a first and a last position; the one due earliest comes next.
 
     Args:
-        sizes: how often each index stands, 1 or more.
+        sizes: how often each index occurs, 1 or more.
 
     Examples:
-        >>> chairs([2, 1])
+        >>> balanced_order([2, 1])
         [0, 1, 0]
     """
     if len(sizes) < 2:
@@ -41,7 +42,7 @@ def chairs(sizes: Sequence[int]) -> list[int]:
     total, slack = sum(sizes), 2 * len(sizes) - 2
 
     def window(index: int, turn: int) -> tuple[int, int]:
-        """Return the first and last position (from 1) of an index's turn-th place (from 1), in whole numbers."""
+        """Return the first and last position (from 1) of an index's turn-th occurrence (from 1), in whole numbers."""
         scaled, size = total, slack * sizes[index]
         first = -(-((turn - 1) * slack + 1) * scaled // size)
         last = (turn * slack - 1) * scaled // size + 1

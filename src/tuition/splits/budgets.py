@@ -1,4 +1,4 @@
-"""A task's rows divided into test, validation and a pool of labels from which nested budgets are taken."""
+"""Split a task's rows into test, validation and a pool of labels from which nested budgets are taken."""
 
 from __future__ import annotations
 
@@ -12,40 +12,48 @@ from tuition.base.seeds import named_random
 from tuition.splits.balance import balanced
 from tuition.splits.content import content_key
 from tuition.splits.label_budget import LabelBudget, parse_label_budget
-from tuition.splits.partition import Cut, RowPools, Sizes, by_source, cut_rows, everywhere, nearest_sizes
+from tuition.splits.partition import (
+    Partition,
+    RowPools,
+    Sizes,
+    nearest_sizes,
+    partition_rows,
+    source_pools,
+    unrestricted_pools,
+)
 from tuition.tasks.types import Instance, Task
 
 Order = Literal["file", "seeded"]
 Over = Literal["strict", "capped"]
-"""What happens when more is asked for than there is: an error, or what there is, told in the record."""
+"""If more is requested than available: an error (strict), or all that is available, as the result reports (capped)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What was asked of a task's pool of labels, and what it really gave."""
+    """The label budget requested of a task's pool, the number of labels it gave, and the pool's size."""
 
     task: str
-    asked: LabelBudget
-    got: int
+    requested: LabelBudget
+    count: int
     pool: int
 
     @property
     def short(self) -> bool:
-        """Whether the pool has fewer labels than were asked for."""
-        return self.asked.of(self.pool) > self.got
+        """Whether the pool has fewer labels than requested."""
+        return self.requested.of(self.pool) > self.count
 
     def __str__(self) -> str:
-        """The budget in words: `94 labels of the 100 asked for`."""
-        return f"{self.got} labels" + (f" of the {self.asked} asked for" if self.short else "")
+        """Return the budget in words: `94 labels of the 100 requested`."""
+        return f"{self.count} labels" + (f" of the {self.requested} requested" if self.short else "")
 
 
 @dataclass(frozen=True, slots=True)
 class TaskLabels:
-    """A task's rows in three sets that share no content.
+    """A task's rows in three disjoint sets: no input is in two of them.
 
-    `dropped` rows are in none: their content is that of a row in test or validation. `unused` rows are in none either:
-    their source holds them out, and no more of such were wanted. `asked` is what was asked for, which in capped
-    dividing may be more than there is.
+    `dropped` counts rows in none of them because test or validation has the same input. `unused` counts rows in none of
+    them because their source holds them out, and no more held-out rows were requested. `requested` are the requested
+    sizes, which may be more than available if the split is capped.
     """
 
     task: str
@@ -54,21 +62,27 @@ class TaskLabels:
     pool: tuple[Instance, ...]
     dropped: int
     unused: int = 0
-    asked: Sizes | None = field(default=None, compare=False)
+    requested: Sizes | None = field(default=None, compare=False)
 
     @property
     def sizes(self) -> Sizes:
-        """The sizes of the three sets as they are."""
+        """The actual sizes of the three sets."""
         return Sizes(len(self.test), len(self.validation), len(self.pool))
 
     @property
     def shortfall(self) -> str | None:
-        """Say what was asked for and what there is, where that is less; None where everything was given."""
-        got, asked = self.sizes, self.asked
-        if asked is None:
+        """The requested and the actual sizes in words, if any is smaller than requested; else None."""
+        actual, requested = self.sizes, self.requested
+        if requested is None:
             return None
-        pairs = ((asked.test, got.test), (asked.validation, got.validation), (asked.labels, got.labels))
-        return f"{clip(self.task)}: {asked} asked for, {got} got" if any(want > has for want, has in pairs) else None
+        pairs = (
+            (requested.test, actual.test),
+            (requested.validation, actual.validation),
+            (requested.labels, actual.labels),
+        )
+        if all(have >= want for want, have in pairs):
+            return None
+        return f"{clip(self.task)}: {requested} requested, {actual} available"
 
     def labels(self, n: int) -> tuple[Instance, ...]:
         """Return the budget of `n` labels: the first `n` of the pool, so that budgets are nested.
@@ -79,30 +93,30 @@ class TaskLabels:
         _require_count("labels", n, least=0)
         if n > len(self.pool):
             raise UserError(
-                f"{clip(self.task)}: {n} labels were asked for and its pool has {len(self.pool)};"
+                f"{clip(self.task)}: {n} labels were requested and its pool has {len(self.pool)};"
                 f" a budget may be 0 to {len(self.pool)}"
             )
         return self.pool[:n]
 
     def stratified(self) -> TaskLabels:
-        """Return the same sets with the pool in an order in which each budget has the labels in the pool's shares.
+        """Return the same sets with the pool ordered so that each budget has the pool's label distribution.
 
-        See `tuition.splits.balance.balanced`. Budgets of it are nested too.
+        See `tuition.splits.balance.balanced`. Its budgets are nested too.
         """
         return dataclasses.replace(self, pool=balanced(self.pool))
 
-    def budget(self, asked: int | str | LabelBudget, *, over: Over = "strict") -> Budget:
-        """Say how many labels a count, a percentage of the pool or `all` is; `labels(budget.got)` are its rows.
+    def budget(self, requested: int | str | LabelBudget, *, over: Over = "strict") -> Budget:
+        """Return how many labels a count, a percentage of the pool or `all` is; `labels(budget.count)` are its rows.
 
         Args:
-            asked: `100`, `"6%"`, `"all"`, or an Amount; see `parse_label_budget`.
-            over: `strict` refuses a count beyond the pool, `capped` takes the whole pool and says so in the record.
+            requested: `100`, `"6%"`, `"all"`, or a LabelBudget; see `parse_label_budget`.
+            over: `strict` refuses a count beyond the pool, `capped` takes the whole pool and `Budget.short` is true.
 
         Raises:
-            UserError: `asked` is no amount, or is beyond the pool.
+            UserError: `requested` is not a label budget, or is beyond the pool.
         """
         _require_known("over", over, ("strict", "capped"))
-        amount = parse_label_budget(asked)
+        amount = parse_label_budget(requested)
         wanted, size = amount.of(len(self.pool)), len(self.pool)
         return Budget(self.task, amount, len(self.labels(min(wanted, size) if over == "capped" else wanted)), size)
 
@@ -118,14 +132,14 @@ def split_task(
     over: Over = "strict",
     source_splits: bool = True,
 ) -> TaskLabels:
-    """Divide a task's rows so that no content (see `content_key`) stands in two sets.
+    """Split a task's rows so that no input (compared by `content_key`) is in two sets.
 
-    In `file` order the test set is the first `test` rows as they stand, repeats among them included, and the
-    validation set the next `validation` rows whose content is not in test: the protocol of the label-budget studies
-    on Super-NaturalInstructions (rows 0-99 test, 100-109 validation, then the first N). In `seeded` order the rows are
-    shuffled once, and test and validation get one row of each content. The pool is every remaining row whose content
-    is in neither, in the same order. Rows that their source puts into test, validation or train keep to that (see
-    `tuition.splits.partition.by_source`).
+    In `file` order the test set is the first `test` rows, including repeats among them, and the validation set is the
+    next `validation` rows whose input is not in test: the protocol of the label-budget studies on
+    Super-NaturalInstructions (rows 0-99 test, 100-109 validation, then the first N). In `seeded` order the rows are
+    shuffled once, and test and validation get one row per distinct input. The pool is every remaining row whose input
+    is in neither, in the same order. Rows that the source assigns to test, validation or train stay there (see
+    `tuition.splits.partition.source_pools`).
 
     Args:
         task: the task; all of its instances are read.
@@ -133,27 +147,27 @@ def split_task(
         validation: rows in the validation set, 0 for none.
         order: `file` keeps the source's order, `seeded` shuffles by task name and `seed`.
         seed: the shuffle's seed; without effect in file order.
-        labels: the largest budget that is wanted, so that a pool too small for it is refused here.
-        over: `strict` refuses a task too small. `capped` takes the labels that it has; if it has none, or lacks test or
-            validation rows, it is divided by `possible_sizes`. Either way `TaskLabels.shortfall` says so.
-        source_splits: False divides all rows afresh, whatever sets their source puts them in.
+        labels: the largest budget that will be requested, so that a pool too small for it is refused here.
+        over: `strict` refuses a task that is too small. `capped` takes the labels that it has; if it has none, or too
+            few test or validation rows, it is split by `possible_sizes`. `TaskLabels.shortfall` reports both.
+        source_splits: False ignores the source's splits.
 
     Raises:
-        UserError: a size is no count, or the task is too small; the message says what it could give.
+        UserError: a size is not a count, or the task is too small; the message names sizes that are possible.
         ProblemsError: its rows cannot be read.
     """
     wanted = _require_sizes(test, validation, labels, order)
     _require_known("over", over, ("strict", "capped"))
     rows = _ordered(task, order, seed)
     keys = [content_key(row.input) for row in rows]
-    places = _places(rows, source_splits)
-    cut = cut_rows(keys, wanted, places, repeats=order == "file")
-    if not cut.holds(wanted):
-        enough = over == "capped" and _capped(keys, wanted, places, order, cut)
-        if not enough:
-            raise UserError(_too_small(task.name, keys, wanted, places, order, cut))
-        cut = enough
-    return _labelled(task.name, rows, keys, cut, wanted)
+    pools = _pools(rows, source_splits)
+    partition = partition_rows(keys, wanted, pools, repeats=order == "file")
+    if not partition.satisfies(wanted):
+        smaller = over == "capped" and _capped(keys, wanted, pools, order, partition)
+        if not smaller:
+            raise UserError(_too_small(task.name, keys, wanted, pools, order, partition))
+        partition = smaller
+    return _task_labels(task.name, rows, keys, partition, wanted)
 
 
 def possible_sizes(
@@ -166,19 +180,19 @@ def possible_sizes(
     labels: int = 0,
     source_splits: bool = True,
 ) -> Sizes | None:
-    """Return sizes near those wanted with which `split_task` will divide this task; None if there are none.
+    """Return the sizes nearest to those wanted that `split_task` accepts for this task; None if there are none.
 
-    What can be given as wanted is left so. A task too small keeps, where it can, its validation set, the labels and a
-    quarter of its rows for the pool, and gets a smaller, round test set.
+    If the wanted sizes are possible, they are returned. A task that is too small keeps, if possible, its validation
+    size, the labels and a quarter of its rows for the pool, and gets a smaller, round test size.
 
     Raises:
-        UserError: a size is no count.
+        UserError: a size is not a count.
         ProblemsError: its rows cannot be read.
     """
     wanted = _require_sizes(test, validation, labels, order)
     rows = _ordered(task, order, seed)
     keys = [content_key(row.input) for row in rows]
-    return nearest_sizes(keys, wanted, _places(rows, source_splits), repeats=order == "file")
+    return nearest_sizes(keys, wanted, _pools(rows, source_splits), repeats=order == "file")
 
 
 def _ordered(task: Task, order: Order, seed: int) -> list[Instance]:
@@ -188,47 +202,53 @@ def _ordered(task: Task, order: Order, seed: int) -> list[Instance]:
     return rows
 
 
-def _places(rows: Sequence[Instance], source_splits: bool) -> RowPools:
-    return by_source([row.split for row in rows]) if source_splits else everywhere(len(rows))
+def _pools(rows: Sequence[Instance], source_splits: bool) -> RowPools:
+    return source_pools([row.split for row in rows]) if source_splits else unrestricted_pools(len(rows))
 
 
-def _capped(keys: Sequence[str], wanted: Sizes, places: RowPools, order: Order, cut: Cut) -> Cut | None:
-    """Return the cut with fewer labels, or with other sizes where that is not enough; None if nothing can be had."""
-    if cut.holds(Sizes(wanted.test, wanted.validation, min(wanted.labels, 1))):
-        return cut
+def _capped(
+    keys: Sequence[str], wanted: Sizes, pools: RowPools, order: Order, partition: Partition
+) -> Partition | None:
+    """Return the partition with fewer labels, or one with other sizes if that is not enough; else None."""
+    if partition.satisfies(Sizes(wanted.test, wanted.validation, min(wanted.labels, 1))):
+        return partition
     repeats = order == "file"
-    sizes = nearest_sizes(keys, wanted, places, repeats=repeats)
-    return cut_rows(keys, sizes, places, repeats=repeats) if sizes else None
+    sizes = nearest_sizes(keys, wanted, pools, repeats=repeats)
+    return partition_rows(keys, sizes, pools, repeats=repeats) if sizes else None
 
 
-def _labelled(name: str, rows: Sequence[Instance], keys: Sequence[str], cut: Cut, asked: Sizes) -> TaskLabels:
+def _task_labels(
+    name: str, rows: Sequence[Instance], keys: Sequence[str], partition: Partition, requested: Sizes
+) -> TaskLabels:
     def chosen(indices: Sequence[int]) -> tuple[Instance, ...]:
         return tuple(rows[index] for index in indices)
 
-    held_out = {keys[index] for index in (*cut.test, *cut.validation)}
-    taken = {*cut.test, *cut.validation, *cut.pool}
+    held_out = {keys[index] for index in (*partition.test, *partition.validation)}
+    taken = {*partition.test, *partition.validation, *partition.pool}
     dropped = sum(1 for index, key in enumerate(keys) if index not in taken and key in held_out)
     return TaskLabels(
         task=name,
-        test=chosen(cut.test),
-        validation=chosen(cut.validation),
-        pool=chosen(cut.pool),
+        test=chosen(partition.test),
+        validation=chosen(partition.validation),
+        pool=chosen(partition.pool),
         dropped=dropped,
         unused=len(rows) - len(taken) - dropped,
-        asked=asked,
+        requested=requested,
     )
 
 
-def _too_small(name: str, keys: Sequence[str], wanted: Sizes, places: RowPools, order: Order, cut: Cut) -> str:
+def _too_small(
+    name: str, keys: Sequence[str], wanted: Sizes, pools: RowPools, order: Order, partition: Partition
+) -> str:
     need = wanted.test + wanted.validation + wanted.labels
-    taken = len(cut.test) + len(cut.validation) + len(cut.pool)
-    could = nearest_sizes(keys, wanted, places, repeats=order == "file")
-    offer = f"it could give e.g. {could}" if could else "it has nothing to give"
-    if places.apart:
-        own = f"{len(places.test)} for test, {len(places.pool)} to train on"
-        if places.validation is not places.pool:
-            own += f", {len(places.validation)} for validation"
-        return f"{clip(name)} has {len(keys)} instances, which its source divides ({own}); {wanted} do not fit; {offer}"
+    taken = len(partition.test) + len(partition.validation) + len(partition.pool)
+    possible = nearest_sizes(keys, wanted, pools, repeats=order == "file")
+    offer = f"enough for e.g. {possible}" if possible else "not enough for any split"
+    if pools.separate:
+        own = f"{len(pools.test)} for test, {len(pools.pool)} to train on"
+        if pools.validation is not pools.pool:
+            own += f", {len(pools.validation)} for validation"
+        return f"{clip(name)} has {len(keys)} instances, which its source splits ({own}); {wanted} do not fit; {offer}"
     repeated = f" and {len(keys) - taken} repeat an input of test or validation" if taken < len(keys) else ""
     return (
         f"{clip(name)} has {len(keys)} instances ({len(set(keys))} distinct inputs);"

@@ -1,4 +1,4 @@
-"""When two inputs are the same content: the measure by which test, validation and training are kept apart."""
+"""When two inputs count as equal; used to keep training, validation and test rows disjoint."""
 
 from tuition.tasks.content import content_key
 

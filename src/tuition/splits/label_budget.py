@@ -1,4 +1,4 @@
-"""How many labels are asked for: a count, a percentage of the labels there are, or all of them."""
+"""Label budgets: a count, a percentage of the available labels, or all of them."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _HALF = Fraction(1, 2)
 
 @dataclass(frozen=True, slots=True)
 class LabelBudget:
-    """A number of labels as it was asked for: either a `count`, or a `share` of those there are (1 for `all`)."""
+    """A requested number of labels: either a `count`, or a `share` of those available (1 for `all`)."""
 
     count: int | None = None
     share: Fraction | None = None
 
     def of(self, size: int) -> int:
-        """Return how many labels that is where there are `size`; for a count perhaps more than there are.
+        """Return the number of labels if `size` are available; a count may be more than that.
 
-        A percentage is rounded to the nearest whole number, half upwards, and is at least one label where it is above
-        zero and there is one. A greater percentage is never fewer labels.
+        A percentage is rounded to the nearest whole number, half upwards, and is at least one label if it is above zero
+        and a label is available. A greater percentage never gives fewer labels.
         """
         if self.share is None:
             return self.count or 0
@@ -33,22 +33,22 @@ class LabelBudget:
         return max(rounded, 1) if self.share and size else rounded
 
     def __str__(self) -> str:
-        """The amount as it is written: `100`, `6%`, `all`."""
+        """Return the budget as it is written: `100`, `6%`, `all`."""
         if self.share is None:
             return str(self.count)
         return "all" if self.share == 1 else f"{float(self.share * 100):.6f}".rstrip("0").rstrip(".") + "%"
 
 
 def parse_label_budget(value: int | str | LabelBudget) -> LabelBudget:
-    """Return the amount that is meant by `100`, `"100"`, `"6%"`, `"5.91%"` or `"all"` (`"100%"` is all).
+    """Parse `100`, `"100"`, `"6%"`, `"5.91%"` or `"all"` (`"100%"` is all).
 
-    A bare fraction such as 0.06 is refused: it may mean 6% or a slip.
+    A bare fraction such as 0.06 is refused: it may mean 6% or be a mistake.
 
     Raises:
         UserError: it is none of these.
 
     Examples:
-        >>> parse_amount("6%").of(200)
+        >>> parse_label_budget("6%").of(200)
         12
     """
     if isinstance(value, LabelBudget):

@@ -1,4 +1,4 @@
-"""What seen and unseen tasks share all the same: names, source datasets, definitions, inputs."""
+"""Leaks between seen and unseen tasks: shared names, source datasets, definitions and inputs."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tuition.splits.seen.facts import TaskFacts, read_facts
 from tuition.splits.seen.record import Excluded, TasksDivided, name_key
 from tuition.tasks.collection import Collection
 
-_HASH_BYTES = 8  # two of ten million contents fall together with a probability of 3 in a million
+_HASH_BYTES = 8  # any two of ten million contents collide with a probability of 3 in a million
 
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """One thing (a source dataset, a definition) that tasks of both sides have."""
+    """A source dataset or a definition that tasks of both sides have."""
 
     what: str
     seen: tuple[str, ...]
@@ -29,7 +29,7 @@ class Shared:
 
 @dataclass(frozen=True, slots=True)
 class SharedInputs:
-    """How many rows of an unseen task have an input that stands in a seen task too."""
+    """The number of rows of an unseen task whose input is also in a seen task."""
 
     unseen: str
     seen: str
@@ -38,10 +38,10 @@ class SharedInputs:
 
 @dataclass(frozen=True, slots=True)
 class InputLeaks:
-    """Inputs of unseen tasks that stand in seen tasks, alike by `content_key`; empty inputs are skipped.
+    """Inputs of unseen tasks that are also in seen tasks, compared by `content_key`; empty inputs are skipped.
 
-    `rows_per_task` is how many rows of each task were read, None for all; `leaked` counts each unseen row once, `pairs`
-    count it for each seen task that has it.
+    `rows_per_task` is how many rows of each task were read, None for all. `leaked` counts each unseen row once; `pairs`
+    count it once for each seen task that has its input.
     """
 
     rows_per_task: int | None
@@ -53,7 +53,7 @@ class InputLeaks:
 
 @dataclass(frozen=True, slots=True)
 class LeakRecord:
-    """What both sides of a split share; `inputs` is None where no rows were read for it."""
+    """What both sides of a split share; `inputs` is None if no rows were compared."""
 
     names: tuple[str, ...]
     sources: tuple[Shared, ...]
@@ -62,16 +62,16 @@ class LeakRecord:
 
     @property
     def clean(self) -> bool:
-        """Whether nothing that was looked at is shared."""
+        """Whether nothing that was compared is shared."""
         return not (self.names or self.sources or self.definitions or (self.inputs and self.inputs.leaked))
 
 
 def find_leaks(collection: Collection, split: TasksDivided, *, rows: int | None = 0) -> LeakRecord:
-    """Compare seen with unseen tasks by name, source dataset and definition, and by inputs if rows are to be read.
+    """Compare seen with unseen tasks by name, source dataset and definition, and by inputs unless `rows` is 0.
 
     Args:
         collection: the tasks.
-        split: who is seen and who is not; excluded tasks are on neither side.
+        split: which tasks are seen and unseen; excluded tasks are on neither side.
         rows: how many rows of each task to compare: 0 for none, None for all.
 
     Raises:
@@ -93,14 +93,14 @@ def shared_inputs(collection: Collection, split: TasksDivided, *, rows: int | No
 
     Args:
         collection: the tasks.
-        split: who is seen and who is not.
+        split: which tasks are seen and unseen.
         rows: how many rows of each task to read, the first ones; None for all.
 
     Raises:
         ProblemsError: rows cannot be read; the problems of all tasks.
     """
     problems: list[Problem] = []
-    # The unseen task of each row that has a content. Most contents stand once, and then all share their task's tuple.
+    # For each content, the unseen task of each row that has it. Most contents occur once and share their task's tuple.
     owners: dict[bytes, tuple[str, ...]] = {}
     unseen_rows = seen_rows = 0
     for name, contents in _contents(collection, split.unseen, rows, problems):
@@ -135,26 +135,27 @@ def without_shared_sources(
 
     Args:
         collection: the tasks.
-        split: who is seen and who is not.
-        facts: what all tasks say, if it is read already.
+        split: which tasks are seen and unseen.
+        facts: the facts of all tasks, if they have been read already.
 
     Raises:
         ProblemsError: tasks cannot be read.
     """
-    said = {task.name: task for task in (read_facts(collection) if facts is None else facts)}
-    held: dict[str, str] = {}
-    for task in map(said.__getitem__, split.unseen):
+    facts_by_name = {task.name: task for task in (read_facts(collection) if facts is None else facts)}
+    unseen_sources: dict[str, str] = {}
+    for task in map(facts_by_name.__getitem__, split.unseen):
         for source in task.sources:
-            held.setdefault(name_key(source), task.name)
+            unseen_sources.setdefault(name_key(source), task.name)
     reasons: dict[str, str] = {}
-    for task in map(said.__getitem__, split.seen):
-        if shared := [source for source in task.sources if name_key(source) in held]:
-            reasons[task.name] = f"shares the source dataset {shared[0]!r} with the unseen {held[name_key(shared[0])]}"
-    everything = {one.task: one for one in split.excluded}
-    everything |= {name: Excluded(name, reason) for name, reason in reasons.items()}
+    for task in map(facts_by_name.__getitem__, split.seen):
+        if shared := [source for source in task.sources if name_key(source) in unseen_sources]:
+            owner = unseen_sources[name_key(shared[0])]
+            reasons[task.name] = f"shares the source dataset {shared[0]!r} with the unseen {owner}"
+    all_excluded = {one.task: one for one in split.excluded}
+    all_excluded |= {name: Excluded(name, reason) for name, reason in reasons.items()}
     seen = tuple(name for name in split.seen if name not in reasons)
     notes = split.notes if seen or not split.seen else (*split.notes, "no task is left to train on")
-    excluded = tuple(everything[name] for name in collection.names if name in everything)
+    excluded = tuple(all_excluded[name] for name in collection.names if name in all_excluded)
     return dataclasses.replace(split, seen=seen, excluded=excluded, notes=notes)
 
 
@@ -169,11 +170,13 @@ def _shared(
     shown: dict[str, str] = {}
     for names, tasks in zip(sides, (seen, unseen), strict=True):
         for task in tasks:
-            for alike, text in {key(text): text for text in traits(task)}.items():
-                names.setdefault(alike, []).append(task.name)
-                shown[alike] = text
-    ours, theirs = sides
-    return tuple(Shared(shown[key], tuple(ours[key]), tuple(names)) for key, names in theirs.items() if key in ours)
+            for normalised, text in {key(text): text for text in traits(task)}.items():
+                names.setdefault(normalised, []).append(task.name)
+                shown[normalised] = text
+    of_seen, of_unseen = sides
+    return tuple(
+        Shared(shown[key], tuple(of_seen[key]), tuple(names)) for key, names in of_unseen.items() if key in of_seen
+    )
 
 
 def _contents(

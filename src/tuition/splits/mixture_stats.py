@@ -1,4 +1,4 @@
-"""The mixture as it really was: what each task gave, beside what it should have."""
+"""Statistics of a sampled mixture: each task's actual share compared with its rate."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Draw = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class TaskShare:
-    """One task's part in a mixture.
+    """One task's part in a sampled mixture.
 
-    `rows` it has, `used` are those that the cap leaves, `drawn` is how often one was drawn, `distinct` how many
-    different ones were. `rate` was asked for, `share` is what it got.
+    `rows` is its number of rows, `used` their number after the cap, `drawn` the number of samples, `distinct` the
+    number of distinct rows among them. `rate` is the intended rate, `share` the actual one.
     """
 
     task: str
@@ -28,20 +28,20 @@ class TaskShare:
 
     @property
     def passes(self) -> float:
-        """How many times its rows were gone over; 0 for a task without rows."""
+        """The number of passes over its rows; 0 for a task without rows."""
         return self.drawn / self.used if self.used else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Realised:
-    """What a mixture came to: the number of draws, and each task's part."""
+    """A sampled mixture: the number of samples, and each task's part."""
 
     total: int
     tasks: tuple[TaskShare, ...]
 
     @property
     def counts(self) -> tuple[int, ...]:
-        """How often each task was drawn."""
+        """The number of samples of each task."""
         return tuple(task.drawn for task in self.tasks)
 
     @property
@@ -57,13 +57,13 @@ def realise(
     rates: Sequence[float],
     names: Sequence[str] | None = None,
 ) -> Realised:
-    """Count what each task gave in a finite run of draws.
+    """Compute the statistics of a finite sequence of samples.
 
     Args:
         draws: pairs of task and row.
         sizes: the number of rows of each task.
         used: how many of them the mixture uses (`Mixture.used`).
-        rates: the rates asked for (`Mixture.rates`).
+        rates: the intended rates (`Mixture.rates`).
         names: the tasks' names; by default their indices.
     """
     drawn = Counter(draws)

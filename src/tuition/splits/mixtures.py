@@ -1,13 +1,13 @@
-"""Mixtures: how often each of many tasks is drawn when one model learns all of them.
+"""Mixtures: how often each task is sampled when one model is trained on many tasks.
 
-One formula holds them all. A task with n rows, of which at most `cap` are used, has the rate
+One formula covers all of them. A task with n rows, of which at most `cap` are used, has the rate
 
     min(n, cap, limit) ** (1 / temperature)
 
-over the sum of these. Tk-Instruct draws its tasks alike, at most 100 rows of each (Wang et al. 2022, arXiv:2204.07705);
-FLAN draws in proportion to the rows, at most 30,000 of each, where rows beyond 3,000 raise the rate no more (Wei et al.
-2022, arXiv:2109.01652, the examples-proportional mixing of Raffel et al. 2020, arXiv:1910.10683, section 3.5.2, from
-which the temperature is too).
+divided by the sum of these over all tasks. Tk-Instruct samples all tasks at the same rate, with at most 100 rows of
+each (Wang et al. 2022, arXiv:2204.07705). FLAN samples in proportion to the rows, at most 30,000 of each task, and rows
+beyond 3,000 do not raise the rate (Wei et al. 2022, arXiv:2109.01652; examples-proportional mixing and the temperature
+are from Raffel et al. 2020, arXiv:1910.10683, section 3.5.2).
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ UNIFORM = math.inf
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """How often tasks are drawn, by their numbers of rows; None sets no bound.
+    """How often tasks are sampled, as a function of their numbers of rows; None sets no bound.
 
-    `temperature` 1 is in proportion to the rows, above it nearer to alike, `UNIFORM` (infinite) alike. `repeat` lets an
-    epoch go over a small task's rows again until the rates hold; without it such a task gives all it has, once.
+    With `temperature` 1 rates are proportional to the rows; higher values are nearer to uniform, and `UNIFORM`
+    (infinite) is uniform. With `repeat` an epoch repeats a small task's rows until the rates hold; without it such a
+    task has each row once.
     """
 
     cap: int | None = None
@@ -41,7 +42,7 @@ class Mixture:
     repeat: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse bounds that are no counts and temperatures that are none.
+        """Refuse invalid bounds and temperatures.
 
         Raises:
             UserError: a bound is below 1, or the temperature is not above 0.
@@ -58,10 +59,10 @@ class Mixture:
             )
 
     def used(self, sizes: Sequence[int]) -> tuple[int, ...]:
-        """Return how many rows of each task are used at all: those it has, up to the cap.
+        """Return how many rows of each task are used: all, up to the cap.
 
         Raises:
-            UserError: a size is no count, or all are 0.
+            UserError: a size is not a count, or all are 0.
         """
         for size in sizes:
             if isinstance(size, bool) or not isinstance(size, int) or size < 0:
@@ -71,9 +72,9 @@ class Mixture:
         return tuple(size if self.cap is None else min(size, self.cap) for size in sizes)
 
     def weights(self, sizes: Sequence[int]) -> tuple[float, ...]:
-        """Return what each task counts for; a task without rows counts nothing.
+        """Return the unnormalised rate of each task; 0 for a task without rows.
 
-        The largest weight is 1 unless the temperature is 1 (then they are numbers of rows), so that no power overflows.
+        The largest weight is 1, so that no power overflows; with temperature 1 the weights are numbers of rows.
         """
         counted = [size if self.limit is None else min(size, self.limit) for size in self.used(sizes)]
         if self.temperature == 1:
@@ -82,10 +83,10 @@ class Mixture:
         return tuple((size / most) ** (1 / self.temperature) if size else 0.0 for size in counted)
 
     def rates(self, sizes: Sequence[int]) -> tuple[float, ...]:
-        """Return the probability with which each task is drawn; they sum to 1.
+        """Return the probability with which each task is sampled; they sum to 1.
 
         Raises:
-            UserError: a size is no count, or all are 0.
+            UserError: a size is not a count, or all are 0.
         """
         weights = self.weights(sizes)
         total = math.fsum(weights)
@@ -100,20 +101,20 @@ MIXTURES.add("flan", Mixture(cap=30_000, limit=3_000))
 
 
 def draw(mixture: Mixture, sizes: Sequence[int], seed: int, *, names: Sequence[str] | None = None) -> Iterator[Draw]:
-    """Draw pairs of a task's index and a row's index without end.
+    """Sample pairs of a task's index and a row's index without end.
 
-    Each draw takes a task by its rate, then that task's next row: every row in use comes once before any comes again,
-    in a new order each time round.
+    Each sample is a task, chosen by its rate, and that task's next row: each pass goes over all used rows in a new
+    order before any row repeats.
 
     Args:
         mixture: the rates.
         sizes: the number of rows of each task.
-        seed: decides the draws, together with the names.
-        names: the tasks' names, so that a task's rows come in the same order whatever tasks stand beside it; by
-            default its index serves.
+        seed: determines the samples, together with the names.
+        names: the tasks' names, so that the order of a task's rows does not depend on the other tasks; by default
+            the tasks' indices are used.
 
     Raises:
-        UserError: a size is no count, all are 0, or there is a name too few or too many.
+        UserError: a size is not a count, all are 0, or the number of distinct names is not the number of tasks.
     """
     keys = _keys(sizes, names)
     used, bounds = mixture.used(sizes), list(accumulate(mixture.weights(sizes)))
@@ -131,7 +132,7 @@ def draw(mixture: Mixture, sizes: Sequence[int], seed: int, *, names: Sequence[s
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """A finite order of pairs of task and row, and what became of the mixture in it."""
+    """A finite sequence of pairs of task and row, and its statistics."""
 
     order: tuple[Draw, ...]
     realised: Realised
@@ -140,21 +141,21 @@ class Epoch:
 def epoch(
     mixture: Mixture, sizes: Sequence[int], seed: int, *, total: int | None = None, names: Sequence[str] | None = None
 ) -> Epoch:
-    """Return one epoch: each task gives just its share of the rows (by largest remainders), in one shuffled order.
+    """Return one epoch: each task has exactly its share of the rows (by largest remainders), all in shuffled order.
 
-    The rows are those with which `draw` begins. Without `repeat`, a task whose share is more than it has gives all it
-    has, and the others give the difference by their rates.
+    A task's rows are the first that `draw` samples of it. Without `repeat`, a task with fewer rows than its share has
+    all of them, and the difference goes to the others in proportion to their rates.
 
     Args:
         mixture: the rates.
         sizes: the number of rows of each task.
-        seed: decides rows and order.
-        total: how many rows. By default the sum over tasks of min(n, cap, limit): FLAN's rates then are met exactly,
-            with at most 3,000 rows of each dataset, and Tk-Instruct's 100 of each task (or all, if fewer).
+        seed: determines rows and order.
+        total: the number of rows. By default it is the sum over tasks of min(n, cap, limit), which meets FLAN's rates
+            exactly, with at most 3,000 rows of each dataset, and Tk-Instruct's 100 rows of each task (all, if fewer).
         names: the tasks' names, as for `draw`.
 
     Raises:
-        UserError: a size is no count, all are 0, names do not fit, or `total` is more rows than there are to give.
+        UserError: a size is not a count, all are 0, the names do not fit, or `total` is more than the available rows.
     """
     keys = _keys(sizes, names)
     used = mixture.used(sizes)
@@ -166,8 +167,8 @@ def epoch(
     most = sum(rows for rows, weight in zip(used, weights, strict=True) if weight)
     if not mixture.repeat and total > most:
         raise UserError(
-            f"an epoch of {total} rows was asked for and the tasks have {most} to give;"
-            f" ask for at most {most}, raise the cap, or let rows repeat"
+            f"an epoch of {total} rows was requested and the tasks have {most} available;"
+            f" request at most {most}, raise the cap, or let rows repeat"
         )
     counts = apportion(weights, total, None if mixture.repeat else used)
     pairs: list[Draw] = []
@@ -186,7 +187,7 @@ def _keys(sizes: Sequence[int], names: Sequence[str] | None) -> Sequence[str | i
 
 
 def _passes(size: int, most: int, key: str | int, seed: int) -> Iterator[int]:
-    """Yield row indices without end: `most` of the `size` rows, all of them once before any comes again."""
+    """Yield row indices without end: `most` of the `size` rows, in passes over all of them."""
     if not most:
         return
     chosen = _sample(size, most, key, seed)
@@ -197,15 +198,15 @@ def _passes(size: int, most: int, key: str | int, seed: int) -> Iterator[int]:
 
 
 def _sample(size: int, most: int, key: str | int, seed: int) -> list[int]:
-    """Return `most` of `range(size)` in random order; a smaller sample is the beginning of a larger one.
+    """Return `most` of `range(size)` in random order; a smaller sample is a prefix of a larger one.
 
-    It is the beginning of a Fisher-Yates shuffle, which keeps only the places that were touched.
+    It is the prefix of a Fisher-Yates shuffle that stores only the positions that were swapped.
     """
     random = named_random("mixture", "rows", key, seed)
     moved: dict[int, int] = {}
     chosen: list[int] = []
-    for place in range(most):
-        other = random.randrange(place, size)
+    for position in range(most):
+        other = random.randrange(position, size)
         chosen.append(moved.get(other, other))
-        moved[other] = moved.pop(place, place)
+        moved[other] = moved.pop(position, position)
     return chosen

@@ -43,7 +43,7 @@ def test_a_text_file_names_the_unseen_and_all_others_are_seen(tmp_path: Path) ->
     file = tmp_path / "mine.txt"
     file.write_text("task1\r\n\n  task3_three  \ntask1_one", encoding="utf-8")
     assert divide(file) == (("task0_zero", "task2_two"), ("task1_one", "task3_three"), ())
-    assert divide_tasks(MADE, f"list={file}").notes == ("1 names stand twice in one list",)
+    assert divide_tasks(MADE, f"list={file}").notes == ("1 names occur twice in one list",)
 
 
 def test_yaml_names_each_side(tmp_path: Path) -> None:
@@ -98,17 +98,17 @@ def test_a_list_of_a_hundred_thousand_strangers_ends_soon(tmp_path: Path) -> Non
     with pytest.raises(ProblemsError) as caught:
         divide(file)
     assert len(caught.value.problems) == 51
-    assert caught.value.problems[-1].found == "the 99950 names from 'nobody50' on were not looked at"
+    assert caught.value.problems[-1].found == "the 99950 names from 'nobody50' on were not checked"
 
 
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.yaml", "- task1\n", "is no mapping; give the keys seen, unseen, excluded"),
+        ("a.yaml", "- task1\n", "is not a mapping; give the keys seen, unseen, excluded"),
         ("a.yaml", "unsen: [task1]\n", "unknown key 'unsen'"),
-        ("a.yaml", "unseen: task1\n", "'unseen' is no list of names"),
-        ("a.yaml", "unseen: [[task1]]\n", "'unseen' is no list of names"),
-        ("a.yaml", "unseen: {task1: 2}\n", "'unseen' is no list of names"),
+        ("a.yaml", "unseen: task1\n", "'unseen' is not a list of names"),
+        ("a.yaml", "unseen: [[task1]]\n", "'unseen' is not a list of names"),
+        ("a.yaml", "unseen: {task1: 2}\n", "'unseen' is not a list of names"),
         ("a.yaml", "unseen: [task1\n", "a.yaml"),
         ("a.yaml", "unseen: !!python/name:os.system [task1]\n", "a.yaml"),
         ("a.yaml", "a: &a [x, x]\nb: &b [*a, *a]\nunseen: [*b, *b]\n", "unknown key 'a'"),
@@ -133,7 +133,7 @@ def test_bytes_that_are_no_utf8_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_path_to_nothing_or_to_an_empty_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"is no list of the collection \(the collection ships default, xlingual\)"):
+    with pytest.raises(UserError, match=r"is not a list of the collection \(the collection ships default, xlingual\)"):
         divide(tmp_path / "none.txt")
     with pytest.raises(UserError, match=r"has no test_tasks.txt"):
         divide(tmp_path)

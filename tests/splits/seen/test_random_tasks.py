@@ -27,7 +27,7 @@ def by_category(names: tuple[str, ...]) -> Counter[str]:
 def test_two_tasks_of_each_category_are_held_out_by_default() -> None:
     split = divide_tasks(NI, "random")
     assert by_category(split.unseen) == {"QG": 2, "AG": 2, "CF": 2, "IAG": 2, "MM": 2, "VF": 1}
-    assert split.notes == ("1 categories give fewer than 2, so as to keep a seen task: VF 1",)
+    assert split.notes == ("1 categories hold out fewer than 2, to keep a seen task: VF 1",)
     assert (split.by, split.seed) == ("random=2/category", 0)
     assert len(split.seen) == 61 - 11
 
@@ -81,12 +81,12 @@ def test_a_category_never_goes_whole_and_a_total_is_met_or_refused(
 
 @pytest.mark.parametrize("value", ["0", "-1", "1.5", "two", "2/cat", "0/category", "1e3", "٣", "9" * 40])
 def test_what_is_no_number_of_tasks_is_refused(value: str) -> None:
-    with pytest.raises(UserError, match="is no number of tasks to hold out; write random"):
+    with pytest.raises(UserError, match="is not a number of tasks to hold out; write random"):
         divide_tasks(NI, f"random={value}")
 
 
 def test_more_tasks_than_there_are_is_refused_with_what_could_be_had() -> None:
-    with pytest.raises(UserError, match=r"60 random tasks were asked for; its 61 tasks in 6 categories can give 55"):
+    with pytest.raises(UserError, match=r"60 random tasks were requested; of its 61 tasks in 6 categories at most 55"):
         divide_tasks(NI, "random=60")
     alone = made_collection([made_task("a", categories=["x"]), made_task("b", categories=["y"])])
     with pytest.raises(UserError, match="no category has two tasks"):

@@ -4,7 +4,7 @@ import pytest
 
 from tests.splits.made import made_collection, made_task
 from tuition.base.errors import UserError
-from tuition.splits.seen.record import Excluded, TasksDivided, divided, meant, name_key
+from tuition.splits.seen.record import Excluded, TasksDivided, divided, find_name, name_key
 from tuition.tasks.collection import TaskSplit
 
 MADE = made_collection([made_task(f"task{n}") for n in range(4)])
@@ -17,7 +17,7 @@ MADE = made_collection([made_task(f"task{n}") for n in range(4)])
 def test_a_task_in_two_places_is_no_split(
     seen: tuple[str, ...], unseen: tuple[str, ...], excluded: tuple[Excluded, ...]
 ) -> None:
-    with pytest.raises(ValueError, match="more than one place"):
+    with pytest.raises(ValueError, match="more than once"):
         TasksDivided("x", seen, unseen, excluded)
 
 
@@ -42,19 +42,19 @@ def test_other_names_stay_apart_even_those_of_signs_alone() -> None:
 
 
 def test_a_name_is_meant_exactly_before_it_is_meant_by_spelling() -> None:
-    assert meant("QA", ["qa", "QA", "q-a"], "category", MADE) == "QA"
-    assert meant("text entailment", ["Text Entailment"], "category", MADE) == "Text Entailment"
+    assert find_name("QA", ["qa", "QA", "q-a"], "category", MADE) == "QA"
+    assert find_name("text entailment", ["Text Entailment"], "category", MADE) == "Text Entailment"
     with pytest.raises(UserError, match="'q_a' may mean qa, QA; write one of them exactly"):
-        meant("q_a", ["qa", "QA"], "category", MADE)
+        find_name("q_a", ["qa", "QA"], "category", MADE)
 
 
 def test_an_unknown_name_is_answered_with_the_nearest_or_some_that_exist() -> None:
     with pytest.raises(UserError, match="no category is named 'Sentimental'; nearest: Sentiment"):
-        meant("Sentimental", ["Topic", "Sentiment"], "category", MADE)
+        find_name("Sentimental", ["Topic", "Sentiment"], "category", MADE)
     with pytest.raises(UserError, match="it has 2, such as: Topic, Sentiment"):
-        meant("xyzzy", ["Topic", "Sentiment"], "category", MADE)
+        find_name("xyzzy", ["Topic", "Sentiment"], "category", MADE)
     with pytest.raises(UserError, match="its tasks name no dataset"):
-        meant("x", [], "dataset", MADE)
+        find_name("x", [], "dataset", MADE)
     with pytest.raises(UserError) as caught:
-        meant("x" * 10**6, ["a"], "category", MADE)
+        find_name("x" * 10**6, ["a"], "category", MADE)
     assert len(str(caught.value)) < 500

@@ -70,12 +70,12 @@ def test_no_instance_is_read_and_lists_and_tasks_read_nothing() -> None:
     [
         ("categry=x", "no task split named 'categry'; did you mean 'category'?"),
         ("", "no task split named ''"),
-        ("category=", "nothing stands behind '='; write category=NAME"),
-        ("category= ", "nothing stands behind '='"),
-        ("category", "which category is to be held out? Write category=NAME"),
-        ("dataset", "Write dataset=NAME"),
-        ("task", "Write task=NAME"),
-        ("cluster", "Write cluster=NAME"),
+        ("category=", "there is nothing after '='; write category=NAME"),
+        ("category= ", "there is nothing after '='"),
+        ("category", "no category to hold out is given; write category=NAME"),
+        ("dataset", "write dataset=NAME"),
+        ("task", "write task=NAME"),
+        ("cluster", "write cluster=NAME"),
         ("list", "it ships none"),
     ],
 )
@@ -89,7 +89,7 @@ def test_folds_are_refused_where_there_are_none_or_one_is_named() -> None:
     made = made_collection([made_task("task1_a", categories=["x"])])
     with pytest.raises(UserError, match="random split has no folds"):
         each_fold(made, "random")
-    with pytest.raises(UserError, match="names one category already"):
+    with pytest.raises(UserError, match="names one category; for all folds"):
         each_fold(made, "category=x")
     assert each_fold(made, "dataset") == ()
 

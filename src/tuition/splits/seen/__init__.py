@@ -1,4 +1,4 @@
-"""Which tasks are trained on and which are held out: one file for each kind of split, found by its name."""
+"""Which tasks are trained on (seen) and which are held out (unseen): one module per kind of split."""
 
 from __future__ import annotations
 
@@ -19,36 +19,36 @@ TASK_SPLITS.add("list", "tuition.splits.seen.lists:KIND")
 
 
 def divide_tasks(collection: Collection, by: str, *, seed: int = 0) -> TasksDivided:
-    """Divide the tasks of a collection into seen, unseen and excluded ones.
+    """Split the tasks of a collection into seen, unseen and excluded ones.
 
-    What a kind needs to know of the tasks (their categories or source datasets) is read; no instance is.
+    Only the task fields that a kind needs (categories or source datasets) are read, no instances.
 
     Args:
         collection: the tasks.
-        by: a kind of `TASK_SPLITS`, with its value behind `=`: `category=Textual Entailment`, `dataset=mnli`,
+        by: a kind of `TASK_SPLITS`, with its value after `=`: `category=Textual Entailment`, `dataset=mnli`,
             `task=task1344`, `cluster=nli`, `random`, `random=12`, `random=2/category`, `list=default`, `list=FILE`.
-        seed: decides random draws; the other kinds draw nothing.
+        seed: determines which tasks `random` holds out; the other kinds ignore it.
 
     Raises:
-        UserError: no such kind, or no such category, dataset, task or list; the nearest are named.
-        ProblemsError: a list names tasks that the collection lacks, all of them; or a task cannot be read.
+        UserError: no such kind, or no such category, dataset, task or list; the message names the nearest.
+        ProblemsError: a list names tasks that are not in the collection (all are listed), or a task cannot be read.
     """
     kind, request = _parse(by, seed)
     return kind.divide(collection, request)
 
 
 def each_fold(collection: Collection, by: str) -> tuple[TasksDivided, ...]:
-    """Hold out everything that a kind can hold out, one thing after another: the leave-one-out protocol.
+    """Return the leave-one-out splits of a kind: each category (or dataset, task, …) is held out in turn.
 
     Raises:
-        UserError: `by` is no kind, has a value, or is a kind without folds (`random`).
+        UserError: `by` is not a kind, has a value, or is a kind without folds (`random`).
         ProblemsError: tasks cannot be read.
     """
     kind, request = _parse(by, 0)
     if request.value:
-        raise UserError(f"{clip(by)!r} names one {kind.name} already; the folds are those of {kind.name!r} alone")
+        raise UserError(f"{clip(by)!r} names one {kind.name}; for all folds write {kind.name!r} without a value")
     if kind.folds is None:
-        raise UserError(f"a {kind.name} split has no folds to go through; give it a value: {kind.expects}")
+        raise UserError(f"a {kind.name} split has no folds; give it a value: {kind.expects}")
     return kind.folds(collection)
 
 
@@ -56,5 +56,5 @@ def _parse(by: str, seed: int) -> tuple[SplitKind, Request]:
     name, sign, value = by.partition("=")
     kind = TASK_SPLITS[name.strip()]
     if sign and not value.strip():
-        raise UserError(f"{clip(by)!r}: nothing stands behind '='; write {kind.expects}")
+        raise UserError(f"{clip(by)!r}: there is nothing after '='; write {kind.expects}")
     return kind, Request(value.strip(), seed)

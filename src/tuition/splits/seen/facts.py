@@ -1,4 +1,4 @@
-"""What task splits need to know of tasks: their categories and source datasets, without reading an instance."""
+"""The task fields that task splits need, such as categories and source datasets, read without instances."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class TaskFacts:
 
 
 def read_facts(collection: Collection, names: Iterable[str] | None = None) -> tuple[TaskFacts, ...]:
-    """Read what the tasks of a collection (or those of `names`) say of themselves; no instances.
+    """Read the facts of a collection's tasks (or of those in `names`), without instances.
 
     Raises:
-        ProblemsError: tasks cannot be read; the problems of all of them together.
+        ProblemsError: tasks cannot be read; the problems of all of them.
     """
     facts: list[TaskFacts] = []
     problems: list[Problem] = []
@@ -33,12 +33,12 @@ def read_facts(collection: Collection, names: Iterable[str] | None = None) -> tu
         except ProblemsError as error:
             problems += error.problems
             continue
-        facts.append(TaskFacts(name, _told(task.categories), _told(task.sources), _told(task.definitions)))
+        facts.append(TaskFacts(name, _filled(task.categories), _filled(task.sources), _filled(task.definitions)))
     if problems:
         raise ProblemsError(problems)
     return tuple(facts)
 
 
-def _told(texts: tuple[str, ...]) -> tuple[str, ...]:
-    """Leave blank texts out: they say nothing that tasks could share."""
+def _filled(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Drop blank texts, which must not count as shared."""
     return tuple(text for text in texts if text.strip())

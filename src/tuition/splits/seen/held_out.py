@@ -1,6 +1,6 @@
-"""Leave one out: a category, a source dataset or a task is unseen, all others are seen.
+"""Leave one out: a category, a source dataset or a task is unseen, and all others are seen.
 
-The three protocols of Natural Instructions (Mishra et al. 2022, arXiv:2104.08773) beside its random split.
+These are three protocols of Natural Instructions (Mishra et al. 2022, arXiv:2104.08773); the fourth is `random`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from functools import partial
 
 from tuition.base.errors import UserError
 from tuition.splits.seen.facts import TaskFacts, read_facts
-from tuition.splits.seen.record import Request, SplitKind, TasksDivided, divided, meant, name_key
+from tuition.splits.seen.record import Request, SplitKind, TasksDivided, divided, find_name, name_key
 from tuition.tasks.collection import Collection
 
 _Traits = Callable[[TaskFacts], tuple[str, ...]]
@@ -26,30 +26,30 @@ def _sources(facts: TaskFacts) -> tuple[str, ...]:
 
 def _divide(what: str, traits: _Traits, collection: Collection, request: Request) -> TasksDivided:
     if not request.value:
-        raise UserError(f"which {what} is to be held out? Write {what}=NAME")
+        raise UserError(f"no {what} to hold out is given; write {what}=NAME")
     facts = read_facts(collection)
-    held = meant(request.value, (trait for task in facts for trait in traits(task)), what, collection)
-    return _without(held, what, traits, collection, facts)
+    held_out = find_name(request.value, (trait for task in facts for trait in traits(task)), what, collection)
+    return _without(held_out, what, traits, collection, facts)
 
 
 def _without(
-    held: str, what: str, traits: _Traits, collection: Collection, facts: tuple[TaskFacts, ...]
+    held_out: str, what: str, traits: _Traits, collection: Collection, facts: tuple[TaskFacts, ...]
 ) -> TasksDivided:
-    """Hold out each task that has the trait, whatever else it has: no seen task shares it."""
-    key = name_key(held)
+    """Hold out every task with the trait, even if it has others too, so that no seen task has it."""
+    key = name_key(held_out)
     unseen = {task.name for task in facts if key in map(name_key, traits(task))}
-    silent = sum(1 for task in facts if not traits(task))
-    notes = [f"{silent} tasks name no {what}; they count as seen"] if silent else []
-    return divided(collection, f"{what}={held}", unseen=unseen, notes=notes)
+    without_trait = sum(1 for task in facts if not traits(task))
+    notes = [f"{without_trait} tasks name no {what}; they count as seen"] if without_trait else []
+    return divided(collection, f"{what}={held_out}", unseen=unseen, notes=notes)
 
 
 def _folds(what: str, traits: _Traits, collection: Collection) -> tuple[TasksDivided, ...]:
     facts = read_facts(collection)
-    return tuple(_without(held, what, traits, collection, facts) for held in traits_of(facts, traits))
+    return tuple(_without(name, what, traits, collection, facts) for name in traits_of(facts, traits))
 
 
 def traits_of(facts: Iterable[TaskFacts], traits: _Traits) -> tuple[str, ...]:
-    """Return the categories, or source datasets, of tasks in order, each once however it is spelt."""
+    """Return the distinct categories, or source datasets, of tasks in order; spelling variants count as one."""
     found: dict[str, str] = {}
     for task in facts:
         for trait in traits(task):
@@ -59,9 +59,9 @@ def traits_of(facts: Iterable[TaskFacts], traits: _Traits) -> tuple[str, ...]:
 
 def _leave_task(collection: Collection, request: Request) -> TasksDivided:
     if not request.value:
-        raise UserError("which task is to be held out? Write task=NAME")
-    held = collection.full_name(request.value)
-    return divided(collection, f"task={held}", unseen={held})
+        raise UserError("no task to hold out is given; write task=NAME")
+    held_out = collection.full_name(request.value)
+    return divided(collection, f"task={held_out}", unseen={held_out})
 
 
 def _leave_each(collection: Collection) -> tuple[TasksDivided, ...]:

@@ -1,7 +1,7 @@
-"""Tasks divided by lists: those that the collection ships (SuperNI's default and cross-lingual), or a user's own.
+"""Task splits from lists: those that the collection ships (SuperNI's default and cross-lingual), or a user's own.
 
 A user's lists are a folder with `train_tasks.txt` and `test_tasks.txt` as in a Super-NaturalInstructions checkout; a
-YAML file with the keys `seen`, `unseen` and perhaps `excluded`; or a text file of the unseen tasks alone, one a line.
+YAML file with the keys `seen`, `unseen` and optionally `excluded`; or a text file with the unseen tasks, one per line.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ LIST_FILES: Mapping[str, str] = {
 
 _EXPECTS = "list=NAME (of the collection), or list=PATH: a folder with test_tasks.txt, a .yaml file or a .txt file"
 _ENDINGS = (".yaml", ".yml")
-# Finding the nearest of thousands of names takes a while, and nobody reads more lines than this.
+# Finding the nearest of thousands of names is slow, so at most this many problems are listed.
 _LISTED = 50
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A task's name as a list has it, and where."""
+    """A task's name in a list, and its location."""
 
     name: str
     side: str
@@ -42,7 +42,7 @@ class _Line:
 
 @dataclass(frozen=True, slots=True)
 class _Lists:
-    """What lists say; `complete` if they name the seen tasks too, else every other task is seen."""
+    """The lines of lists. `complete` if they also name the seen tasks; else every other task is seen."""
 
     lines: tuple[_Line, ...]
     complete: bool
@@ -51,7 +51,7 @@ class _Lists:
 def _divide(collection: Collection, request: Request) -> TasksDivided:
     if not request.value:
         ships = f"it ships {', '.join(collection.splits)}" if collection.splits else "it ships none"
-        raise UserError(f"{collection.path}: which list divides the tasks ({ships})? Write {_EXPECTS}")
+        raise UserError(f"{collection.path}: no list is given ({ships}); write {_EXPECTS}")
     if request.value in collection.splits:
         return _shipped(collection, request.value)
     return lists_from(collection, Path(request.value).expanduser())
@@ -67,23 +67,23 @@ def _shipped(collection: Collection, name: str) -> TasksDivided:
 
 
 def lists_from(collection: Collection, path: Path) -> TasksDivided:
-    """Divide tasks by a user's lists.
+    """Split tasks by a user's lists.
 
-    Names may be unique beginnings. Where no seen tasks are listed, all others are seen; where they are, all others are
-    excluded.
+    Names may be unique prefixes. If the lists name no seen tasks, all other tasks are seen; if they do, all other tasks
+    are excluded.
 
     Raises:
-        UserError: there is nothing at `path`, or it is no list.
-        ProblemsError: unknown names (with the nearest), tasks in two lists, a file that cannot be read; all of them.
+        UserError: there is nothing at `path`, or it is not a list.
+        ProblemsError: unknown names (with the nearest), tasks in two lists, or a file cannot be read; all are listed.
     """
     lists = _read(collection, path)
-    places: dict[str, _Line] = {}
+    lines: dict[str, _Line] = {}
     problems: list[Problem] = []
-    twice = 0
+    repeated = 0
     exact = set(collection.names)
     for number, line in enumerate(lists.lines):
         if len(problems) == _LISTED:
-            left = f"the {len(lists.lines) - number} names from {clip(line.name)!r} on were not looked at"
+            left = f"the {len(lists.lines) - number} names from {clip(line.name)!r} on were not checked"
             problems.append(Problem("too-many-problems", left, "fix those listed first", line.file, line=line.line))
             break
         try:
@@ -91,16 +91,16 @@ def lists_from(collection: Collection, path: Path) -> TasksDivided:
         except UserError as error:
             problems.append(_unknown(line, str(error).removeprefix(f"{collection.path}: ")))
             continue
-        first = places.setdefault(name, line)
+        first = lines.setdefault(name, line)
         if first.side != line.side:
             found = f"{name} is {line.side} here and {first.side} in {first.file.name}, line {first.line}"
             expected = "a task is either trained on, held out or excluded"
             problems.append(Problem("seen-and-unseen", found, expected, line.file, line=line.line))
         elif first is not line:
-            twice += 1
+            repeated += 1
     if problems:
         raise ProblemsError(problems)
-    return _by_lines(collection, path, places, lists.complete, twice)
+    return _by_lines(collection, path, lines, lists.complete, repeated)
 
 
 def _unknown(line: _Line, message: str) -> Problem:
@@ -109,15 +109,15 @@ def _unknown(line: _Line, message: str) -> Problem:
 
 
 def _by_lines(
-    collection: Collection, path: Path, places: Mapping[str, _Line], complete: bool, twice: int
+    collection: Collection, path: Path, lines: Mapping[str, _Line], complete: bool, repeated: int
 ) -> TasksDivided:
-    unseen = {name for name, line in places.items() if line.side == "unseen"}
+    unseen = {name for name, line in lines.items() if line.side == "unseen"}
     if not unseen:
         raise UserError(f"{path}: names no unseen task; list at least one")
-    excluded = {name: f"excluded by {line.file.name}" for name, line in places.items() if line.side == "excluded"}
+    excluded = {name: f"excluded by {line.file.name}" for name, line in lines.items() if line.side == "excluded"}
     if complete:
-        excluded |= {name: f"in no list of {path.name}" for name in collection.names if name not in places}
-    notes = [f"{twice} names stand twice in one list"] if twice else []
+        excluded |= {name: f"in no list of {path.name}" for name in collection.names if name not in lines}
+    notes = [f"{repeated} names occur twice in one list"] if repeated else []
     return divided(collection, f"list={path}", unseen=unseen, excluded=excluded, notes=notes)
 
 
@@ -130,7 +130,7 @@ def _read(collection: Collection, path: Path) -> _Lists:
         return _Lists(tuple(listed), files["seen"].exists())
     if not path.is_file():
         ships = f"the collection ships {', '.join(collection.splits)}" if collection.splits else "it ships none"
-        raise UserError(f"{clip(str(path))}: is no list of the collection ({ships}), no file and no folder")
+        raise UserError(f"{clip(str(path))}: is not a list of the collection ({ships}), a file or a folder")
     if path.suffix.lower() in _ENDINGS:
         return _from_yaml(path)
     return _Lists(tuple(_text_lines(path, "unseen")), complete=False)
@@ -152,7 +152,7 @@ def _from_yaml(file: Path) -> _Lists:
     if data is None:
         raise ProblemsError(found.errors())
     if not isinstance(data.value, dict):
-        raise UserError(f"{file}: is no mapping; give the keys {', '.join(LIST_FILES)}, each with a list of names")
+        raise UserError(f"{file}: is not a mapping; give the keys {', '.join(LIST_FILES)}, each with a list of names")
     lines: list[_Line] = []
     problems: list[Problem] = []
     for key in data.value:
@@ -163,9 +163,9 @@ def _from_yaml(file: Path) -> _Lists:
                 Problem("unknown-key", f"unknown key {clip(str(key))!r}", expected, file, line=data.line(key))
             )
         elif names is None:
-            found_here = f"{key!r} is no list of names"
+            found_here = f"{key!r} is not a list of names"
             problems.append(
-                Problem("wrong-type", found_here, "give one name a line, behind '- '", file, line=data.line(key))
+                Problem("wrong-type", found_here, "give one name per line, after '- '", file, line=data.line(key))
             )
         else:
             lines += [_Line(name, key, file, data.line(key, number)) for number, name in enumerate(names)]

@@ -1,7 +1,7 @@
-"""Random tasks held out evenly over categories, as Natural Instructions does (12 of 61 tasks, two a category).
+"""Random tasks held out evenly over categories, as in Natural Instructions (12 of 61 tasks, two per category).
 
-Mishra et al. 2022 (arXiv:2104.08773). A category keeps a seen task as long as it has another, since a category that
-went whole would be left out, not sampled.
+Mishra et al. 2022 (arXiv:2104.08773). Every category keeps at least one seen task, since holding out a whole category
+is a different protocol.
 """
 
 from __future__ import annotations
@@ -21,42 +21,46 @@ _VALUE = re.compile(r"([0-9]{1,9})(/category)?")
 
 def _divide(collection: Collection, request: Request) -> TasksDivided:
     total, each = _parse(request.value)
-    by_category = _drawn(read_facts(collection), request.seed)
+    by_category = _shuffled(read_facts(collection), request.seed)
     notes: list[str] = []
     if each is not None:
         chosen = [name for names in by_category.values() for name in names[: min(each, _spare(names))]]
         spare = {name: _spare(names) for name, names in by_category.items()}
         if short := [f"{clip(name, 60)} {count}" for name, count in spare.items() if count < each]:
             few = ", ".join(short[:10]) + (", …" if len(short) > 10 else "")
-            notes.append(f"{len(short)} categories give fewer than {each}, so as to keep a seen task: {few}")
-        asked = f"{each}/category"
+            notes.append(f"{len(short)} categories hold out fewer than {each}, to keep a seen task: {few}")
+        value = f"{each}/category"
         if not chosen:
-            raise UserError(f"{collection.path}: no category has two tasks, so none can be drawn and leave a seen one")
+            raise UserError(
+                f"{collection.path}: no category has two tasks, so none can be held out and leave a seen one"
+            )
     else:
         chosen = _spread(by_category, total)
         if len(chosen) < total:
             raise UserError(
-                f"{collection.path}: {total} random tasks were asked for; its {len(collection)} tasks in"
-                f" {len(by_category)} categories can give {len(chosen)}, so that each category keeps a seen task"
+                f"{collection.path}: {total} random tasks were requested; of its {len(collection)} tasks in"
+                f" {len(by_category)} categories at most {len(chosen)} can be held out, so that each category keeps a"
+                " seen task"
             )
-        asked = str(total)
-    return divided(collection, f"random={asked}", unseen=set(chosen), notes=notes, seed=request.seed)
+        value = str(total)
+    return divided(collection, f"random={value}", unseen=set(chosen), notes=notes, seed=request.seed)
 
 
 def _parse(value: str) -> tuple[int, int | None]:
-    """Return the total, and the number for each category if that was asked for instead."""
+    """Return the total number of tasks, and the number per category if that is given instead."""
     if not value:
         return 0, _PER_CATEGORY
     match = _VALUE.fullmatch(value)
     if match is None or int(match[1]) == 0:
-        raise UserError(f"random={clip(value)}: is no number of tasks to hold out; write {_EXPECTS}")
+        raise UserError(f"random={clip(value)}: is not a number of tasks to hold out; write {_EXPECTS}")
     return (0, int(match[1])) if match[2] else (int(match[1]), None)
 
 
-def _drawn(facts: tuple[TaskFacts, ...], seed: int) -> dict[str, list[str]]:
-    """Return each category's tasks in the order drawn; a task counts for its first category.
+def _shuffled(facts: tuple[TaskFacts, ...], seed: int) -> dict[str, list[str]]:
+    """Return each category's tasks in random order; a task counts for its first category.
 
-    Each category has its own draw, from its names sorted: tasks of others and the collection's order change nothing.
+    Each category is shuffled by its own generator, from sorted names, so the result does not depend on the tasks of
+    other categories or on the collection's order.
     """
     names: dict[str, list[str]] = {}
     shown: dict[str, str] = {}
@@ -71,12 +75,12 @@ def _drawn(facts: tuple[TaskFacts, ...], seed: int) -> dict[str, list[str]]:
 
 
 def _spare(names: list[str]) -> int:
-    """How many tasks a category may give; one that has a single task gives none."""
+    """Return how many tasks of a category may be held out: all but one."""
     return len(names) - 1
 
 
 def _spread(by_category: dict[str, list[str]], total: int) -> list[str]:
-    """Take one task of each category in turn, those with most tasks first, until there are `total`."""
+    """Take one task of each category in turn, the largest categories first, until there are `total`."""
     largest = sorted(by_category.values(), key=len, reverse=True)
     chosen: list[str] = []
     for turn in range(max(map(len, largest), default=0)):

@@ -1,4 +1,4 @@
-"""What a task split is: seen, unseen and excluded tasks, and the request that it answers."""
+"""The data types of task splits: seen, unseen and excluded tasks, and the request for a split."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Excluded:
 
 @dataclass(frozen=True, slots=True)
 class TasksDivided:
-    """The tasks of a collection in three sets, each in the collection's order; every task stands in just one.
+    """The tasks of a collection in three disjoint sets, each in the collection's order.
 
-    `by` is how it can be asked for again, with `seed` where something was drawn. `notes` tell what the request did not
-    get, or what is odd about the result.
+    `by` is the request that gives this split again, with `seed` if it is random. `notes` report what could not be done
+    as requested, or what is unusual about the result.
     """
 
     by: str
@@ -42,18 +42,18 @@ class TasksDivided:
             ValueError: a task is in two sets, or twice in one.
         """
         names = (*self.seen, *self.unseen, *(one.task for one in self.excluded))
-        if twice := [name for name, count in Counter(names).items() if count > 1]:
-            raise ValueError(f"the split {self.by!r} has tasks in more than one place: {', '.join(twice[:3])}")
+        if repeated := [name for name, count in Counter(names).items() if count > 1]:
+            raise ValueError(f"the split {self.by!r} has tasks more than once: {', '.join(repeated[:3])}")
 
     @property
     def task_split(self) -> TaskSplit:
-        """The two lists alone, as collections ship them."""
+        """The seen and unseen tasks, in the form that collections ship."""
         return TaskSplit(train=self.seen, test=self.unseen)
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked of a kind of split: the value behind its name (empty if none stands there), and the seed."""
+    """A request for a kind of split: the value after its name (empty if there is none), and the seed."""
 
     value: str
     seed: int
@@ -63,8 +63,8 @@ class Request:
 class SplitKind:
     """A kind of task split.
 
-    `expects` shows how it is written. `folds` holds out one thing after another until all were; None where there is no
-    such list of things.
+    `expects` shows the syntax of a request. `folds` returns one split for each thing that can be held out; None if the
+    kind has no folds.
     """
 
     name: str
@@ -82,50 +82,50 @@ def divided(
     notes: Iterable[str] = (),
     seed: int | None = None,
 ) -> TasksDivided:
-    """Return the split with those tasks unseen, those excluded (with their reasons), and all others seen."""
+    """Return the split with these tasks unseen, these excluded (with their reasons), and all others seen."""
     reasons = excluded or {}
     seen = tuple(name for name in collection.names if name not in unseen and name not in reasons)
-    told = list(notes)
+    all_notes = list(notes)
     if not seen:
-        told.append("no task is left to train on")
+        all_notes.append("no task is left to train on")
     if not unseen:
-        told.append("no task is held out")
+        all_notes.append("no task is held out")
     return TasksDivided(
         by,
         seen,
         tuple(name for name in collection.names if name in unseen),
         tuple(Excluded(name, reasons[name]) for name in collection.names if name in reasons and name not in unseen),
-        tuple(told),
+        tuple(all_notes),
         seed,
     )
 
 
 def name_key(text: str) -> str:
-    """Return a name as it is compared: letters and digits only, folded, so that `disfl_qa` is `disflqa`.
+    """Normalise a name for comparison: letters and digits only, case folded, so that `disfl_qa` is `disflqa`.
 
-    A name of signs alone is compared as it stands.
+    A name without letters and digits is only case folded.
     """
     folded = text.casefold()
-    return "".join(sign for sign in folded if sign.isalnum()) or folded.strip()
+    return "".join(character for character in folded if character.isalnum()) or folded.strip()
 
 
-def meant(asked: str, known: Iterable[str], what: str, collection: Collection) -> str:
-    """Return the one of `known` names that is meant: the same, or the same by `name_key`.
+def find_name(requested: str, known: Iterable[str], what: str, collection: Collection) -> str:
+    """Return the known name that equals the requested one, exactly or by `name_key`.
 
     Raises:
-        UserError: none or several are meant; the nearest are named.
+        UserError: no name or several names match; the message has the nearest.
     """
     names = list(dict.fromkeys(known))
-    if asked in names:
-        return asked
-    same = [name for name in names if name_key(name) == name_key(asked)]
+    if requested in names:
+        return requested
+    same = [name for name in names if name_key(name) == name_key(requested)]
     if len(same) == 1:
         return same[0]
     if same:
-        raise UserError(f"{collection.path}: {clip(asked)!r} may mean {', '.join(same)}; write one of them exactly")
+        raise UserError(f"{collection.path}: {clip(requested)!r} may mean {', '.join(same)}; write one of them exactly")
     if not names:
         raise UserError(f"{collection.path}: its tasks name no {what}, so none can be held out")
-    near = difflib.get_close_matches(asked[:200].casefold(), [name.casefold() for name in names], n=3, cutoff=0.4)
+    near = difflib.get_close_matches(requested[:200].casefold(), [name.casefold() for name in names], n=3, cutoff=0.4)
     shown = [name for name in names if name.casefold() in near] or names[:5]
     hint = "nearest" if near else f"it has {len(names)}, such as"
-    raise UserError(f"{collection.path}: no {what} is named {clip(asked)!r}; {hint}: {', '.join(map(clip, shown))}")
+    raise UserError(f"{collection.path}: no {what} is named {clip(requested)!r}; {hint}: {', '.join(map(clip, shown))}")

@@ -34,7 +34,7 @@ class TaskRows:
 
         A pool with fewer than a count gives all it has (whether it may is decided when it is made).
         """
-        return self._order(seed)[: self.rows.budget(budget, over="capped").got]
+        return self._order(seed)[: self.rows.budget(budget, over="capped").count]
 
     def _order(self, seed: int) -> tuple[Instance, ...]:
         """Return the pool in the order of `seed`, which all of its budgets have in common."""

@@ -137,7 +137,7 @@ def test_a_model_of_a_class_that_writes_no_text(
 ) -> None:
     (model / "config.json").write_text(json.dumps({"model_type": kind, "vocab_size": 300, **changes}))
     told = refused("learn", collection(), "--labels", "4", "--model", model, "--out", tmp_path / "out")
-    assert "writes no text" in told
+    assert "does not generate text" in told
     assert str(changes["architectures"][0]) in told  # type: ignore[index]
 
 

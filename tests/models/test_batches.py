@@ -14,7 +14,7 @@ def test_rows_are_padded_at_the_left_and_targets_end_together() -> None:
     assert batch.mask.tolist() == [[1, 1, 1, 1, 1], [0, 0, 1, 1, 1]]
     assert batch.labels.tolist() == [[IGNORED] * 3 + [6, 9], [IGNORED] * 3 + [8, 9]]
     assert batch.targets == 4
-    assert batch.asking.tolist() == [2, 3]
+    assert batch.logit_columns.tolist() == [2, 3]
 
 
 def test_rows_can_be_padded_at_the_right() -> None:
@@ -22,7 +22,7 @@ def test_rows_can_be_padded_at_the_right() -> None:
     assert batch.rows.tolist() == [[3, 4, 5, 6, 9], [7, 8, 9, 0, 0]]
     assert batch.mask.tolist() == [[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]]
     assert batch.labels.tolist() == [[IGNORED] * 3 + [6, 9], [IGNORED, 8, 9, IGNORED, IGNORED]]
-    assert batch.asking.tolist() == [0, 1, 2, 3]
+    assert batch.logit_columns.tolist() == [0, 1, 2, 3]
 
 
 def test_without_targets_rows_are_bodies() -> None:

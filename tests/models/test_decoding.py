@@ -179,7 +179,7 @@ def test_beams_and_draws_of_decoders_are_those_of_each_row_alone(architecture: s
         ({"temperature": -1.0}, "temperature is -1.0"),
         ({"temperature": float("nan")}, "temperature is nan"),
         ({"temperature": 1.0, "top_p": 0.0}, "top_p is 0.0"),
-        ({"top_p": 0.5}, "nothing is drawn"),
+        ({"top_p": 0.5}, "nothing is sampled"),
         ({"beams": 2, "temperature": 1.0}, "choose one"),
         ({"stop": ("\n", "")}, "empty"),
     ],

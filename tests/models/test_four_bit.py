@@ -114,7 +114,7 @@ judge: {{test: 4, validation: 2, new_tokens: 4}}
 
 def test_ia3_upon_packed_weights_is_refused(loaded: LoadedModel) -> None:
     warm = ModelPool(loaded.model)
-    with pytest.raises(UserError, match="IA³ does not work upon weights in four bits"):
+    with pytest.raises(UserError, match="IA³ does not work with four-bit weights"):
         warm.learning([], make_tuner("ia3"), seed=1)
     warm.reset()
 

@@ -100,7 +100,7 @@ def test_stages_that_cannot_follow_each_other_are_refused(
 def test_a_base_that_was_changed_behind_its_back_is_noticed() -> None:
     warm = ModelPool(build("llama"))
     next(warm.base.parameters()).data[0] += 1
-    with pytest.raises(RuntimeError, match="not as it was loaded"):
+    with pytest.raises(RuntimeError, match="have changed since it was loaded"):
         warm.reset()
 
 

@@ -1,6 +1,6 @@
-"""What learns: models and tokenizers, parts of prompts as tokens, and the exact sharing of prefixes."""
+"""Models and tokenizers: prompts as tokens, exact prefix sharing, generation, option ranking and tuners."""
 
 import logging
 
-# bitsandbytes, where it is installed, says at import which CPU kernels it lacks, and peft imports it for every adapter.
+# bitsandbytes, where it is installed, logs at import which CPU kernels it lacks, and peft imports it for every adapter.
 logging.getLogger("bitsandbytes").setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""Batches: tokenized prompts of one prefix, their bodies and targets padded into one rectangle."""
+"""Batches: tokenized prompts with the same prefix, their bodies and targets padded into one tensor."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import torch
 from tuition.models.tokens import TokenizedPrompt
 
 IGNORED = -100
-"""The label of a token that is not learnt (torch's and transformers' own convention)."""
+"""The label of a token that is not in the loss (torch's and transformers' convention)."""
 
 
 @dataclass(frozen=True, slots=True)
 class PrefixBatch:
-    """Prompts that share a prefix of P tokens; B rows, the longest body with its target has L tokens.
+    """Prompts that share a prefix of P tokens: B rows, of which the longest body with its target has L tokens.
 
     `rows` (B × L) is padded at the left, so that all targets end together and few columns of logits are needed, or at
-    the right; `mask` (B × L) is 1 on tokens and 0 on padding; `labels` (B × L) holds the ids to learn and `IGNORED`.
+    the right; `mask` (B × L) is 1 on tokens and 0 on padding; `labels` (B × L) has the target ids and `IGNORED`.
     """
 
     prefix: torch.Tensor
@@ -32,17 +32,17 @@ class PrefixBatch:
         return int((self.labels != IGNORED).sum())
 
     @property
-    def asking(self) -> torch.Tensor:
-        """The columns whose logits matter: those just before a column in which some row has a token to learn."""
+    def logit_columns(self) -> torch.Tensor:
+        """The columns whose logits are needed: those just before a column in which some row has a target token."""
         return (self.labels != IGNORED).any(dim=0).nonzero()[:, 0] - 1
 
     def prompts(self) -> list[TokenizedPrompt]:
-        """Return the rows as the prompts that they were made from."""
-        prefix, made = tuple(self.prefix.tolist()), []
+        """Return the prompts that the rows were built from."""
+        prefix, prompts = tuple(self.prefix.tolist()), []
         for row, mask, labels in zip(self.rows, self.mask, self.labels, strict=True):
-            ids, learnt = tuple(row[mask.bool()].tolist()), int((labels != IGNORED).sum())
-            made.append(TokenizedPrompt(prefix, ids[: len(ids) - learnt], ids[len(ids) - learnt :]))
-        return made
+            ids, targets = tuple(row[mask.bool()].tolist()), int((labels != IGNORED).sum())
+            prompts.append(TokenizedPrompt(prefix, ids[: len(ids) - targets], ids[len(ids) - targets :]))
+        return prompts
 
     def to(self, device: torch.device) -> PrefixBatch:
         """Return the batch on `device`."""
@@ -53,7 +53,7 @@ class PrefixBatch:
 class PairBatch:
     """Sources and targets of an encoder-decoder, B rows each, padded at the right.
 
-    `mask` (B × S) is 1 on the tokens of `sources` (B × S); `labels` (B × T) holds the ids to learn and `IGNORED`.
+    `mask` (B × S) is 1 on the tokens of `sources` (B × S); `labels` (B × T) has the target ids and `IGNORED`.
     """
 
     sources: torch.Tensor
@@ -66,7 +66,7 @@ class PairBatch:
 
 
 def collate_pairs(prompts: Sequence[TokenizedPrompt]) -> PairBatch:
-    """Put prompts, of whatever prefixes, into a batch for an encoder-decoder.
+    """Put prompts, with any prefixes, into a batch for an encoder-decoder.
 
     Raises:
         ValueError: there is no prompt.
@@ -84,12 +84,12 @@ def collate_pairs(prompts: Sequence[TokenizedPrompt]) -> PairBatch:
 
 
 def collate(prompts: Sequence[TokenizedPrompt], *, with_target: bool = True, pad_right: bool = False) -> PrefixBatch:
-    """Put prompts of one prefix into a batch.
+    """Put prompts with the same prefix into a batch.
 
     Args:
         prompts: at least one, all with the same prefix.
-        with_target: append the targets and label them; without, rows are bodies alone, as generation needs them.
-        pad_right: put the padding behind the rows, not between prefix and row.
+        with_target: append the targets and label them; without, rows are bodies only, as generation needs them.
+        pad_right: put the padding after the rows, not between prefix and row.
 
     Raises:
         ValueError: the prefixes differ, a body is empty, or there is no prompt.
@@ -97,14 +97,14 @@ def collate(prompts: Sequence[TokenizedPrompt], *, with_target: bool = True, pad
     if len({prompt.prefix for prompt in prompts}) != 1:
         raise ValueError("a batch needs at least one prompt, and one prefix for all")
     if not all(prompt.body for prompt in prompts):
-        raise ValueError("every prompt needs a body, from whose last token its answer follows")
+        raise ValueError("every prompt needs a body: its last token predicts the answer's first")
     rows = [prompt.body + (prompt.target if with_target else ()) for prompt in prompts]
-    learnt = [len(prompt.target) if with_target else 0 for prompt in prompts]
+    targets = [len(prompt.target) if with_target else 0 for prompt in prompts]
     length = max(len(row) for row in rows)
     ids = torch.zeros(len(rows), length, dtype=torch.long)
     mask = torch.zeros_like(ids)
     labels = torch.full_like(ids, IGNORED)
-    for i, (row, count) in enumerate(zip(rows, learnt, strict=True)):
+    for i, (row, count) in enumerate(zip(rows, targets, strict=True)):
         start = 0 if pad_right else length - len(row)
         stop = start + len(row)
         ids[i, start:stop] = torch.tensor(row, dtype=torch.long)
@@ -122,9 +122,9 @@ def group_by_prefix(prompts: Sequence[TokenizedPrompt]) -> list[list[int]]:
 
 
 def without_lone_prefixes(prompts: Sequence[TokenizedPrompt]) -> list[TokenizedPrompt]:
-    """Return the prompts with each prefix that only one of them has as the beginning of its body.
+    """Return the prompts, where each prefix that only one of them has is moved into its body.
 
-    A prefix that nobody shares saves nothing; its row can then stand in a batch with other such rows.
+    Sharing such a prefix saves nothing; without it, the row can be in a batch with other such rows.
     """
     folded = list(prompts)
     for group in group_by_prefix(prompts):

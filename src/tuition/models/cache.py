@@ -1,4 +1,4 @@
-"""The user's cache: where fetched models are kept, whole or not at all."""
+"""The user's cache of fetched models; a model in it is always complete."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CARD = "tuition.json"
 
 @dataclass(frozen=True, slots=True)
 class CachedModel:
-    """A model in the cache: its alias, folder, size on disk in bytes, and the checksum of what it was made from."""
+    """A model in the cache: its alias, folder, size on disk in bytes, source, and the source's checksum."""
 
     alias: str
     path: Path
@@ -26,12 +26,12 @@ class CachedModel:
 
 
 def model_folder(alias: str) -> Path:
-    """Return the folder in which the model of that alias is, or would be, cached."""
+    """Return the folder for the model of that alias, cached or not."""
     return cache_root() / "models" / alias
 
 
 def write_card(folder: Path, *, source: str, sha256: str, licence: str) -> None:
-    """Note in `folder` what a cached model was made from."""
+    """Record in `folder` the source of a cached model."""
     card = {"source": source, "sha256": sha256, "licence": licence}
     (folder / _CARD).write_bytes(orjson.dumps(card, option=orjson.OPT_INDENT_2))
 
@@ -53,6 +53,6 @@ def cached_models() -> list[CachedModel]:
             )
         except (OSError, orjson.JSONDecodeError, KeyError) as error:
             raise UserError(
-                f"{card}: cannot be read ({error}); remove the folder {card.parent} and fetch it anew"
+                f"{card}: cannot be read ({error}); remove the folder {card.parent} and fetch it again"
             ) from error
     return found

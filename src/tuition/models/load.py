@@ -1,4 +1,4 @@
-"""Loading: any Hugging Face language model by hub id, folder, GGUF file or embedded alias; never code from outside."""
+"""Loading: any Hugging Face language model by hub id, folder, GGUF file or embedded alias; never remote code."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 FOUR_BIT = "nf4"
-"""The precision that holds frozen weights in four bits."""
+"""The precision with frozen weights in four bits."""
 
 _WEIGHT_FILES = ("*.safetensors", "*.json", "*.model", "*.txt", "*.jinja")
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model ready to learn or answer, with the tokenizer that turns prompts into its tokens."""
+    """A model ready for training or inference, with the tokenizer that turns prompts into its tokens."""
 
     name: str
     model: PreTrainedModel
@@ -45,12 +45,12 @@ class LoadedModel:
 
     @property
     def encoder_decoder(self) -> bool:
-        """Whether the model reads its source by an encoder of its own."""
+        """Whether the model is an encoder-decoder."""
         return bool(getattr(self.model.config, "is_encoder_decoder", False))
 
     @property
     def context(self) -> int:
-        """The longest sequence that the model was made for, in tokens; 0 where it knows no bound (T5's positions)."""
+        """The longest sequence that the model supports, in tokens; 0 where it has no limit (relative positions)."""
         config = self.model.config
         if self.encoder_decoder and hasattr(config, "relative_attention_num_buckets"):
             return 0
@@ -61,7 +61,7 @@ def model_path(name: str, *, say: Say = lambda text: None) -> str:
     """Return what transformers loads for `name`: the folder of an embedded alias or of a local path, or a hub id.
 
     Raises:
-        UserError: a path that is no model folder, or an embedded model that could not be fetched.
+        UserError: a path that is not a model folder, or an embedded model that could not be fetched.
     """
     require_local_model(name)
     if name in EMBEDDED:
@@ -75,10 +75,10 @@ def model_path(name: str, *, say: Say = lambda text: None) -> str:
 
 
 def require_local_model(name: str) -> None:
-    """Make sure that a name that is a path leads to a model; nothing is fetched or read.
+    """Check that a name that is a path is a model's; nothing is fetched or read.
 
     Raises:
-        UserError: there is no such file or folder, or the folder is no model's.
+        UserError: there is no such file or folder, or the folder is not a model's.
     """
     path = Path(name).expanduser()
     if name in EMBEDDED:
@@ -94,9 +94,9 @@ def require_local_model(name: str) -> None:
 
 
 def model_identity(name: str, *, say: Say = lambda text: None) -> str:
-    """Return a fingerprint of the model's weights and tokenizer, by which results made with it are known.
+    """Return a fingerprint of the model's weights and tokenizer, which identifies results made with it.
 
-    Embedded models are known by their checksum, local folders by the hashes of their files, hub ids by their commit.
+    Embedded models are identified by their checksum, local folders by their files' hashes, hub ids by their commit.
 
     Raises:
         UserError: there is no such model, or a hub id and neither network nor cached copy.
@@ -114,17 +114,17 @@ def model_identity(name: str, *, say: Say = lambda text: None) -> str:
 
 
 def load_model(name: str, *, precision: str = "auto", say: Say = lambda text: None) -> LoadedModel:
-    """Load a language model, causal or encoder-decoder, and its tokenizer for use on the best device there is.
+    """Load a language model, causal or encoder-decoder, and its tokenizer onto the best device available.
 
     Args:
         name: an embedded alias, a local folder, a GGUF file, or a hub id.
-        precision: `float32`, `bfloat16`, `auto` (bfloat16 where the device computes in it), or `nf4` (frozen weights in
+        precision: `float32`, `bfloat16`, `auto` (bfloat16 where the device supports it), or `nf4` (frozen weights in
             four bits).
-        say: is told what is being done.
+        say: called with a line for each thing that is done.
 
     Raises:
-        UserError: the model cannot be found, is no language model, has no end token, or its tokenizer has more tokens
-            than the model has embeddings; or four bits are asked for where bitsandbytes is not installed.
+        UserError: the model cannot be found, is not a language model, has no end token, or its tokenizer has more
+            tokens than the model has embeddings; or four bits are requested and bitsandbytes is not installed.
     """
     path = model_path(name, say=say)
     import torch
@@ -137,21 +137,21 @@ def load_model(name: str, *, precision: str = "auto", say: Say = lambda text: No
     try:
         config = _config(name, path)
         tokens = load_tokens(name, say=say)
-        # What the configuration tells is refused before any weight is read.
+        # Mismatches visible in the configuration are refused before any weight is read.
         _refuse_mismatch(name, config.get_text_config().vocab_size, tokens.tokenizer)
         pairs = bool(getattr(config, "is_encoder_decoder", False))
         kind = transformers.AutoModelForSeq2SeqLM if pairs else transformers.AutoModelForCausalLM
         weights = _weights(resolve_precision(precision), device)
         with library_errors(f"the model {name!r} cannot be loaded"):
-            model, told = kind.from_pretrained(
+            model, loading = kind.from_pretrained(
                 path, **weights, trust_remote_code=False, use_safetensors=True, output_loading_info=True
             )
     finally:
         logging.getLogger("transformers").setLevel(level)
-    if missing := sorted(told["missing_keys"]):
+    if missing := sorted(loading["missing_keys"]):
         raise UserError(
             f"the model {name!r} lacks {len(missing)} of the weights that a language model has ({clip(missing[0])}); "
-            "they would be random: give a model that was trained to write text"
+            "they would be random: give a model that was trained to generate text"
         )
     _refuse_mismatch(name, int(model.get_input_embeddings().weight.shape[0]), tokens.tokenizer)
     if precision == FOUR_BIT:
@@ -162,10 +162,10 @@ def load_model(name: str, *, precision: str = "auto", say: Say = lambda text: No
 
 
 def model_shape(name: str) -> Callable[[], PreTrainedModel] | None:
-    """Return what makes a model without weights, to count its parameters by; None for one that is to be fetched first.
+    """Return a function that builds the model without weights, to count its parameters; None where it must be fetched.
 
     Raises:
-        UserError: there is no such model, or it is none that transformers knows.
+        UserError: there is no such model, or transformers does not know its architecture.
     """
     if name in EMBEDDED and not model_folder(name).is_dir():
         return None
@@ -177,7 +177,7 @@ def model_shape(name: str) -> Callable[[], PreTrainedModel] | None:
     kind = transformers.AutoModelForSeq2SeqLM if pairs else transformers.AutoModelForCausalLM
 
     def make() -> PreTrainedModel:
-        with torch.device("meta"), library_errors(f"the model {name!r} cannot be laid out"):
+        with torch.device("meta"), library_errors(f"the model {name!r} cannot be built"):
             model: PreTrainedModel = kind.from_config(config)
             return model
 
@@ -194,17 +194,17 @@ def load_tokens(name: str, *, say: Say = lambda text: None) -> PromptTokenizer:
     config = _config(name, path)
     import transformers
 
-    with library_errors(f"the tokenizer of {name!r} cannot be loaded", "its files belong into the model's folder"):
+    with library_errors(f"the tokenizer of {name!r} cannot be loaded", "its files belong in the model's folder"):
         tokenizer = transformers.AutoTokenizer.from_pretrained(path, trust_remote_code=False)
         tokens = PromptTokenizer(tokenizer)
         return tokens.for_encoder() if getattr(config, "is_encoder_decoder", False) else tokens
 
 
 def resolve_precision(precision: str) -> str:
-    """Return what `precision` means on this machine: a torch type's name, or `nf4`.
+    """Return the precision to use on this machine: a torch type's name, or `nf4`.
 
     Raises:
-        UserError: it is none of auto, float32, bfloat16, nf4.
+        UserError: `precision` is not one of auto, float32, bfloat16, nf4.
     """
     if precision not in ("auto", "float32", "bfloat16", FOUR_BIT):
         raise UserError(f"precision {precision!r} is not known; use auto, float32, bfloat16 or {FOUR_BIT}")
@@ -218,17 +218,17 @@ def resolve_precision(precision: str) -> str:
 
 
 def _weights(precision: str, device: torch.device) -> dict[str, Any]:
-    """Return how transformers is to hold a model's weights.
+    """Return the arguments of `from_pretrained` for this precision.
 
-    Four bits are those of QLoRA (Dettmers et al. 2023, section 3): NormalFloat-4 with doubly quantised constants,
-    computed in bfloat16 where the device has it. Embeddings and norms keep that type.
+    Four-bit weights are those of QLoRA (Dettmers et al. 2023, section 3): NormalFloat-4 with doubly quantised
+    constants, computed in bfloat16 where the device supports it. Embeddings and norms have that type too.
     """
     import torch
 
     if precision != FOUR_BIT:
         return {"dtype": getattr(torch, precision)}
     if importlib.util.find_spec("bitsandbytes") is None:
-        raise UserError("weights in four bits need the package bitsandbytes: pip install 'tuition[4bit]'")
+        raise UserError("four-bit weights need the package bitsandbytes: pip install 'tuition[4bit]'")
     import transformers
 
     dtype = getattr(torch, resolve_precision("auto"))
@@ -239,21 +239,28 @@ def _weights(precision: str, device: torch.device) -> dict[str, Any]:
 
 
 def _keep_as_packed(model: PreTrainedModel) -> None:
-    """Keep a processor with bfloat16 from packing weights anew before it answers: that rounds their constants again."""
+    """Stop bitsandbytes from repacking weights on bfloat16 CPUs before inference: that rounds their constants again."""
     for part in model.modules():
         if hasattr(part, "support_avx512bf16_for_cpu"):
             part.support_avx512bf16_for_cpu = False
 
 
-_NO_WRITERS = ("ForMaskedLM", "Classification", "QuestionAnswering", "MultipleChoice", "ForPreTraining", "EncoderModel")
-"""Ends of the names of classes that read text and do not write it, whatever their kind could be loaded as."""
+_NO_TEXT = (
+    "ForMaskedLM",
+    "Classification",
+    "QuestionAnswering",
+    "MultipleChoice",
+    "ForPreTraining",
+    "EncoderModel",
+)
+"""Endings of the names of classes that do not generate text, even where their architecture could."""
 
 
 def _config(name: str, path: str) -> Any:
     """Return a model's configuration.
 
     Raises:
-        UserError: it cannot be had, or is that of a model that writes no text.
+        UserError: it cannot be read, or the model does not generate text.
     """
     import transformers
 
@@ -262,12 +269,14 @@ def _config(name: str, path: str) -> Any:
         config = transformers.AutoConfig.from_pretrained(path, trust_remote_code=False)
     kinds = [str(kind) for kind in config.architectures or []]
     auto = transformers.models.auto.modeling_auto
-    writers = auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.keys() | auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES.keys()
-    if (kinds and all(kind.endswith(_NO_WRITERS) for kind in kinds)) or config.model_type not in writers:
-        told = ", ".join(kinds) or config.model_type
+    text_kinds = (
+        auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.keys() | auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES.keys()
+    )
+    if (kinds and all(kind.endswith(_NO_TEXT) for kind in kinds)) or config.model_type not in text_kinds:
+        found = ", ".join(kinds) or config.model_type
         raise UserError(
-            f"the model {name!r} is a {clip(told)}, which writes no text, and cannot be loaded as one that does; give "
-            "a causal language model (Llama, Qwen, GPT-2) or an encoder-decoder (T5, BART)"
+            f"the model {name!r} is a {clip(found)}, which does not generate text; give a causal language model "
+            "(Llama, Qwen, GPT-2) or an encoder-decoder (T5, BART)"
         )
     require_plausible_sizes(config, Path(path))
     return config
@@ -290,14 +299,14 @@ def _cached_folder(hub_id: str) -> Path:
     """Return the folder of a hub model that is in the hub's cache.
 
     Raises:
-        UserError: it is not there, so that it would have to be fetched.
+        UserError: it is not there, and would have to be fetched.
     """
     from huggingface_hub import try_to_load_from_cache
 
     with library_errors(f"the model {hub_id!r} cannot be found", "give a hub id such as owner/name, or a folder"):
         config = try_to_load_from_cache(hub_id, "config.json")
     if not isinstance(config, str):
-        how = "HF_HUB_OFFLINE forbids to fetch it" if is_offline() else "the model hub cannot be reached from here"
+        how = "HF_HUB_OFFLINE forbids fetching it" if is_offline() else "the model hub cannot be reached from here"
         raise UserError(
             f"the model {hub_id!r} is neither a folder nor in the cache, and {how}; give a model folder, one of "
             f"{', '.join(EMBEDDED)}, or fetch it where there is a network"
@@ -310,5 +319,5 @@ def _hub_commit(hub_id: str) -> str:
 
     with library_errors(f"the model {hub_id!r} cannot be found"):
         config = cached_file(hub_id, "config.json")
-    # …/snapshots/<commit>/config.json: the hub's cache keeps one folder a commit.
+    # …/snapshots/<commit>/config.json: the hub's cache has one folder per commit.
     return Path(str(config)).parent.name

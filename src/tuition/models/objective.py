@@ -1,4 +1,4 @@
-"""What is minimised: the cross-entropy of targets, in micro-batches that fit a budget of tokens."""
+"""The training objective: the cross-entropy of targets, in micro-batches within a token budget."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from tuition.models.seq2seq import is_encoder_decoder, pair_loss
 from tuition.models.tokens import TokenizedPrompt
 
 _RUN_COSTS = {True: 64, False: 2048}
-"""What a run costs beside its tokens, in tokens, on a CPU and elsewhere: passing all weights through, and launching.
+"""The fixed cost of a run, in tokens, on a CPU and elsewhere: reading all weights, and launching kernels.
 
-Measured for the embedded model on one core: 0.3 s a run and 4.5 ms a token, forward and backward."""
+Measured for the embedded model on one core: 0.3 s per run and 4.5 ms per token, forward and backward."""
 
 _LOGITS_BYTES, _COPIES = 4 << 30, 3
-"""What the logits of one run may take, with their softmax and their gradients beside them; a model of 50,000 tokens has
-room for 7,000 positions, one of 1.5 million for 238."""
+"""Bytes that the logits of one run may take, including their softmax and gradients (three copies in all); with a
+vocabulary of 50,000 tokens there is room for 7,000 positions, with one of 1.5 million for 238."""
 
 _PACK = 512
-"""Tokens up to which one packed sequence is the fastest way on a CPU: nothing is padded, its mask is still small."""
-_AGAIN = 0.1
-"""The share of a group's tokens that its prefix may cost anew in further packs."""
+"""Tokens up to which one packed sequence is fastest on a CPU: nothing is padded, and its mask is still small."""
+_REPEATED = 0.1
+"""The largest share of a group's tokens that may be spent on repeating its prefix in further packs."""
 
 
 class Objective(nn.Module):
     """The summed loss of prompts under a causal model (prefixes shared where that is exact) or an encoder-decoder."""
 
     def __init__(self, model: nn.Module, *, share_prefix: bool, checkpointed: bool = False) -> None:
-        """`share_prefix` asks for sharing; `shares` tells whether it is done.
+        """`share_prefix` requests sharing; `shares` is whether it is done.
 
-        `checkpointed` computes activations anew in the backward pass (gradient checkpointing): less memory, more time.
+        `checkpointed` recomputes activations in the backward pass (gradient checkpointing): less memory, more time.
         """
         super().__init__()
         self.model = model
@@ -46,10 +46,10 @@ class Objective(nn.Module):
         self._loss = None if self.pairs else TargetLoss(model, share_prefix=self.shares, packed=checkpointed)
 
     def micro_batches(self, prompts: Sequence[TokenizedPrompt], tokens: int) -> list[list[TokenizedPrompt]]:
-        """Divide a batch into runs of rows that go through the model together, in at most `tokens` tokens each.
+        """Divide a batch into micro-batches (runs) of at most `tokens` tokens each.
 
-        Where prefixes are shared, a run holds rows of one prefix, which counts once; rows of a prefix that no other row
-        has run whole with others of their kind. Rows of like length run together, so that little is padded. A row
+        Where prefixes are shared, a run contains rows with the same prefix, which counts once; rows whose prefix no
+        other row has are run whole, together. Rows of similar length run together, so that little is padded. A row
         longer than the budget runs alone.
         """
         runs, prompts = self._packed(prompts, min(tokens, _PACK)) if self._packs else ([], prompts)
@@ -63,22 +63,22 @@ class Objective(nn.Module):
         return [part for run in runs for part in within_positions(run, self._most_positions())]
 
     def _most_positions(self) -> int:
-        """Return how many positions' logits may be held: for a large vocabulary these take more than all else."""
+        """Return how many positions' logits fit: for a large vocabulary, logits take most of the memory."""
         vocabulary = int(self.model.get_input_embeddings().weight.shape[0])  # type: ignore[operator]
         return max(1, _LOGITS_BYTES // (_COPIES * 4 * vocabulary))
 
     def _packed(
         self, prompts: Sequence[TokenizedPrompt], tokens: int
     ) -> tuple[list[list[TokenizedPrompt]], list[TokenizedPrompt]]:
-        """Return runs to be packed, of whatever prefixes, and the prompts whose groups are too long for that."""
+        """Return the runs to be packed, with any prefixes, and the prompts whose groups are too long for packing."""
         parts: list[list[TokenizedPrompt]] = []
         rest: list[TokenizedPrompt] = []
         for group in group_by_prefix(prompts):
             rows = sorted((prompts[at] for at in group), key=_row_tokens, reverse=True)
-            made = _filled([[row] for row in rows], tokens)
-            again = (len(made) - 1) * len(rows[0].prefix)
-            if max(map(packed_tokens, made)) <= tokens and again <= _AGAIN * packed_tokens(rows):
-                parts += made
+            packs = _filled([[row] for row in rows], tokens)
+            repeated = (len(packs) - 1) * len(rows[0].prefix)
+            if max(map(packed_tokens, packs)) <= tokens and repeated <= _REPEATED * packed_tokens(rows):
+                parts += packs
             else:
                 rest += rows
         return _filled(parts, tokens), rest
@@ -95,9 +95,9 @@ class Objective(nn.Module):
 
 
 def within_positions(run: Sequence[TokenizedPrompt], most: int) -> list[list[TokenizedPrompt]]:
-    """Divide a run so that each part has logits at no more than `most` positions; a row with more is alone.
+    """Divide a run so that each part has logits at no more than `most` positions; a row with more is a part of its own.
 
-    Every row of a part has logits at as many positions as the longest target there.
+    Every row of a part has logits at as many positions as the part's longest target.
     """
     parts: list[list[TokenizedPrompt]] = []
     longest = 0
@@ -112,10 +112,10 @@ def within_positions(run: Sequence[TokenizedPrompt], most: int) -> list[list[Tok
 
 
 def cheapest_cuts(lengths: Sequence[int], prefix: int, *, most: int, run_costs: int) -> list[int]:
-    """Return where to cut rows, the longest first, into runs that cost the fewest tokens; the last cut is their end.
+    """Return where to split rows, the longest first, into runs of the lowest total cost; the last split is their end.
 
     A run of k rows costs `run_costs`, its `prefix`, and k times its longest row; together with the prefix it must not
-    be longer than `most` tokens unless it is one row alone. Found by dynamic programming.
+    be longer than `most` tokens unless it is a single row. Solved by dynamic programming.
     """
     best, before = [0, *([0] * len(lengths))], [0] * (len(lengths) + 1)
     for stop in range(1, len(lengths) + 1):
@@ -135,7 +135,7 @@ def cheapest_cuts(lengths: Sequence[int], prefix: int, *, most: int, run_costs: 
 
 
 def _filled(parts: Sequence[list[TokenizedPrompt]], tokens: int) -> list[list[TokenizedPrompt]]:
-    """Put parts, the longest first, each into the first run that has room for it within `tokens`."""
+    """Put each part, the longest first, into the first run that has room for it within `tokens` (first-fit)."""
     runs: list[list[TokenizedPrompt]] = []
     for part in sorted(parts, key=packed_tokens, reverse=True):
         for run in runs:

@@ -1,4 +1,4 @@
-"""A question's options as a tree of tokens: what several options begin with is one node, and run once."""
+"""A question's options as a tree of tokens: tokens with which several options begin are one node, and run once."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ ROOT = -1
 
 @dataclass(frozen=True, slots=True)
 class OptionTree:
-    """The tokens of `options` that must be run through a model, so that each token of each option is foretold.
+    """The tokens of `options` that must be run through a model to get the probability of each token of each option.
 
-    An option's last token is only foretold, never run; so options of one token need no node. `tokens[n]` is node n's
+    An option's last token is only predicted, never run, so options of one token need no node. `tokens[n]` is node n's
     token and `parents[n]` the node before it (`ROOT` where it follows the question itself); parents come first.
-    `places[o]` are the nodes from which the tokens of option o are foretold, one each, the first always `ROOT`.
+    `places[o]` are the nodes whose outputs predict the tokens of option o, one each; the first is always `ROOT`.
     """
 
     options: tuple[Tokens, ...]
@@ -32,7 +32,7 @@ class OptionTree:
         return tuple(depths)
 
     def paths(self) -> list[Tokens]:
-        """Return the way to each leaf, as nodes: where options cannot branch, each of these is run as a row."""
+        """Return the path to each leaf, as nodes; where a model cannot run a tree, each path is run as a row."""
         inner = set(self.parents)
         paths = []
         for leaf in range(len(self.tokens)):
@@ -46,16 +46,16 @@ class OptionTree:
 
 
 def option_tree(options: Sequence[Tokens]) -> OptionTree:
-    """Return the tree of options, which may repeat and may begin with one another.
+    """Return the tree of options, which may repeat and may be prefixes of each other.
 
     Raises:
-        ValueError: an option has no token, so that nothing foretells it.
+        ValueError: an option has no token.
     """
     nodes: dict[tuple[int, int], int] = {}
     places = []
     for option in options:
         if not option:
-            raise ValueError("every option needs a token at least")
+            raise ValueError("every option needs at least one token")
         place = [ROOT]
         for token in option[:-1]:
             place.append(nodes.setdefault((place[-1], token), len(nodes)))
@@ -65,9 +65,9 @@ def option_tree(options: Sequence[Tokens]) -> OptionTree:
 
 
 def divided(options: Sequence[Tokens], most: int) -> list[list[int]]:
-    """Return the options' positions in runs whose trees have `most` nodes each, or one option where it alone has more.
+    """Return the options' positions in runs whose trees have at most `most` nodes; a longer option is a run of its own.
 
-    Options stand sorted, so that those that begin alike share a tree.
+    Options are sorted, so that those with the same beginning share a tree.
     """
     runs: list[list[int]] = []
     nodes: set[Tokens] = set()

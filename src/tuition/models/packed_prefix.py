@@ -1,8 +1,8 @@
-"""A shared prefix without a cache: prefixes and rows packed into one sequence, each row seeing its prefix and itself.
+"""A shared prefix without a cache: prefixes and rows packed into one sequence, each row attending to its prefix.
 
-Under gradient checkpointing transformers keeps no cache, so the prefix's keys and values cannot be handed on; a mask
-over one long sequence gives the same sums. Nothing is padded, and rows of several prefixes can go together, which on a
-CPU makes short sequences the fastest way of all.
+Under gradient checkpointing transformers keeps no cache, so a prefix's keys and values cannot be reused; an attention
+mask over one long sequence gives the same result. Nothing is padded, and rows with different prefixes can be packed
+together, which on a CPU is the fastest way to run short sequences.
 """
 
 from __future__ import annotations
@@ -33,31 +33,31 @@ def packed_loss(model: nn.Module, prompts: Sequence[TokenizedPrompt]) -> torch.T
 def packed_logits(model: nn.Module, prompts: Sequence[TokenizedPrompt]) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the logits (N × V) before each of the N target tokens of prompts, and these tokens (N).
 
-    The attention mask is given whole (1 × 1 × L × L), so models whose layers look back over a window cannot be run so.
+    The attention mask is passed in full (1 × 1 × L × L), so models with sliding windows cannot be run this way.
 
     Raises:
         ValueError: a body is empty.
     """
     if not all(prompt.body for prompt in prompts):
-        raise ValueError("every prompt needs a body, from whose last token its answer follows")
+        raise ValueError("every prompt needs a body: its last token predicts the answer's first")
     ids: list[int] = []
-    place: list[int] = []
-    owner: list[int] = []  # which prefix or row a token is of
-    told: list[int] = []  # which prefix it may see besides
-    asking: list[int] = []
-    wanted: list[int] = []
+    positions: list[int] = []
+    owner: list[int] = []  # the prefix or row that a token belongs to
+    visible: list[int] = []  # the prefix that it may also attend to
+    scored: list[int] = []  # the positions whose logits predict a target token
+    wanted: list[int] = []  # these target tokens
     for count, group in enumerate(group_by_prefix(prompts)):
         prefix, head = prompts[group[0]].prefix, -1 - count
-        _append(ids, place, owner, told, prefix, 0, head, head)
+        _append(ids, positions, owner, visible, prefix, 0, head, head)
         for at in group:
             row = prompts[at].body + prompts[at].target
             start = len(ids)
-            _append(ids, place, owner, told, row, len(prefix), at, head)
-            asking += range(start + len(prompts[at].body) - 1, len(ids) - 1)
+            _append(ids, positions, owner, visible, row, len(prefix), at, head)
+            scored += range(start + len(prompts[at].body) - 1, len(ids) - 1)
             wanted += prompts[at].target
     parameter = next(model.parameters())
     device, dtype = parameter.device, parameter.dtype
-    owned, seeing = torch.tensor(owner, device=device), torch.tensor(told, device=device)
+    owned, seeing = torch.tensor(owner, device=device), torch.tensor(visible, device=device)
     order = torch.arange(len(ids), device=device)
     seen = (order[:, None] >= order) & ((owned[:, None] == owned) | (seeing[:, None] == owned))
     mask = torch.zeros(seen.shape, dtype=dtype, device=device).masked_fill(~seen, torch.finfo(dtype).min)
@@ -65,24 +65,24 @@ def packed_logits(model: nn.Module, prompts: Sequence[TokenizedPrompt]) -> tuple
     out: Any = running(
         input_ids=torch.tensor(ids, device=device)[None],
         attention_mask=mask[None, None],
-        position_ids=torch.tensor(place, device=device)[None],
+        position_ids=torch.tensor(positions, device=device)[None],
         use_cache=False,
-        logits_to_keep=torch.tensor(asking, device=device),
+        logits_to_keep=torch.tensor(scored, device=device),
     )
     return out.logits[0], torch.tensor(wanted, device=device)
 
 
 def _append(
     ids: list[int],
-    place: list[int],
+    positions: list[int],
     owner: list[int],
-    told: list[int],
+    visible: list[int],
     tokens: Sequence[int],
     start: int,
     of: int,
     sees: int,
 ) -> None:
     ids += tokens
-    place += range(start, start + len(tokens))
+    positions += range(start, start + len(tokens))
     owner += [of] * len(tokens)
-    told += [sees] * len(tokens)
+    visible += [sees] * len(tokens)

@@ -1,7 +1,7 @@
-"""Exact prefix sharing: what is common to a batch is computed once, for learning and judging alike.
+"""Exact prefix sharing: the prefix of a batch is computed once, in training and in evaluation.
 
-A causal model's keys and values of a position depend on earlier positions only. So the prefix can be run once, its
-keys and values expanded to the batch, and the bodies run behind it: the same loss and, since the gradients of an
+A causal model's keys and values at a position depend on earlier positions only. So the prefix can be run once, its
+keys and values expanded to the batch, and the bodies run after it: the same loss and, since the gradients of an
 expanded tensor sum over the batch, the same gradients, up to rounding.
 """
 
@@ -23,15 +23,15 @@ _log = logging.getLogger(__name__)
 
 
 class TargetLoss(nn.Module):
-    """A causal model wrapped so that one forward gives the summed loss of a batch's targets.
+    """A causal model wrapped so that one forward pass gives the summed loss of a batch's targets.
 
-    One `nn.Module` forward, so that whatever wraps modules (DDP, FSDP, compilation) can wrap this one.
+    It is an `nn.Module`, so that DDP, FSDP and compilation can wrap it.
     """
 
     def __init__(self, model: nn.Module, *, share_prefix: bool, packed: bool = False) -> None:
-        """`share_prefix` chooses the shared path; without it every row is run whole and every logit computed.
+        """`share_prefix` runs the prefix once; without it every row is run whole and every logit computed.
 
-        `packed` shares through one packed sequence instead of a cache, as gradient checkpointing needs it.
+        `packed` shares through one packed sequence instead of a cache, as gradient checkpointing requires.
         """
         super().__init__()
         self.model = model
@@ -43,24 +43,24 @@ class TargetLoss(nn.Module):
         if self.share_prefix and self.packed and batch.prefix.numel():
             return packed_loss(self.model, batch.prompts())
         if self.share_prefix:
-            return _summed_loss(shared_logits(self.model, batch), batch.labels[:, batch.asking + 1])
+            return _summed_loss(shared_logits(self.model, batch), batch.labels[:, batch.logit_columns + 1])
         return _plain_loss(self.model, batch)
 
 
 def shared_logits(model: nn.Module, batch: PrefixBatch) -> torch.Tensor:
-    """Return the logits (B × K × V) of the K columns in `batch.asking`, with the prefix, where there is one, run once.
+    """Return the logits (B × K × V) of the K columns in `batch.logit_columns`; a prefix is run once.
 
-    Most logits of a row are of no use, and with a large vocabulary they are much of a small model's work and memory.
+    Most logits of a row are not needed, and with a large vocabulary they take much of a small model's time and memory.
     """
     if not batch.prefix.numel() and soft_prompt(model) is None:
-        alone: Any = model(**rows_input(batch, 0), use_cache=False, logits_to_keep=batch.asking)
+        alone: Any = model(**rows_input(batch, 0), use_cache=False, logits_to_keep=batch.logit_columns)
         every: torch.Tensor = alone.logits
         return every
     cache = prefix_cache(model, batch.prefix)
     expand_cache(cache, batch.rows.shape[0])
-    # Columns, not a number: a slice is not contiguous, and torch would then copy the output matrix once a row.
+    # Columns, not a number: a slice is not contiguous, and torch would then copy the output matrix once per row.
     given = rows_input(batch, cache.get_seq_length())
-    out: Any = trunk(model)(**given, past_key_values=cache, use_cache=True, logits_to_keep=batch.asking)
+    out: Any = trunk(model)(**given, past_key_values=cache, use_cache=True, logits_to_keep=batch.logit_columns)
     logits: torch.Tensor = out.logits
     return logits
 
@@ -68,31 +68,32 @@ def shared_logits(model: nn.Module, batch: PrefixBatch) -> torch.Tensor:
 def prefix_cache(model: nn.Module, prefix: torch.Tensor) -> DynamicCache:
     """Run a prefix (P tokens) alone and return its keys and values, one row each, with gradients where enabled.
 
-    A soft prompt (prompt tuning) stands before the prefix, and is run with it.
+    A soft prompt (prompt tuning) comes before the prefix, and is run with it.
 
     Raises:
-        ValueError: the model keeps another kind of cache, so that nothing can be shared.
+        ValueError: the model uses another kind of cache, so that nothing can be shared.
     """
-    # Without a configuration the cache keeps every position of every layer; sliding windows are left to the mask.
+    # Without a configuration the cache stores every position of every layer; the mask handles sliding windows.
     cache = DynamicCache()
     soft = soft_prompt(model)
     if soft is None:
         model(input_ids=prefix[None], past_key_values=cache, use_cache=True, logits_to_keep=1)
         return _kept(cache, prefix.numel())
     inner = trunk(model)
-    told: Any = inner.get_input_embeddings()(prefix[None])  # type: ignore[operator]
-    inner(inputs_embeds=torch.cat([soft.to(told.dtype), told], dim=1), past_key_values=cache, logits_to_keep=1)
+    embeddings: Any = inner.get_input_embeddings()(prefix[None])  # type: ignore[operator]
+    embeddings = torch.cat([soft.to(embeddings.dtype), embeddings], dim=1)
+    inner(inputs_embeds=embeddings, past_key_values=cache, logits_to_keep=1)
     return _kept(cache, soft.shape[1] + prefix.numel())
 
 
 def _kept(cache: DynamicCache, length: int) -> DynamicCache:
-    if cache.get_seq_length() != length:  # recurrent layers keep a state of their own, and nothing here
-        raise ValueError(f"the model kept {cache.get_seq_length()} of {length} positions; it keeps another cache")
+    if cache.get_seq_length() != length:  # recurrent layers have a state of their own, and store nothing here
+        raise ValueError(f"the model cached {cache.get_seq_length()} of {length} positions; it uses another cache")
     return cache
 
 
 def soft_prompt(model: nn.Module) -> torch.Tensor | None:
-    """Return the learnt vectors (1 × V × hidden) that prompt tuning puts before every sequence; None without them."""
+    """Return the trained vectors (1 × V × hidden) that prompt tuning puts before every sequence; None without them."""
     config: Any = getattr(model, "active_peft_config", None)
     if config is None or not config.is_prompt_learning:
         return None
@@ -102,7 +103,7 @@ def soft_prompt(model: nn.Module) -> torch.Tensor | None:
 
 
 def trunk(model: nn.Module) -> nn.Module:
-    """Return the module to run behind a prefix: a model under prompt tuning without the part that adds the prompt."""
+    """Return the module to run after a prefix: a model with prompt tuning without the part that adds the prompt."""
     if soft_prompt(model) is None:
         return model
     prompted: Any = model
@@ -111,25 +112,25 @@ def trunk(model: nn.Module) -> nn.Module:
 
 
 def expand_cache(cache: DynamicCache, rows: int) -> None:
-    """Let each of `rows` rows see the one row of keys and values in `cache`, without copying them."""
+    """Expand the one row of keys and values in `cache` to `rows` rows, without copying them."""
     for layer in cache.layers:
         layer.keys = layer.keys.expand(rows, -1, -1, -1)
         layer.values = layer.values.expand(rows, -1, -1, -1)
 
 
 def counts_padding(model: nn.Module) -> bool:
-    """Whether the model's attention reaches back over a number of columns, padding included.
+    """Whether the model's attention is limited to a number of columns, padding included.
 
-    Sliding windows and chunks are counted in columns. Padding between prefix and row would then hide what a row alone
-    would see, so such models get rows padded at the right, and answer rows of one length together.
+    Sliding windows and chunks are counted in columns. Padding between prefix and row would then hide tokens that a row
+    alone attends to, so such models get rows padded at the right, and only rows of the same length answer together.
     """
     config: Any = model.config
-    told = config.get_text_config()
-    return bool(getattr(told, "sliding_window", None) or getattr(told, "attention_chunk_size", None))
+    text = config.get_text_config()
+    return bool(getattr(text, "sliding_window", None) or getattr(text, "attention_chunk_size", None))
 
 
 def rows_input(batch: PrefixBatch, before: int) -> dict[str, torch.Tensor]:
-    """Return a model's inputs for the rows behind `before` positions: ids, the mask over all of these, positions."""
+    """Return a model's inputs for the rows after `before` positions: ids, the mask over all of these, positions."""
     seen = batch.mask.new_ones(batch.rows.shape[0], before)
     positions = before + batch.mask.cumsum(dim=1) - 1
     return {
@@ -140,8 +141,8 @@ def rows_input(batch: PrefixBatch, before: int) -> dict[str, torch.Tensor]:
 
 
 def _summed_loss(logits: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-    learnt = wanted != IGNORED
-    return functional.cross_entropy(logits[learnt].float(), wanted[learnt], reduction="sum")
+    labelled = wanted != IGNORED
+    return functional.cross_entropy(logits[labelled].float(), wanted[labelled], reduction="sum")
 
 
 def _plain_loss(model: nn.Module, batch: PrefixBatch) -> torch.Tensor:
@@ -164,11 +165,11 @@ def _plain_loss(model: nn.Module, batch: PrefixBatch) -> torch.Tensor:
 
 @torch.no_grad()
 def sharing_is_exact(model: nn.Module, *, packed: bool = False, tolerance: float = 1e-3) -> bool:
-    """Whether this model gives the same target loss with a shared prefix as without, on two short ragged rows.
+    """Whether this model gives the same target loss with a shared prefix as without, on two short rows.
 
-    Models whose layers keep other caches than plain attention (recurrent, hybrid) may fail; they then take the plain
-    path, and so do those with windows when rows are `packed`. `tolerance` is relative, for fp32; it is loosened by the
-    model's own precision.
+    Models whose layers use other caches than plain attention (recurrent, hybrid) may fail; they then run whole rows,
+    and so do those with sliding windows when rows are `packed`. `tolerance` is relative, for fp32; it is loosened for a
+    model in lower precision.
     """
     if packed and (counts_padding(model) or soft_prompt(model) is not None):
         return False

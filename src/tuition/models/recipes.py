@@ -1,4 +1,4 @@
-"""Recipes: how a model is tuned. Hyper-parameters as plain data, named, and part of every result's key."""
+"""Recipes: the hyper-parameters of training as plain data, named, and part of every result's key."""
 
 from __future__ import annotations
 
@@ -18,29 +18,30 @@ Optimiser = Literal["adamw", "adafactor"]
 TooLongRule = Literal["shorten", "drop-instance", "raise"]
 CutEnd = Literal["end", "start"]
 Start = Literal["auto", "stack", "merge", "continue"]
-"""How a stage stands on the one before it: its adapter upon the earlier one, upon weights that the earlier one was
-merged into, or the earlier one learning on. `auto` stacks adapters of one kind and merges others."""
+"""How a stage builds on the one before it: `stack` adds its adapter to the earlier one, `merge` first merges the
+earlier one into the weights, `continue` trains the earlier one further. `auto` stacks adapters of one kind and merges
+others."""
 
-_WORDS = {"optimiser": Optimiser, "schedule": Schedule, "too_long": TooLongRule, "cut": CutEnd}
-_LEAST = {"epochs": 1, "min_steps": 0, "total_steps": 0, "batch_size": 1, "max_length": 8, "memory": 1}
+_CHOICES = {"optimiser": Optimiser, "schedule": Schedule, "too_long": TooLongRule, "cut": CutEnd}
+_MINIMA = {"epochs": 1, "min_steps": 0, "total_steps": 0, "batch_size": 1, "max_length": 8, "memory": 1}
 _ABOVE_ZERO = ("learning_rate", "max_gradient_norm")
 _NOT_NEGATIVE = {"warmup": 1.0, "weight_decay": 1e3}
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """One way of tuning.
+    """The hyper-parameters of training.
 
-    A run takes `epochs` over its labels but never fewer than `min_steps` optimiser steps, since sixteen labels in
-    batches of eight are two steps an epoch and would teach nothing; `total_steps`, where it is not 0, counts instead.
-    `warmup` is a share of all steps. `tuner_options` are the tuner's own (a LoRA's rank).
+    Training takes `epochs` over its labels but at least `min_steps` optimiser steps, since sixteen labels in batches of
+    eight are two steps per epoch, too few to train anything; `total_steps`, where it is not 0, replaces both. `warmup`
+    is a share of all steps. `tuner_options` are the tuner's own, such as a LoRA's rank.
 
-    `max_length` bounds prompt and target together, in tokens. What is longer is shortened (worked examples first, then
-    the input at its `cut` end), left out of training, or refused, as `too_long` says; all of it is counted. Judging
-    leaves no row out: there, what training would leave out is shortened.
+    `max_length` limits prompt and target together, in tokens. `too_long` decides whether a longer instance is shortened
+    (few-shot examples first, then the input at its `cut` end), dropped from training, or refused; the report counts
+    each case. Evaluation drops no row: it shortens the rows that training would drop.
 
-    `memory` is the one setting for memory: the most tokens that go through the model together while it learns. The
-    optimiser's batch does not depend on it; a batch with more goes through in several runs, whose gradients add up.
+    `memory` is the only memory setting: the most tokens that go through the model at once in training. The batch size
+    does not depend on it; a batch with more tokens is divided into micro-batches, whose gradients are summed.
     """
 
     name: str
@@ -64,7 +65,7 @@ class Recipe:
     gradient_checkpointing: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse settings that no training could go by.
+        """Check the settings.
 
         Raises:
             UserError: a setting is of the wrong kind or out of its range.
@@ -75,10 +76,10 @@ class Recipe:
                 raise UserError(f"the recipe's {setting.name} is {clip(repr(given))}; it must be {wanted}")
 
     def steps(self, labels: int) -> int:
-        """Return the number of optimiser steps that `labels` training instances take; none for none.
+        """Return the number of optimiser steps for `labels` training instances; 0 for 0.
 
         Raises:
-            UserError: fewer than zero labels.
+            UserError: `labels` is negative.
         """
         if labels < 0:
             raise UserError(f"{labels} labels: a budget is 0 or more")
@@ -88,13 +89,13 @@ class Recipe:
 
 
 def _wanted(name: str, given: object) -> str:
-    """Say what a setting must be, where it is not that; nothing where it is."""
-    if name in _WORDS:
-        words = get_args(_WORDS[name])
-        return "" if given in words else f"one of {', '.join(words)}"
-    if name in _LEAST:
-        whole = isinstance(given, int) and not isinstance(given, bool) and given >= _LEAST[name]
-        return "" if whole else f"a whole number, {_LEAST[name]} or more"
+    """Return what a setting must be; an empty text where it is valid."""
+    if name in _CHOICES:
+        choices = get_args(_CHOICES[name])
+        return "" if given in choices else f"one of {', '.join(choices)}"
+    if name in _MINIMA:
+        whole = isinstance(given, int) and not isinstance(given, bool) and given >= _MINIMA[name]
+        return "" if whole else f"a whole number, {_MINIMA[name]} or more"
     if name in _ABOVE_ZERO:
         return "" if _is_number(given) and given > 0 else "a number above 0"
     if name in _NOT_NEGATIVE:
@@ -113,17 +114,17 @@ def _is_number(given: object) -> TypeIs[int | float]:
 
 RECIPES: Registry[Recipe] = Registry("recipe")
 for _recipe in (
-    # Small data on a small machine: few, strong steps of LoRA; the same course for the other tuners at their own rates.
+    # Small data on a small machine: few LoRA steps at a high rate; the same for the other tuners at their own rates.
     Recipe(name="small-data", epochs=2, min_steps=8, learning_rate=2e-3),
     Recipe(name="small-data-full", tuner="full", epochs=2, min_steps=8, learning_rate=1e-4),
     Recipe(name="small-data-ia3", tuner="ia3", epochs=4, min_steps=24, learning_rate=2e-2),
     Recipe(name="small-data-prompt", tuner="prompt", epochs=8, min_steps=64, learning_rate=5e-2),
     # Wang et al. 2022 (Tk-Instruct): two epochs at a constant 5e-5, no warm-up, source 1024 and target 128 tokens. The
-    # batch is not in our sources; sixteen is ours.
+    # batch size is not in our sources; sixteen is our choice.
     Recipe(
         name="tk-instruct", tuner="full", epochs=2, batch_size=16, learning_rate=5e-5, schedule="constant", warmup=0.0
     ),
-    # Gupta 2023 (Quick Learners), as its release has it: Tk-Instruct's course in batches of 1 × 2 × 6 GPUs.
+    # Gupta 2023 (Quick Learners), as in its code release: Tk-Instruct's recipe in batches of 1 × 2 × 6 GPUs.
     Recipe(
         name="quick-learners",
         tuner="full",
@@ -135,7 +136,7 @@ for _recipe in (
     ),
     # Mishra et al. 2022 (Natural Instructions): BART-base for three epochs at 5e-5; schedule and batch are ours.
     Recipe(name="natural-instructions", tuner="full", epochs=3, batch_size=16, learning_rate=5e-5, warmup=0.0),
-    # Wei et al. 2022 (FLAN): 30,000 steps of Adafactor at 3e-5 (section 2.4); the batch of 8,192 tokens is told in
+    # Wei et al. 2022 (FLAN): 30,000 steps of Adafactor at 3e-5 (section 2.4); the batch of 8,192 tokens is given in
     # instances here, eight of the source limit of 1,024.
     Recipe(
         name="flan",
@@ -148,7 +149,7 @@ for _recipe in (
         warmup=0.0,
         max_length=1280,
     ),
-    # Wei et al. 2022, Figure 10: a frozen model and learnt vectors before the prompt; ten of them, the rest is ours.
+    # Wei et al. 2022, Figure 10: a frozen model and ten trained vectors before the prompt; all else is our choice.
     Recipe(
         name="flan-prompt-tuning",
         tuner="prompt",

@@ -1,4 +1,4 @@
-"""Choosing an answer token by token, as a `Decoding` says: by drawing, and until a text to stop at is there."""
+"""Choosing an answer token by token as a `Decoding` describes: sampling, and stopping at stop texts."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ Decode = Callable[[Sequence[int]], str]
 
 
 class Stops:
-    """Tells whether an answer's tokens hold a text to stop at."""
+    """Checks whether an answer's tokens contain a stop text."""
 
     def __init__(self, decoding: Decoding, decode: Decode | None) -> None:
-        """`decode` turns an answer's tokens into text; it is asked for only where there are texts to stop at.
+        """`decode` turns an answer's tokens into text; it is needed only where there are stop texts.
 
         Raises:
-            ValueError: there are such texts and no way to read tokens.
+            ValueError: there are stop texts and no `decode`.
         """
         if decoding.stop and decode is None:
-            raise ValueError("texts to stop at need `decode`, by which an answer's tokens are read")
+            raise ValueError("stop texts need `decode`, which turns an answer's tokens into text")
         self._stop, self._decode = decoding.stop, decode
 
     def __bool__(self) -> bool:
-        """Whether there is any text to stop at."""
+        """Whether there is any stop text."""
         return bool(self._stop)
 
     def __call__(self, answer: Sequence[int]) -> bool:
@@ -40,18 +40,18 @@ class Stops:
         return any(mark in text for mark in self._stop)
 
     def cut(self, answer: Sequence[int]) -> tuple[int, ...]:
-        """Return an answer's tokens up to the one that completes a text to stop at."""
+        """Return an answer's tokens up to the one that completes a stop text."""
         if not self(answer):
             return tuple(answer)
-        # Whoever watches an answer grow stops at the first such token, though a later text could read otherwise.
+        # As token-by-token decoding does, stop at the first such token, even if later tokens would change the text.
         return next(tuple(answer[:count]) for count in range(1, len(answer) + 1) if self(answer[:count]))
 
 
 class TokenSampler:
-    """Chooses the next token of each row of a batch, greedily or by drawing."""
+    """Chooses the next token of each row of a batch, greedily or by sampling."""
 
     def __init__(self, decoding: Decoding, positions: Sequence[int], new_tokens: int) -> None:
-        """`positions` are the rows' places among all prompts: each has its own stream of draws."""
+        """`positions` are the rows' positions among all prompts: each has its own random stream."""
         self._decoding = decoding
         self._uniform: torch.Tensor | None = None
         if decoding.samples:
@@ -67,15 +67,16 @@ class TokenSampler:
 
 
 def draw(logits: torch.Tensor, uniform: torch.Tensor, *, temperature: float, top_p: float) -> torch.Tensor:
-    """Return the token (R) at `uniform` (R, in [0, 1)) of each row's cumulated distribution (logits R × V).
+    """Sample a token (R) from each row's logits (R × V) by inverting its cumulative distribution at `uniform` (R).
 
-    Tokens stand in order of likelihood, and those beyond `top_p` of it are left out; the likeliest never is.
+    `uniform` is in [0, 1). Tokens are sorted by probability, and those beyond a cumulative `top_p` are dropped, but
+    never the most likely one.
     """
     probabilities, order = (logits.double() / temperature).softmax(dim=-1).sort(dim=-1, descending=True, stable=True)
     before = probabilities.cumsum(dim=-1) - probabilities
     kept = probabilities.masked_fill((before >= top_p) & (before > 0), 0.0).cumsum(dim=-1)
     at = torch.searchsorted(kept, (uniform * kept[:, -1])[:, None], right=True)
-    # Rounding may put the last token that was kept a hair below the sum.
+    # Rounding may leave the last kept token slightly below the sum.
     last = (kept < kept[:, -1:]).sum(dim=-1, keepdim=True)
     return order.gather(1, torch.minimum(at, last))[:, 0]
 
@@ -90,7 +91,7 @@ def generate_options(
     positions: Sequence[int],
     made: Batch,
 ) -> dict[str, Any]:
-    """Return the arguments of transformers' `generate` for a batch whose answers begin at column `begins`."""
+    """Return the arguments of transformers' `generate` for a batch whose answers start at column `begins`."""
     options: dict[str, Any] = {
         "max_new_tokens": new_tokens,
         "num_beams": decoding.beams,
@@ -99,10 +100,10 @@ def generate_options(
     }
     if decoding.beams > 1:
         options |= {"length_penalty": decoding.length_penalty, "early_stopping": False}
-    watching = [_Counting(made), *([_Stopping(stops, begins)] if stops else [])]
-    options["stopping_criteria"] = StoppingCriteriaList(watching)
+    criteria = [_Counting(made), *([_Stopping(stops, begins)] if stops else [])]
+    options["stopping_criteria"] = StoppingCriteriaList(criteria)
     if decoding.samples:
-        options["logits_processor"] = [_Drawn(TokenSampler(decoding, positions, new_tokens), begins)]
+        options["logits_processor"] = [_Sampled(TokenSampler(decoding, positions, new_tokens), begins)]
     return options
 
 
@@ -116,7 +117,7 @@ class _Stopping(StoppingCriteria):  # type: ignore[misc]
 
 
 class _Counting(StoppingCriteria):  # type: ignore[misc]
-    """Stops nothing; it is where `generate` can be watched at each token, by beams too."""
+    """Stops nothing; it reports the progress of `generate` at each token, also in beam search."""
 
     def __init__(self, made: Batch) -> None:
         self._made = made
@@ -126,8 +127,8 @@ class _Counting(StoppingCriteria):  # type: ignore[misc]
         return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
 
 
-class _Drawn(LogitsProcessor):  # type: ignore[misc]
-    """Leaves of each row's scores only the token that was drawn, which greedy search then takes."""
+class _Sampled(LogitsProcessor):  # type: ignore[misc]
+    """Masks all scores of a row but the sampled token's, so that greedy search takes it."""
 
     def __init__(self, choice: TokenSampler, begins: int) -> None:
         self._choice, self._begins = choice, begins

@@ -17,18 +17,18 @@ from tuition.models.tokens import TokenizedPrompt
 
 
 def is_encoder_decoder(model: nn.Module) -> bool:
-    """Whether a model reads its source by an encoder of its own."""
+    """Whether a model is an encoder-decoder."""
     config: Any = model.config
     return bool(getattr(config, "is_encoder_decoder", False))
 
 
 def pair_loss(model: nn.Module, prompts: Sequence[TokenizedPrompt]) -> torch.Tensor:
-    """Return the sum of cross-entropies (nats, fp32 scalar) over the target tokens of prompts of whatever prefixes."""
+    """Return the sum of cross-entropies (nats, fp32 scalar) over the target tokens of prompts with any prefixes."""
     batch = collate_pairs(prompts).to(next(model.parameters()).device)
     out: Any = model(input_ids=batch.sources, attention_mask=batch.mask, labels=batch.labels)
     logits: torch.Tensor = out.logits
-    learnt = batch.labels != IGNORED
-    return functional.cross_entropy(logits[learnt].float(), batch.labels[learnt], reduction="sum")
+    labelled = batch.labels != IGNORED
+    return functional.cross_entropy(logits[labelled].float(), batch.labels[labelled], reduction="sum")
 
 
 @torch.inference_mode()
@@ -43,13 +43,13 @@ def answer_pairs(
     batch_size: int = 32,
     advance: Advance = lambda done: None,
 ) -> list[tuple[int, ...]]:
-    """Return an encoder-decoder's answer to each prompt, chosen as `decoding` says, without its end token.
+    """Return an encoder-decoder's answer to each prompt, chosen as `decoding` describes, without its end token.
 
-    Rows are sorted by length; each source is encoded once. `decode` reads an answer's tokens, where it is to stop at a
-    text; the token that completes the text is part of what is returned.
+    Rows are sorted by length; each source is encoded once. Where there are stop texts, `decode` turns an answer's
+    tokens into text; the token that completes a stop text is returned too.
 
     Raises:
-        ValueError: there are texts to stop at and no `decode`.
+        ValueError: there are stop texts and no `decode`.
     """
     stops = Stops(decoding, decode)
     device = next(model.parameters()).device

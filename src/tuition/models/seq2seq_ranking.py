@@ -1,4 +1,4 @@
-"""Options foretold by an encoder-decoder: each source encoded once, its options decoded behind one cache."""
+"""Option scoring by an encoder-decoder: each source is encoded once, its options are decoded after one cache."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def pair_log_probabilities(
 ) -> list[list[tuple[float, ...]]]:
     """Return for each question and option the log-probability of each of the option's tokens.
 
-    The decoder's start is run once a source, which foretells every first token; behind it, each way to a leaf of the
-    tree of options is a row. Decoders count positions by columns, so that options cannot stand side by side in one.
+    The decoder's start is run once per source, which predicts every first token; after it, each path to a leaf of the
+    tree of options is a row. Decoders take positions from columns, so several options cannot share a row.
     """
     trees = [option_tree(tuple(own)) for _, own in questions]
     found: list[list[tuple[float, ...]]] = [[] for _ in questions]
@@ -51,7 +51,7 @@ def pair_log_probabilities(
 
 @dataclass(frozen=True, slots=True)
 class _Encoded:
-    """B encoded sources, the decoder's cache behind its opening, and what it foretells there (B × V)."""
+    """B encoded sources, the decoder's cache after its opening, and the log-probabilities there (B × V)."""
 
     states: torch.Tensor
     mask: torch.Tensor
@@ -67,16 +67,16 @@ def _encode(model: nn.Module, prompts: Sequence[TokenizedPrompt], opening: Token
     if soft is None:
         states = running.get_encoder()(input_ids=batch.sources, attention_mask=mask).last_hidden_state
     else:
-        told = running.get_input_embeddings()(batch.sources)
-        told = torch.cat([soft.to(told.dtype).expand(len(prompts), -1, -1), told], dim=1)
+        embeddings = running.get_input_embeddings()(batch.sources)
+        embeddings = torch.cat([soft.to(embeddings.dtype).expand(len(prompts), -1, -1), embeddings], dim=1)
         mask = torch.cat([mask.new_ones(len(prompts), soft.shape[1]), mask], dim=1)
-        states = running.get_encoder()(inputs_embeds=told, attention_mask=mask).last_hidden_state
-    begun = torch.tensor([(decoder_start(model), *opening)], device=device).expand(len(prompts), -1)
+        states = running.get_encoder()(inputs_embeds=embeddings, attention_mask=mask).last_hidden_state
+    start = torch.tensor([(decoder_start(model), *opening)], device=device).expand(len(prompts), -1)
     cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
     out = running(
         encoder_outputs=BaseModelOutput(last_hidden_state=states),
         attention_mask=mask,
-        decoder_input_ids=begun,
+        decoder_input_ids=start,
         past_key_values=cache,
         use_cache=True,
     )
@@ -84,7 +84,7 @@ def _encode(model: nn.Module, prompts: Sequence[TokenizedPrompt], opening: Token
 
 
 def decoder_start(model: nn.Module) -> int:
-    """Return the token that an encoder-decoder's answers begin behind.
+    """Return the token after which an encoder-decoder's answers start.
 
     Raises:
         ValueError: its configuration names none.
@@ -99,7 +99,7 @@ def decoder_start(model: nn.Module) -> int:
 def _decode(
     model: nn.Module, encoded: _Encoded, trees: Sequence[OptionTree], most: int
 ) -> list[dict[tuple[int, int], float]]:
-    """Return for each tree the log-probability of each token that is wanted behind one of its nodes."""
+    """Return for each tree the log-probability of each option token, by the node that predicts it."""
     wanted: list[dict[int, list[int]]] = []
     for tree in trees:
         wanted.append({})
@@ -115,10 +115,10 @@ def _decode(
 
     for row in range(len(trees)):
         note(row, ROOT, encoded.first[row])
-    ways = [(row, path) for row, tree in enumerate(trees) for path in tree.paths()]
-    ways.sort(key=lambda way: len(way[1]), reverse=True)
-    for start in range(0, len(ways), most):
-        taken = ways[start : start + most]
+    paths = [(row, path) for row, tree in enumerate(trees) for path in tree.paths()]
+    paths.sort(key=lambda row_path: len(row_path[1]), reverse=True)
+    for start in range(0, len(paths), most):
+        taken = paths[start : start + most]
         for (row, path), log_probabilities in zip(taken, _run_paths(model, encoded, trees, taken), strict=True):
             for column, node in enumerate(path):
                 note(row, node, log_probabilities[column])
@@ -126,13 +126,13 @@ def _decode(
 
 
 def _run_paths(
-    model: nn.Module, encoded: _Encoded, trees: Sequence[OptionTree], ways: Sequence[tuple[int, Tokens]]
+    model: nn.Module, encoded: _Encoded, trees: Sequence[OptionTree], paths: Sequence[tuple[int, Tokens]]
 ) -> torch.Tensor:
-    """Return log-probabilities (W × L × V) behind each node of W ways, each behind its own source's cache."""
+    """Return the log-probabilities (W × L × V) after each node of W paths, each after its own source's cache."""
     device = encoded.states.device
-    rows = torch.tensor([row for row, _ in ways], device=device)
-    told = [torch.tensor([trees[row].tokens[node] for node in path]) for row, path in ways]
-    ids = nn.utils.rnn.pad_sequence(told, batch_first=True).to(device)
+    rows = torch.tensor([row for row, _ in paths], device=device)
+    tokens = [torch.tensor([trees[row].tokens[node] for node in path]) for row, path in paths]
+    ids = nn.utils.rnn.pad_sequence(tokens, batch_first=True).to(device)
     both = (encoded.cache.self_attention_cache, encoded.cache.cross_attention_cache)
     own, cross = (DynamicCache([(layer.keys[rows], layer.values[rows]) for layer in part.layers]) for part in both)
     running: Any = trunk(model)

@@ -1,4 +1,4 @@
-"""Prompts as tokens: the three parts each on their own, joined into one sequence, with a mask over what is learnt."""
+"""Prompts as tokens: three parts, tokenized separately and joined, with a label mask over the target."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Parts(Protocol):
-    """A prompt's three parts, as `prompts.Prompt` has them; models need know no more of it."""
+    """A prompt's three parts, as in `prompts.Prompt`; models need nothing else of it."""
 
     @property
     def prefix(self) -> str:
@@ -22,18 +22,18 @@ class Parts(Protocol):
 
     @property
     def body(self) -> str:
-        """What this instance adds."""
+        """What is this instance's own."""
 
     @property
     def target(self) -> str:
-        """What is to be learnt."""
+        """The answer that the model is trained on."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenizedPrompt:
-    """Token ids of a prompt's parts. A sequence is their concatenation; only `target` is learnt.
+    """Token ids of a prompt's parts. A sequence is their concatenation; the loss is on `target` only.
 
-    `prefix` begins with the tokenizer's start token where it has one; `target` ends with its end token.
+    `prefix` starts with the tokenizer's start token where it has one; `target` ends with its end token.
     """
 
     prefix: tuple[int, ...]
@@ -47,26 +47,26 @@ class TokenizedPrompt:
 
     @property
     def source_length(self) -> int:
-        """The number of tokens that are given, not learnt."""
+        """The number of tokens before the target."""
         return len(self.prefix) + len(self.body)
 
     @property
     def label_mask(self) -> tuple[bool, ...]:
-        """True where a token is learnt, one entry a token of `ids`."""
+        """True where a token is in the loss; one entry per token of `ids`."""
         return (False,) * self.source_length + (True,) * len(self.target)
 
 
 class PromptTokenizer:
     """Turns prompts into tokens with a Hugging Face tokenizer, part by part.
 
-    A part's tokens do not depend on its neighbours, so the shared and the plain path see the very same sequence.
+    A part's tokens do not depend on the other parts, so a sequence is the same with and without prefix sharing.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        """Learn from `tokenizer` which tokens open a sequence and which closes it.
+        """Read from `tokenizer` which tokens start a sequence and which ends it.
 
         Raises:
-            UserError: it has no end token, without which a model would never learn to stop.
+            UserError: it has no end token, without which a model cannot be trained to stop.
         """
         self.tokenizer = tokenizer
         if tokenizer.eos_token_id is None:
@@ -81,9 +81,9 @@ class PromptTokenizer:
     def __call__(self, prompts: Sequence[Parts]) -> list[TokenizedPrompt]:
         """Return the tokens of each prompt, in order."""
         bodies = self.ids([prompt.body for prompt in prompts])
-        # An encoder-decoder's target is a text of its own, so the space that parts it from a source goes.
-        told = [prompt.target.removeprefix(" ") if self.encodes else prompt.target for prompt in prompts]
-        targets = [self.target_start + ids for ids in self.ids(told)]
+        # An encoder-decoder's target is a text of its own, so the space that separates it from a source is dropped.
+        texts = [prompt.target.removeprefix(" ") if self.encodes else prompt.target for prompt in prompts]
+        targets = [self.target_start + ids for ids in self.ids(texts)]
         return [
             TokenizedPrompt(self._prefix(prompt.prefix), body + self.before_answer, (*target, self.end))
             for prompt, body, target in zip(prompts, bodies, targets, strict=True)
@@ -91,16 +91,16 @@ class PromptTokenizer:
 
     @property
     def overhead(self) -> int:
-        """How many tokens a whole sequence has besides those of its three texts."""
+        """How many tokens a whole sequence has in addition to those of its three texts."""
         return len(self.start) + len(self.before_answer) + 1
 
     def in_chat(self) -> PromptTokenizer:
         """Return a tokenizer that puts prompts into the model's own chat template, as one user's turn.
 
-        What the template says around the turn is read with its special tokens; what a prompt says never is.
+        Special tokens are recognised in the template's own text, and never in a prompt's.
 
         Raises:
-            UserError: the tokenizer has no chat template, or one that does not keep the turn together.
+            UserError: the tokenizer has no chat template, or one that splits or repeats the turn.
         """
         framed = PromptTokenizer(self.tokenizer)
         before, after, end = _chat_frame(self.tokenizer)
@@ -120,7 +120,7 @@ class PromptTokenizer:
         return tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"]) if text else ()
 
     def ids(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
-        """Return the token ids of each text alone, with no special tokens added or read."""
+        """Return the token ids of each text alone; special tokens are neither added nor recognised."""
         if not texts:
             return []
         rows = self.tokenizer(list(texts), add_special_tokens=False, split_special_tokens=True)["input_ids"]
@@ -131,7 +131,7 @@ class PromptTokenizer:
         return len(self.ids([text])[0])
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Return the text of generated tokens, without special tokens, otherwise as it is."""
+        """Return the text of generated tokens, without special tokens and otherwise unchanged."""
         text = self.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return str(text)
 
@@ -145,26 +145,26 @@ _MARK = "\x02"
 
 
 def _chat_frame(tokenizer: PreTrainedTokenizerBase) -> tuple[str, str, str]:
-    """Return what a chat template says before a user's turn, between it and the answer, and behind the answer."""
+    """Return a chat template's text before a user's turn, between it and the answer, and after the answer."""
     if not getattr(tokenizer, "chat_template", None):
         raise UserError(
             f"the tokenizer {tokenizer.name_or_path!r} has no chat template; use the encoding without `chat`"
         )
-    asked = [{"role": "user", "content": _MARK}]
-    answered = [*asked, {"role": "assistant", "content": _MARK}]
+    user = [{"role": "user", "content": _MARK}]
+    dialogue = [*user, {"role": "assistant", "content": _MARK}]
     with library_errors(f"the chat template of {tokenizer.name_or_path!r} fails", "use the encoding without `chat`"):
-        asking = str(tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True))
-        told = str(tokenizer.apply_chat_template(answered, tokenize=False))
-    if asking.count(_MARK) != 1 or told.count(_MARK) != 2:
+        question = str(tokenizer.apply_chat_template(user, tokenize=False, add_generation_prompt=True))
+        answered = str(tokenizer.apply_chat_template(dialogue, tokenize=False))
+    if question.count(_MARK) != 1 or answered.count(_MARK) != 2:
         raise UserError(
-            f"the chat template of {tokenizer.name_or_path!r} does not tell a user's turn once, as it stands"
+            f"the chat template of {tokenizer.name_or_path!r} does not include a user's turn exactly once, unchanged"
         )
-    before, _, after = asking.partition(_MARK)
-    return before, after, told.rpartition(_MARK)[2]
+    before, _, after = question.partition(_MARK)
+    return before, after, answered.rpartition(_MARK)[2]
 
 
 def _around(tokenizer: PreTrainedTokenizerBase) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the special tokens that a tokenizer puts before a text, and those behind it."""
+    """Return the special tokens that a tokenizer puts before a text, and those after it."""
     with_special = list(tokenizer("a")["input_ids"])
     plain = list(tokenizer("a", add_special_tokens=False)["input_ids"])
     for start in range(len(with_special) - len(plain) + 1):

@@ -1,6 +1,6 @@
-"""One pass through a tree: bodies behind a shared prefix, each with its options behind it, under one mask.
+"""One pass through a tree: bodies after a shared prefix, each followed by its options, with one attention mask.
 
-An option's token sees the prefix, its body, and the tokens before it in its own option.
+An option's token attends to the prefix, its body, and the earlier tokens of its own option.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from tuition.models.tokens import TokenizedPrompt
 LOGITS_LIMIT = 1 << 29
 """Bytes that the logits of one pass may take in fp32."""
 _FEW, _ALIKE = 8, 0.8
-"""Beyond so many rows, those shorter than this share of the longest wait for the next pass: a row's padding is run like
-its tokens, while the number of passes costs little."""
+"""After the first `_FEW` rows, rows shorter than `_ALIKE` of the longest wait for the next pass: padding costs as much
+as tokens, while another pass costs little."""
 LogProbabilities = list[tuple[float, ...]]
-"""Of one prompt: for each option, the log-probability (nats) of each of its tokens."""
+"""For one prompt and each of its options: the log-probability (nats) of each of the option's tokens."""
 Questions = Sequence[tuple[TokenizedPrompt, Sequence[Tokens]]]
 Found = Iterator[tuple[int, int, tuple[float, ...]]]
 """A question's number, an option's, and the log-probabilities of the option's tokens."""
 
 
 def logits_room(model: nn.Module) -> int:
-    """Return how many positions' logits one pass may hold."""
+    """Return how many positions' logits one pass may have."""
     return max(LOGITS_LIMIT // (4 * vocabulary(model)), 1)
 
 
 def vocabulary(model: nn.Module) -> int:
-    """Return the number of tokens that a model foretells."""
+    """Return the size of a model's vocabulary."""
     return int(model.get_input_embeddings().weight.shape[0])  # type: ignore[operator]
 
 
@@ -54,7 +54,7 @@ class _Branch:
 def by_tree(
     model: nn.Module, questions: Questions, batch_size: int, _share: bool, advance: Callable[[int], None]
 ) -> Found:
-    """Foretell the options of a causal model's questions, in whatever order suits its batches."""
+    """Score the options of a causal model's questions, in the order of its batches."""
     room = logits_room(model)
     device = next(model.parameters()).device
     prompts = without_lone_prefixes([prompt for prompt, _ in questions])
@@ -67,15 +67,15 @@ def by_tree(
             first = left[:batch_size]
             count = rows_together([len(row.body.body) for row in first], [len(row.tree.tokens) for row in first], room)
             rows, left = left[:count], left[count:]
-            for row, foretold in zip(rows, _foretold(model, shared, rows), strict=True):
-                for option, log_probabilities in zip(row.chosen, foretold, strict=True):
+            for row, scores in zip(rows, _score(model, shared, rows), strict=True):
+                for option, log_probabilities in zip(row.chosen, scores, strict=True):
                     yield row.at, option, log_probabilities
-            # A prompt whose options go on in the next batch is not finished.
+            # A prompt with more options in the next batch is not finished.
             advance(len({row.at for row in rows} - {row.at for row in left[:1]}))
 
 
 def rows_together(lengths: Sequence[int], nodes: Sequence[int], room: int) -> int:
-    """Return how many of the first rows to run in one pass: as room for logits allows, and without much padding.
+    """Return how many of the first rows to run in one pass: those whose logits fit, without much padding.
 
     Args:
         lengths: the tokens of each row's body, the longest first.
@@ -87,14 +87,14 @@ def rows_together(lengths: Sequence[int], nodes: Sequence[int], room: int) -> in
 
 
 def divided_tree(options: Sequence[Tokens], most: int) -> list[tuple[tuple[int, ...], OptionTree]]:
-    """Return options as trees of `most` nodes, or of one option that has more; each with the options' numbers."""
+    """Return options as trees of at most `most` nodes (or of one longer option), each with its options' numbers."""
     return [(tuple(run), option_tree([options[at] for at in run])) for run in divided(options, most)]
 
 
 def _branches(
     questions: Questions, prompts: Sequence[TokenizedPrompt], group: Sequence[int], most: int
 ) -> list[_Branch]:
-    """Return the rows of a group of prompts, longest first; a prompt with very many options takes several."""
+    """Return the rows of a group of prompts, longest first; a prompt with very many options has several."""
     trees: dict[tuple[Tokens, ...], list[tuple[tuple[int, ...], OptionTree]]] = {}
     rows = []
     for at in sorted(group, key=lambda at: len(prompts[at].body), reverse=True):
@@ -105,8 +105,8 @@ def _branches(
     return rows
 
 
-def _foretold(model: nn.Module, shared: DynamicCache, rows: Sequence[_Branch]) -> list[LogProbabilities]:
-    """Run one batch of bodies with their options behind what is `shared`."""
+def _score(model: nn.Module, shared: DynamicCache, rows: Sequence[_Branch]) -> list[LogProbabilities]:
+    """Run one batch of bodies and their options after the `shared` prefix's cache."""
     batch = collate([row.body for row in rows], with_target=False)
     trees = [row.tree for row in rows]
     before, width = shared.get_seq_length(), batch.rows.shape[1]
@@ -127,9 +127,9 @@ def _foretold(model: nn.Module, shared: DynamicCache, rows: Sequence[_Branch]) -
 
 
 def tree_input(batch: PrefixBatch, trees: Sequence[OptionTree], before: int) -> dict[str, torch.Tensor]:
-    """Return the ids (B × Q) of bodies and trees side by side, their positions, and what each may see (B × Q × P + Q).
+    """Return the ids (B × Q) of each body followed by its tree, their positions, and the mask (B × Q × P + Q).
 
-    Bodies are padded at the left and trees at the right, so that all trees begin in one column.
+    Bodies are padded at the left and trees at the right, so that all trees start in the same column.
     """
     rows, width = batch.rows.shape
     nodes = max(len(tree.tokens) for tree in trees)
@@ -147,7 +147,7 @@ def tree_input(batch: PrefixBatch, trees: Sequence[OptionTree], before: int) -> 
         depths[kind, : len(tree.tokens)] = torch.tensor(tree.depths, dtype=torch.long)
     which = torch.tensor([kinds[tree] for tree in trees])
     filled = torch.cat([batch.mask.bool(), torch.ones(rows, nodes, dtype=torch.bool)], dim=1)
-    # Padding sees itself: a row of attention that sees nothing has no softmax.
+    # Padding attends to itself: a row of attention without any position has no softmax.
     seen = (own[which] & filled[:, None, :]) | torch.eye(width + nodes, dtype=torch.bool)
     body_positions = (before + batch.mask.cumsum(dim=1) - 1).clamp(min=0)
     last = before + batch.mask.sum(dim=1, keepdim=True) - 1
@@ -159,7 +159,7 @@ def tree_input(batch: PrefixBatch, trees: Sequence[OptionTree], before: int) -> 
 
 
 def read_tree(logits: torch.Tensor, trees: Sequence[OptionTree]) -> list[LogProbabilities]:
-    """Read each option's tokens off logits (B × 1 + N × V): the first column foretells from the question itself."""
+    """Return each option's log-probabilities from logits (B × 1 + N × V); the first column is the question's own."""
     wanted = [
         (row, place + 1, token)
         for row, tree in enumerate(trees)

@@ -78,7 +78,7 @@ def shard(tuned: nn.Module, sharding: Sharding, recipe: Recipe) -> None:
     from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 
     if packed(tuned):
-        raise UserError("weights in four bits are not divided by FSDP; use MULTI_GPU, or precision: bfloat16")
+        raise UserError("four-bit weights cannot be sharded by FSDP; use MULTI_GPU, or precision: bfloat16")
     config: Any = getattr(tuned, "active_peft_config", None)
     if config is not None and config.is_prompt_learning:
         raise UserError("a soft prompt cannot be trained under FSDP; it is small, so use MULTI_GPU instead")

@@ -1,4 +1,4 @@
-"""Tuners: which weights of a model learn, one file each, found by name."""
+"""Tuners: which weights of a model are trained, one file each, found by name."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ if TYPE_CHECKING:
 
 
 class Tuner(Protocol):
-    """Prepares a model for learning, stores what was learnt, and takes itself off again.
+    """Prepares a model for training, saves the trained weights, and removes itself again.
 
-    `stacks` says whether several of its kind can stand on one model, each stage's on those before it; `changes_base`,
-    whether the base's own weights learn, so that whoever lends the base must keep a copy.
+    `stacks` is whether one model can have several of its kind, each stage's added to those before it; `changes_base` is
+    whether the base's own weights are trained, so that the caller must keep a copy of them.
     """
 
     stacks: ClassVar[bool]
     changes_base: ClassVar[bool]
 
     def attach(self, model: nn.Module, seed: int) -> nn.Module:
-        """Return a module whose trainable parameters are this tuner's, drawn from `seed`; what `model` has stays."""
+        """Return a module that trains only this tuner's parameters, initialised from `seed`, on top of `model`'s."""
 
     def save(self, tuned: nn.Module, folder: Path) -> None:
-        """Write what was learnt last into `folder` as safetensors and JSON."""
+        """Write the newest trained weights into `folder` as safetensors and JSON."""
 
     def load(self, model: nn.Module, folder: Path, *, learning: bool = False) -> nn.Module:
-        """Return `model` with what `save` wrote, ready to answer, or to go on learning."""
+        """Return `model` with what `save` wrote, for inference, or with `learning` to train it further."""
 
     def merge(self, tuned: nn.Module) -> nn.Module:
-        """Return a plain model whose own weights hold what was learnt.
+        """Return a plain model with the trained weights merged into its own.
 
         Raises:
             UserError: this tuner's weights cannot be merged.
         """
 
     def detach(self, tuned: nn.Module) -> nn.Module:
-        """Return the model without any of this tuner's parts; weights that learnt in place stay as they are."""
+        """Return the model without this tuner's parameters; weights that were trained in place are not restored."""
 
 
 TUNERS: Registry[type[Tuner]] = Registry("tuner", plugins="tuition.tuners")
@@ -57,7 +57,7 @@ def make_tuner(name: str, options: Mapping[str, Any] | None = None) -> Tuner:
     """Return a tuner with its options.
 
     Raises:
-        UserError: there is no tuner of that name, or it has no such option, or not with such a value.
+        UserError: there is no tuner of that name, or it has no such option, or the value is not valid.
     """
     kind = TUNERS[name]
     given = dict(options or {})
@@ -74,10 +74,10 @@ def make_tuner(name: str, options: Mapping[str, Any] | None = None) -> Tuner:
 
 
 def check_tuner(name: str, options: Mapping[str, Any] | None = None) -> None:
-    """Check what `make_tuner` would be given; one of ours without options is right, and is not imported for that.
+    """Check a tuner's name and options; a built-in tuner without options is valid, and is not imported for the check.
 
     Raises:
-        UserError: as `make_tuner` raises it.
+        UserError: as `make_tuner`.
     """
     if options or name not in _OWN:
         make_tuner(name, options)

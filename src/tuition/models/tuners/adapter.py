@@ -1,4 +1,4 @@
-"""What adapters of `peft` have in common: attached by a configuration, stacked by stage, written as peft does it."""
+"""What adapters of `peft` have in common: attached by a configuration, stacked by stage, saved in peft's format."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tuition.base.seeds import derive_seed
 
 
 class Adapter(ABC):
-    """An adapter beside frozen weights. Several of a kind can stand on one model; only the newest learns."""
+    """An adapter on frozen weights. A model can have several of one kind; only the newest is trained."""
 
     stacks: ClassVar[bool] = True
     changes_base: ClassVar[bool] = False
@@ -27,7 +27,7 @@ class Adapter(ABC):
         """Return peft's configuration of this adapter for `model`."""
 
     def attach(self, model: nn.Module, seed: int) -> nn.Module:
-        """Return `model` with a fresh adapter drawn from `seed`; all weights that it had are frozen.
+        """Return `model` with a new adapter initialised from `seed`; all other weights are frozen.
 
         Raises:
             UserError: the model has no layers for it.
@@ -53,13 +53,13 @@ class Adapter(ABC):
         saving: Any = tuned
         newest = _names(tuned)[-1]
         saving.save_pretrained(str(folder), selected_adapters=[newest])
-        # peft puts an adapter of any name but `default` into a folder of its own.
+        # peft saves an adapter whose name is not `default` in a folder of its own.
         for file in (folder / newest).iterdir():
             file.replace(folder / file.name)
         (folder / newest).rmdir()
 
     def load(self, model: nn.Module, folder: Path, *, learning: bool = False) -> nn.Module:
-        """Return `model` with the adapter from `folder` upon those that it has."""
+        """Return `model` with the adapter from `folder` added to those that it has."""
         name = _next(_names(model))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -74,7 +74,7 @@ class Adapter(ABC):
         return tuned if learning else tuned.eval()
 
     def merge(self, tuned: nn.Module) -> nn.Module:
-        """Return the base with all adapters on it put into its own weights, computed in fp32 and then rounded."""
+        """Return the base with all its adapters merged into its weights, computed in fp32 and then rounded."""
         merging: Any = tuned
         dtype = next(tuned.parameters()).dtype
         _retype(tuned, torch.float32)
@@ -83,7 +83,7 @@ class Adapter(ABC):
         return free(base)
 
     def detach(self, tuned: nn.Module) -> nn.Module:
-        """Take all adapters off; the base's own weights were never touched."""
+        """Remove all adapters; the base's own weights were never changed."""
         taking: Any = tuned
         base: nn.Module = taking.unload()
         return free(base)
@@ -98,7 +98,7 @@ def _next(older: list[str]) -> str:
 
 
 def _activate(model: PeftModel, *, learning: bool) -> nn.Module:
-    """Let all adapters of a model work, and only the newest learn."""
+    """Activate all adapters of a model, and make only the newest trainable."""
     names = _names(model)
     stacked: Any = model.base_model
     stacked.set_adapter(names)
@@ -110,13 +110,13 @@ def _activate(model: PeftModel, *, learning: bool) -> nn.Module:
 
 
 def _retype(model: nn.Module, dtype: torch.dtype) -> None:
-    """Turn parameters alone into `dtype`: buffers, such as those of rotary positions, keep their precision."""
+    """Convert only parameters to `dtype`: buffers, such as those of rotary positions, keep their precision."""
     for parameter in model.parameters():
         parameter.data = parameter.data.to(dtype)
 
 
 def _in_precision(tuned: nn.Module) -> nn.Module:
-    """Turn the adapters on packed weights into the precision that these are computed in; peft makes them float32."""
+    """Convert adapters on four-bit weights to the precision in which these compute; peft creates them as float32."""
     if packed(tuned):
         dtype = next(parameter.dtype for parameter in tuned.parameters() if parameter.is_floating_point())
         for parameter in tuned.parameters():
@@ -126,12 +126,12 @@ def _in_precision(tuned: nn.Module) -> nn.Module:
 
 
 def packed(model: nn.Module) -> bool:
-    """Whether a model holds weights as packed whole numbers (four bits), which no gradient can change."""
+    """Whether a model has weights stored as packed integers (four bits), which cannot be trained."""
     return any(not parameter.is_floating_point() for parameter in model.parameters())
 
 
 def free(base: nn.Module) -> nn.Module:
-    """Let every weight of a model learn that can."""
+    """Make every weight of a model trainable that can be."""
     for parameter in base.parameters():
         parameter.requires_grad_(parameter.is_floating_point())
     return base

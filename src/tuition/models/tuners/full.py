@@ -1,4 +1,4 @@
-"""Full tuning: every weight learns."""
+"""Full fine-tuning: every weight is trained."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _WEIGHTS = "weights.safetensors"
 
 @dataclass(frozen=True, slots=True)
 class Full:
-    """All parameters learn, in place: whoever lends the base keeps a copy of its weights."""
+    """All parameters are trained in place; the caller keeps a copy of the base's weights."""
 
     stacks: ClassVar[bool] = False
     changes_base: ClassVar[bool] = True
 
     def attach(self, model: nn.Module, seed: int) -> nn.Module:
-        """Return `model` itself with every parameter trainable; nothing is drawn, so `seed` decides nothing."""
+        """Return `model` itself with every parameter trainable; nothing is random, so `seed` has no effect."""
         del seed
         for parameter in model.parameters():
             parameter.requires_grad_(True)
@@ -37,9 +37,9 @@ class Full:
         return self.attach(model, 0) if learning else model.eval()
 
     def merge(self, tuned: nn.Module) -> nn.Module:
-        """Return the model itself: its weights hold what was learnt."""
+        """Return the model itself: its own weights are the trained ones."""
         return tuned
 
     def detach(self, tuned: nn.Module) -> nn.Module:
-        """Return the model itself; whoever lent it puts its weights back."""
+        """Return the model itself; the caller restores its weights."""
         return tuned

@@ -1,4 +1,4 @@
-"""IA³ (Liu et al. 2022, T-Few) through `peft`: learnt scales of keys, values and feed-forward activations."""
+"""IA³ (Liu et al. 2022, T-Few) through `peft`: trained scales of keys, values and feed-forward activations."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tuition.models.tuners.adapter import Adapter, packed
 
 @dataclass(frozen=True, slots=True)
 class IA3(Adapter):
-    """One learnt factor a channel of keys, values and the feed-forward layer; they begin at 1, so nothing is drawn.
+    """One trained factor per channel of keys, values and the feed-forward layer; all start at 1, nothing is random.
 
-    `modules` names the layers whose outputs are scaled and `feedforward` those whose inputs are, divided by commas;
-    left empty, they are peft's own choice for the architecture.
+    `modules` names the layers whose outputs are scaled and `feedforward` those whose inputs are, separated by commas;
+    where they are empty, peft chooses for the architecture.
     """
 
     modules: str = ""
@@ -29,11 +29,11 @@ class IA3(Adapter):
         """Return the scales' configuration.
 
         Raises:
-            UserError: only one of `modules` and `feedforward` is given, or the model's weights stand in four bits:
-                peft's scales upon these give keys and values in another precision than queries.
+            UserError: only one of `modules` and `feedforward` is given, or the model has four-bit weights: with these,
+                peft's scales give keys and values in another precision than queries.
         """
         if packed(model):
-            raise UserError("IA³ does not work upon weights in four bits; use lora or prompt, or precision bfloat16")
+            raise UserError("IA³ does not work with four-bit weights; use lora or prompt, or precision bfloat16")
         if bool(self.modules) != bool(self.feedforward):
             raise UserError("the tuner 'ia3': give `modules` and `feedforward` together, or neither")
         feedforward = self.feedforward.split(",")

@@ -1,4 +1,4 @@
-"""LoRA (Hu et al. 2022) through `peft`: low-rank updates beside frozen weights."""
+"""LoRA (Hu et al. 2022) through `peft`: low-rank updates added to frozen weights."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tuition.models.tuners.adapter import Adapter
 class LoRA(Adapter):
     """Low-rank updates of every linear layer but the output's.
 
-    `rank` is r and `alpha` the scale's numerator of the paper's section 4.1; there is no dropout, so that sharing a
-    prefix stays exact. `modules` names the layers that learn, divided by commas, or `all-linear`.
+    `rank` is r and `alpha` the scale's numerator in the paper's section 4.1; there is no dropout, so that prefix
+    sharing is exact. `modules` names the layers that are adapted, separated by commas, or `all-linear`.
     """
 
     rank: int = 16

@@ -1,4 +1,4 @@
-"""Prompt tuning (Lester et al. 2021; FLAN's Figure 10) through `peft`: learnt vectors before every sequence."""
+"""Prompt tuning (Lester et al. 2021; FLAN's Figure 10) through `peft`: trained vectors before every sequence."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tuition.models.tuners.adapter import Adapter, free
 
 @dataclass(frozen=True, slots=True)
 class PromptTuning(Adapter):
-    """`vectors` learnt vectors, begun at embeddings of tokens drawn from the vocabulary; all of the model is frozen.
+    """`vectors` trained vectors, initialised to the embeddings of random tokens; the model is frozen.
 
     The vectors are part of the prefix, so sharing it is as exact as for any causal model.
     """
@@ -35,10 +35,10 @@ class PromptTuning(Adapter):
         )
 
     def attach(self, model: nn.Module, seed: int) -> nn.Module:
-        """Return `model` with a soft prompt drawn from `seed`.
+        """Return `model` with a soft prompt initialised from `seed`.
 
         Raises:
-            UserError: the model has an adapter already; a soft prompt stands alone.
+            UserError: the model already has an adapter; a soft prompt cannot be stacked.
         """
         _refuse_stack(model)
         return Adapter.attach(self, model, seed)
@@ -47,28 +47,28 @@ class PromptTuning(Adapter):
         """Return `model` with the soft prompt from `folder`."""
         _refuse_stack(model)
         tuned = Adapter.load(self, model, folder)
-        if learning:  # peft loads soft prompts for answering only
+        if learning:  # peft loads soft prompts for inference only
             for name, parameter in tuned.named_parameters():
                 parameter.requires_grad_("prompt_encoder" in name)
         return tuned
 
     def merge(self, tuned: nn.Module) -> nn.Module:
-        """Refuse: a soft prompt is part of no weight.
+        """Refuse: a soft prompt cannot be merged into weights.
 
         Raises:
             UserError: always.
         """
         raise UserError(
-            "a soft prompt cannot be merged into a model's weights; let the next stage go on with it "
-            "(`start: continue`), or tune the earlier stage by LoRA, IA³ or fully"
+            "a soft prompt cannot be merged into a model's weights; let the next stage train it further "
+            "(`start: continue`), or use LoRA, IA³ or full tuning for the earlier stage"
         )
 
     def detach(self, tuned: nn.Module) -> nn.Module:
-        """Take the soft prompt off."""
+        """Remove the soft prompt."""
         prompted: Any = tuned
         return free(prompted.get_base_model())
 
 
 def _refuse_stack(model: nn.Module) -> None:
     if isinstance(model, PeftModel):
-        raise UserError("a soft prompt stands on a plain model; merge the adapter of the earlier stage first")
+        raise UserError("a soft prompt needs a model without adapters; merge the adapter of the earlier stage first")

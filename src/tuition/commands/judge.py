@@ -27,13 +27,13 @@ class JudgeChoice:
 
 
 def with_judge(choice: ScoreChoice, judge: JudgeChoice | None) -> ScoreChoice:
-    """Return the choice with the judge's metric in place of its name.
+    """Return the choice with the judge's metric instead of its name.
 
     Raises:
-        UserError: a judge is given and its profile is not named, or the other way round, or `chosen_judge` raises it.
+        UserError: only one of the judge and its profile is given, or `chosen_judge` raises it.
     """
     if judge is not None and JUDGE not in choice.profiles:
-        raise UserError(f"a judge model is for --profile {JUDGE}; name that too")
+        raise UserError(f"a judge model is for --profile {JUDGE}; give that too")
     profiles = tuple(chosen_judge(judge) if name == JUDGE else name for name in dict.fromkeys(choice.profiles))
     return replace(choice, profiles=profiles)
 

@@ -64,7 +64,7 @@ class RunProgress:
         self._bar.stop()
 
     def expect(self, done: Done) -> None:
-        """Learn how much there is to do, and how much of it was done before."""
+        """Set the total work, and how much of it was finished before."""
         self._total, self._before, self._done = done.total_work, done.work, done.work
         self._total_steps, self._steps, self._begun = done.total_steps, done.steps, done.steps
         self._started = self._clock()
@@ -79,7 +79,7 @@ class RunProgress:
         self._console.print(escape(text), style="dim")
 
     def begin(self, step: Step) -> None:
-        """Name a step that has begun; several may run at once."""
+        """Add a step that has started; several may run at once."""
         if not self._running:
             self._last_line = self._clock()
         self._running[step.key], self._within[step.key] = step, 0.0
@@ -87,7 +87,7 @@ class RunProgress:
         self._draw()
 
     def advance(self, step: Step, work: float) -> None:
-        """Move on within a step."""
+        """Add work done within a running step."""
         self._within[step.key] = min(self._within[step.key] + work, step_cost(step))
         self._draw()
         if not self._console.is_terminal and self._clock() - self._last_line >= _LINE_EVERY:
@@ -96,7 +96,7 @@ class RunProgress:
             self._line(f"{self._titles()}: {self._percent()} of {which}{self._left(', ')}")
 
     def end(self, step: Step, seconds: float, summary: str) -> None:
-        """Count a finished step; off a terminal, print a line for it."""
+        """Count a finished step; print a line for it if the output is not a terminal."""
         self._forget(step)
         self._done += step_cost(step)
         self._steps += 1
@@ -105,7 +105,7 @@ class RunProgress:
             self._line(f"{_title(step)}: {summary} ({seconds:.0f} s){self._left(', ')}")
 
     def fail(self, failure: Failure) -> None:
-        """Report a failed step at once; the run continues without its work."""
+        """Report a failed step at once; the run continues without it."""
         self._forget(failure.step)
         self._total -= step_cost(failure.step)
         self._draw()
@@ -141,7 +141,7 @@ class RunProgress:
         return f"{100 * sum(self._within.values()) / cost:.0f}%" if cost else "0%"
 
     def _titles(self) -> str:
-        """Return what runs: one step by its title, several by their number and kind."""
+        """Return the running steps: one by its title, several by their number and kind."""
         first, *others = self._running.values()
         return _title(first) if not others else f"{first.kind} {len(self._running)} models at once"
 

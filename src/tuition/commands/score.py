@@ -16,16 +16,16 @@ from tuition.evaluation.scoring import INSTANCE, ScoreChoice, Scored, System, sc
 from tuition.evaluation.stats.aggregate import LEVELS, GroupScore
 
 _UNKNOWN = "(not known)"
-# So many profiles stand in one table, and so many with their intervals on the same line.
-_MOST, _WIDE = 5, 3
+# The most profiles in one table, and the most with scores and intervals on one line.
+_MOST_PER_TABLE, _MOST_ON_ONE_LINE = 5, 3
 
 
 def score_and_print(choice: ScoreChoice, judge: JudgeChoice | None = None, *, as_json: bool) -> None:
     """Score predictions and print a table of scores with their intervals, or one JSON object with all of them.
 
     Raises:
-        UserError: a profile, grouping or format is not known, or the judge cannot be used.
-        ProblemsError: predictions cannot be read or matched with references; everything that is wrong.
+        UserError: a profile, grouping or format is unknown, or the judge cannot be used.
+        ProblemsError: predictions cannot be read or matched with references; all problems are listed.
     """
     choice = with_judge(choice, judge)
     scored = score_predictions(choice, levels=LEVELS if as_json else None)
@@ -33,21 +33,21 @@ def score_and_print(choice: ScoreChoice, judge: JudgeChoice | None = None, *, as
         print_json(_as_json(choice, scored))
         return
     out = console()
-    for at in range(0, len(scored.metrics), _MOST):
-        beside = scored.metrics[at : at + _MOST]
-        out.print(_instances(scored, beside) if choice.by == INSTANCE else _figures(scored, choice.by, beside))
+    for at in range(0, len(scored.metrics), _MOST_PER_TABLE):
+        metrics = scored.metrics[at : at + _MOST_PER_TABLE]
+        out.print(_instances(scored, metrics) if choice.by == INSTANCE else _figures(scored, choice.by, metrics))
     for notice in scored.notices:
         notes().print(escape(notice), style="yellow")
 
 
 def _figures(scored: Scored, by: str | None, metrics: Sequence[Metric]) -> Table:
-    """Return a table: a row for each system, group and average, a column for each of these profiles."""
+    """Return a table with a row per system, group and average, and a column per metric."""
     rows: dict[tuple[str, str, str, str], dict[str, GroupScore]] = {}
-    for judged in scored.systems:
-        for one in judged.figures:
+    for own in scored.systems:
+        for one in own.figures:
             if one.level not in ("overall", by):
                 continue
-            rows.setdefault((judged.name, one.level, one.group, one.average), {})[one.metric] = one
+            rows.setdefault((own.name, one.level, one.group, one.average), {})[one.metric] = one
     several = len(scored.systems) > 1
     table = Table(box=None, pad_edge=False)
     for heading in ("system",) * several + (by or "of",):
@@ -58,18 +58,18 @@ def _figures(scored: Scored, by: str | None, metrics: Sequence[Metric]) -> Table
         table.add_column(metric.name, justify="right", no_wrap=True)
     for (system, level, group, average), figures in sorted(rows.items(), key=_order(rows)):
         some = max(figures.values(), key=lambda one: one.n)
-        told = "all" if level == "overall" else escape(group or _UNKNOWN)
+        name = "all" if level == "overall" else escape(group or _UNKNOWN)
         weight = "over instances" if average == "micro" else f"over {some.tasks} tasks"
-        cells = [_cell(figures.get(metric.name), some, narrow=len(metrics) > _WIDE) for metric in metrics]
+        cells = [_cell(figures.get(metric.name), some, narrow=len(metrics) > _MOST_ON_ONE_LINE) for metric in metrics]
         first = (escape(system or _UNKNOWN),) if several else ()
-        table.add_row(*first, told, weight, f"{some.n:,}", *cells)
+        table.add_row(*first, name, weight, f"{some.n:,}", *cells)
     return table
 
 
 def _cell(one: GroupScore | None, some: GroupScore, *, narrow: bool) -> str:
-    """Return a figure with its interval, below it where many profiles stand side by side.
+    """Return a score with its interval; if `narrow`, the interval is on a second line.
 
-    Where it has fewer instances than others of its line, as rank accuracies may, their number is told.
+    If it has fewer instances than the others of its line, as rank accuracies may, their number is added.
     """
     if one is None:
         return "–"
@@ -79,9 +79,9 @@ def _cell(one: GroupScore | None, some: GroupScore, *, narrow: bool) -> str:
 
 
 def _order(rows: dict[tuple[str, str, str, str], dict[str, GroupScore]]) -> Any:
-    """Keep groups in their order and put the figures of all behind them."""
-    place = {key: at for at, key in enumerate(rows)}
-    return lambda item: (item[0][1] == "overall", place[item[0]])
+    """Return the sort key that keeps groups in their order and puts the overall scores last."""
+    position = {key: at for at, key in enumerate(rows)}
+    return lambda item: (item[0][1] == "overall", position[item[0]])
 
 
 def _instances(scored: Scored, metrics: Sequence[Metric]) -> Table:
@@ -131,7 +131,7 @@ def _profile_json(metric: Metric) -> dict[str, Any]:
         "description": metric.description,
         **asdict(metric.profile),
         "lower_is_better": metric.lower_is_better,
-        "summary": "mean over instances" if metric.corpus is None else "worked out from all instances together",
+        "summary": "mean over instances" if metric.corpus is None else "computed from all instances together",
     }
 
 

@@ -16,9 +16,9 @@ from tuition.evaluation.stats.intervals import Statistic, corpus_of, interval_of
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A metric's figure for `n` instances in 0-100, with its 95% bootstrap interval.
+    """A metric's score over `n` instances in 0-100, with its 95% bootstrap interval.
 
-    It is the mean over instances, or for a metric with a corpus rule (macro-F1, BLEU, chrF) that of the corpus.
+    It is the mean over instances, or for a corpus metric (macro-F1, BLEU, chrF) the corpus score.
     """
 
     metric: str
@@ -29,12 +29,12 @@ class Score:
 
 
 class CorpusScores(list[float]):
-    """Instances' scores under a metric whose figure for all is not their mean, with what that is worked out from."""
+    """Instances' scores under a corpus metric, with the statistics from which the corpus score is computed."""
 
     __slots__ = ("corpus", "statistics")
 
     def __init__(self, scores: Iterable[float], corpus: Corpus, statistics: npt.NDArray[Any]) -> None:
-        """Hold one score and one row of statistics per instance."""
+        """Store one score and one row of statistics per instance."""
         super().__init__(scores)
         self.corpus = corpus
         self.statistics = statistics
@@ -54,12 +54,12 @@ def score_instances(
         predictions: one text per instance.
         references: each instance's accepted outputs.
         metrics: names in `METRICS`, or metrics themselves.
-        options: each instance's answer options, for the metrics that look at them; none are known by default.
-        questions: what each prediction answers, for the metrics that look at it; not known by default.
+        options: each instance's answer options, for metrics that use them; unknown by default.
+        questions: what each prediction answers, for metrics that use it; unknown by default.
 
     Raises:
-        UserError: a metric is not known, or a prediction has no reference.
-        ValueError: there are more of one than of the other.
+        UserError: a metric is unknown, or a prediction has no reference.
+        ValueError: `predictions` and `references` differ in length.
     """
     chosen = [METRICS[metric] if isinstance(metric, str) else metric for metric in metrics]
     return {metric.name: _scored(metric, predictions, references, options, questions) for metric in chosen}
@@ -83,31 +83,31 @@ def _scored(
 
 
 def statistic_of(metric: str, scores: Sequence[float], at: Sequence[int] | None = None) -> Statistic:
-    """Return what a metric says of the instances at those positions, or of all, as a statistic to resample.
+    """Return a metric's score over the instances at those positions, or over all, as a statistic to resample.
 
     Raises:
         UserError: there is no instance.
-        ValueError: the metric's figure is no mean and `scores` are not what `score_instances` returned for it.
+        ValueError: the metric is a corpus metric and `scores` are not what `score_instances` returned for it.
     """
     if isinstance(scores, CorpusScores):
         rows = scores.statistics if at is None else scores.statistics[list(at)]
         return corpus_of(rows, scores.corpus.value)
     if metric in METRICS and METRICS[metric].corpus is not None:
-        raise ValueError(f"the mean of {metric} over instances is no {metric}; give what score_instances returned")
-    return mean_of(scores if at is None else [scores[place] for place in at], bounds_of(metric))
+        raise ValueError(f"{metric} is not the mean over instances; give the scores that score_instances returned")
+    return mean_of(scores if at is None else [scores[position] for position in at], bounds_of(metric))
 
 
 def bounds_of(metric: str) -> tuple[float, float]:
-    """Return the least and the greatest score of an instance: 0 and 1, unless the metric's profile says otherwise."""
+    """Return the lowest and highest possible score of an instance: 0 and 1, or the range in the metric's profile."""
     return METRICS[metric].profile.range if metric in METRICS else (0.0, 1.0)
 
 
 def summarise(scores: Mapping[str, Sequence[float]], *, seed: int) -> list[Score]:
-    """Return each metric's figure and interval; resampling is decided by `seed` and the metric's name.
+    """Return each metric's score and interval; the seed of the resampling is derived from `seed` and the metric's name.
 
     Raises:
         UserError: there is no instance.
-        ValueError: the scores of a metric whose figure is no mean are not what `score_instances` returned.
+        ValueError: the scores of a corpus metric are not what `score_instances` returned.
     """
     summary = []
     for metric, values in scores.items():

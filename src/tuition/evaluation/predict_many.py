@@ -76,7 +76,7 @@ def predict_many(
         bank: the adapters that requests name.
         rows: the most rows at once; chosen from memory by default.
         predicted: is given each request's number and result when it is finished; what it raises is raised here.
-        advance: is told how many rows were finished since it was told last, ranked rows and answered rows alike.
+        advance: called with the number of rows finished since the last call, ranked and answered rows alike.
     """
     parts = [_Parts(loaded, request) for request in requests]
     places = [(number, name) for number, one in enumerate(parts) for name in one.requests]

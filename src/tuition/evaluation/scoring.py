@@ -1,4 +1,4 @@
-"""Scoring stored predictions: each is matched with its references and scored by every metric that is chosen."""
+"""Score stored predictions: match each with its references and score it with every chosen metric."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from tuition.evaluation.verdicts import Verdict, stored_verdicts
 from tuition.evaluation.visibility import unseen_counts, unseen_sentence
 
 INSTANCE = "instance"
-"""The value of `by` that asks for each instance's score."""
+"""The value of `by` for the score of each instance."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreChoice:
-    """What is scored, and how.
+    """What to score, and how.
 
-    `predictions` is a file or folder, `format` its format where that is not recognised. `references` is a collection
-    or a list of references; without, the predictions' own file has them. `profiles` are metrics or names of them, none
-    for the usual ones; `by` adds scores of tasks, categories, datasets, language tracks or single instances. `embedder`
-    is the folder of a local model, for metrics that compare token vectors.
+    `predictions` is a file or folder, `format` its format if that is not recognised. `references` is a collection or a
+    list of references; without it, the predictions' own file has them. `profiles` are metrics or their names, empty for
+    the default metrics; `by` adds scores by task, category, dataset, language track or instance. `embedder` is the
+    folder of a local model, for metrics that compare token vectors.
     """
 
     predictions: Path
@@ -45,9 +45,9 @@ class ScoreChoice:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """What one model or arm answered, with its scores: by metric one per answer, and those of groups.
+    """The answers of one model or arm, with their scores: by metric one per answer, and those of groups.
 
-    A score is None where there is none: an answer without ranked options has no rank accuracy.
+    A score is None if there is none: an answer without ranked options has no rank accuracy.
     """
 
     name: str
@@ -58,7 +58,7 @@ class System:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """The scores of a file of predictions, and what a reader of them must know."""
+    """The scores of a file of predictions, with notices for their readers."""
 
     format: str
     metrics: tuple[Metric, ...]
@@ -72,16 +72,16 @@ def score_predictions(choice: ScoreChoice, *, levels: Sequence[Level] | None = N
     """Read predictions, find their references, and score each system's by every metric.
 
     Args:
-        choice: what is scored, and how.
-        levels: the groups that get a score: tasks, categories and so on; by default all together, and what is chosen.
+        choice: what to score, and how.
+        levels: the groups to score (tasks, categories and so on); by default all together, and those of `choice.by`.
 
     Raises:
-        UserError: a profile, grouping or format is not known.
-        ProblemsError: predictions cannot be read or matched with references; everything that is wrong.
+        UserError: a profile, grouping or format is unknown.
+        ProblemsError: predictions cannot be read or matched with references; all problems are listed.
     """
     if choice.by is not None and choice.by not in (*LEVELS, INSTANCE):
         raise UserError(f"--by {choice.by}: give one of {', '.join((*LEVELS[1:], INSTANCE))}")
-    named = [_metric(one, choice.embedder) for one in dict.fromkeys(choice.profiles)]  # before a long file is read
+    named = [_metric(one, choice.embedder) for one in dict.fromkeys(choice.profiles)]  # fail before reading a long file
     wanted = (
         tuple(levels) if levels is not None else tuple(level for level in LEVELS if level in ("overall", choice.by))
     )
@@ -103,8 +103,8 @@ def score_predictions(choice: ScoreChoice, *, levels: Sequence[Level] | None = N
         )
     if any(metric.name in RANK_METRICS for metric in named) and not any(answer.ranking for answer in answers):
         raise UserError(
-            f"{choice.predictions}: no answer has ranked options, which rank accuracies are worked out from; "
-            "a study or `tuition evaluate` with `rank` keeps them"
+            f"{choice.predictions}: no answer has ranked options, which rank accuracies need; a study or "
+            "`tuition evaluate` with `rank` stores them"
         )
     metrics = named or [*(METRICS[name] for name in _usual(answers)), *_ranked(answers)]
     by_system: dict[str, list[Answer]] = {}
@@ -129,7 +129,7 @@ def _with_places(answers: Sequence[Answer], path: Path) -> list[Answer]:
 
 
 def _with_definitions(answers: Sequence[Answer], path: Path) -> list[Answer]:
-    """Return a study's answers with the definitions of its tasks, for a metric that reads them; others as they are."""
+    """Return a study's answers with the definitions of its tasks, for metrics that use them."""
     known = study_definitions(path, dict.fromkeys(answer.place.task for answer in answers))
     return [
         replace(answer, question=replace(answer.question, definition=known.get(answer.place.task, "")))
@@ -152,15 +152,15 @@ def _metric(chosen: str | Metric, embedder: Path | None) -> Metric:
 
 
 def _usual(answers: Sequence[Answer]) -> tuple[str, ...]:
-    """Return the metrics of Super-NaturalInstructions, and accuracy where every task's answers are a closed set.
+    """Return the metrics of Super-NaturalInstructions, and accuracy if every task's answers are a closed set.
 
-    Where ROUGE-L cannot see the answers of a task, cross-lingual ROUGE-L is among them.
+    If ROUGE-L cannot read the references of a task, cross-lingual ROUGE-L is included.
     """
     by_task: dict[str, list[Answer]] = {}
     for answer in answers:
         by_task.setdefault(answer.place.task, []).append(answer)
     closed = all(own[0].options or closed_options(answer.references for answer in own) for own in by_task.values())
-    # Tasks of which ROUGE-L cannot see the answers bring the metric that can.
+    # Tasks whose references ROUGE-L cannot read add cross-lingual ROUGE-L.
     wanted = dict.fromkeys(
         m for own in by_task.values() for m in visible_metrics([answer.references for answer in own])
     )
@@ -170,68 +170,68 @@ def _usual(answers: Sequence[Answer]) -> tuple[str, ...]:
 
 
 def _ranked(answers: Sequence[Answer]) -> list[Metric]:
-    """Return the rank metrics that some answer's options have."""
-    ways = {way for answer in answers if answer.ranking for way in answer.ranking.scores}
-    return [metric for name, metric in RANK_METRICS.items() if normalisation_of(name) in ways]
+    """Return the rank metrics whose normalisation some answer's ranking has."""
+    known = {name for answer in answers if answer.ranking for name in answer.ranking.scores}
+    return [metric for name, metric in RANK_METRICS.items() if normalisation_of(name) in known]
 
 
 def _scored(name: str, answers: Sequence[Answer], metrics: Sequence[Metric], levels: Sequence[Level]) -> System:
     by_task: dict[str, dict[str, None]] = {}
     for answer in answers:
         by_task.setdefault(answer.place.task, {}).update(dict.fromkeys(answer.references))
-    # Where nobody tells a task's options, they are all references that its answers have.
+    # Without known options, a task's options are all its references.
     found = {task: tuple(references) for task, references in by_task.items()}
     scores: dict[str, Sequence[float | None]] = {}
     figures: list[GroupScore] = []
     for metric in metrics:
         at, texts = _scored_texts(answers, metric)
-        own = [answers[place] for place in at]
+        own = [answers[position] for position in at]
         if not own:
             scores[metric.name] = [None] * len(answers)
             continue
-        made = score_instances(
+        by_metric = score_instances(
             texts,
             [answer.references for answer in own],
             [metric],
             options=[answer.options or found[answer.place.task] for answer in own],
             questions=[answer.question for answer in own],
         )
-        figures += aggregate(made, [answer.place for answer in own], levels=levels)
-        by_place = dict(zip(at, made[metric.name], strict=True))
-        scores[metric.name] = [by_place.get(place) for place in range(len(answers))]
+        figures += aggregate(by_metric, [answer.place for answer in own], levels=levels)
+        by_position = dict(zip(at, by_metric[metric.name], strict=True))
+        scores[metric.name] = [by_position.get(position) for position in range(len(answers))]
     return System(name, tuple(answers), scores, tuple(figures))
 
 
 def _scored_texts(answers: Sequence[Answer], metric: Metric) -> tuple[list[int], list[str]]:
-    """Return which answers a metric scores and by which text: what was written, or the most likely option."""
+    """Return the positions of the answers that a metric scores, and their texts: as generated, or the chosen option."""
     if metric.name not in RANK_METRICS:
         return list(range(len(answers))), [answer.text for answer in answers]
-    way = normalisation_of(metric.name)
-    at = [place for place, answer in enumerate(answers) if answer.ranking and way in answer.ranking.scores]
-    return at, [ranking.chosen(way) for place in at if (ranking := answers[place].ranking)]
+    rule = normalisation_of(metric.name)
+    at = [position for position, answer in enumerate(answers) if answer.ranking and rule in answer.ranking.scores]
+    return at, [ranking.chosen(rule) for position in at if (ranking := answers[position].ranking)]
 
 
 def _notices(systems: Sequence[System], coverage: Sequence[Coverage]) -> list[str]:
-    """Return what a reader of the scores must know besides, in sentences."""
-    told = []
+    """Return notices for readers of the scores, as sentences."""
+    notices = []
     if coverage:
         least = min(coverage, key=lambda one: one.answered / one.instances)
-        told.append(
-            f"{len({one.task for one in coverage})} tasks were answered in part, such as {least.task} with "
+        notices.append(
+            f"{len({one.task for one in coverage})} tasks are only partly answered, such as {least.task} with "
             f"{least.answered:,} of {least.instances:,} instances; --complete refuses that"
         )
     answers = [answer for system in systems for answer in system.answers]
     names = [name for name in dict.fromkeys(name for system in systems for name in system.scores) if name in METRICS]
     for metric, unseen in unseen_counts(names, [answer.references for answer in answers]).items():
-        told.append(unseen_sentence(metric, unseen, len(answers)))
+        notices.append(unseen_sentence(metric, unseen, len(answers)))
     unranked = sum(answer.ranking is None for system in systems for answer in system.answers)
     if any(name in RANK_METRICS for system in systems for name in system.scores) and unranked:
         total = sum(len(system.answers) for system in systems)
-        told.append(f"{unranked:,} of {total:,} predictions have no ranked options; rank accuracies leave them out")
+        notices.append(f"{unranked:,} of {total:,} predictions have no ranked options; rank accuracies leave them out")
     empty = sum(not answer.text.strip() for system in systems for answer in system.answers)
     if empty:
         total = sum(len(system.answers) for system in systems)
-        told.append(f"{empty:,} of {total:,} predictions are empty")
+        notices.append(f"{empty:,} of {total:,} predictions are empty")
     if len({frozenset((a.place.task, a.instance) for a in system.answers) for system in systems}) > 1:
-        told.append("the systems answered different instances; their figures do not compare like with like")
-    return told
+        notices.append("the systems answered different instances, so their scores are not comparable")
+    return notices

@@ -1,4 +1,4 @@
-"""The terminal's tables of probes: what each does over all tasks, and how far each task's score moves."""
+"""Tables of probes for the terminal: each probe's mean difference over tasks, and each task's spread."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tuition.studies.results import StudyResults
 if TYPE_CHECKING:
     from rich.table import Table
 
-_SHOWN = 10
+_MAX_LISTED = 10
 
 
 def probe_tables(results: StudyResults) -> list[Table]:
-    """Return the tables in the first metric that probes have, none where there are no probes.
+    """Return the tables for the first metric of the probes; empty if there are no probes.
 
-    Of many tasks those are shown whose scores move most; `probes.csv` has all.
+    Of many tasks, those whose scores change most are shown; `probes.csv` has all.
     """
     spreads = probe_spreads(results.predictions)
     if not spreads:
@@ -46,8 +46,8 @@ def _means(results: StudyResults, metric: str) -> Table:
     for heading in ("arm", "labels", "probe", "mean difference", "tasks", "clearly moved"):
         table.add_column(heading, justify="right" if heading in ("labels", "tasks", "clearly moved") else "left")
     for one in probe_means(results.predictions, metric):
-        told = difference_text(one.difference, one.low, one.high)
-        cells = (shown_name(one.arm, 40), f"{one.labels:,}", one.probe, told, str(one.tasks), str(one.moved))
+        difference = difference_text(one.difference, one.low, one.high)
+        cells = (shown_name(one.arm, 40), f"{one.labels:,}", one.probe, difference, str(one.tasks), str(one.moved))
         table.add_row(*map(Text, cells))
     return table
 
@@ -56,8 +56,8 @@ def _spreads(spreads: Sequence[ProbeSpread]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    shown = sorted(spreads, key=lambda one: -one.spread)[:_SHOWN]
-    table = Table(title="Spread by task (highest score less lowest), the widest first", title_justify="left")
+    shown = sorted(spreads, key=lambda one: -one.spread)[:_MAX_LISTED]
+    table = Table(title="Spread by task (highest score minus lowest), the widest first", title_justify="left")
     for heading in ("task", "arm", "labels", "unchanged", "spread", "each probe's difference"):
         table.add_column(heading, justify="right" if heading in ("labels", "unchanged", "spread") else "left")
     for one in shown:
@@ -65,9 +65,9 @@ def _spreads(spreads: Sequence[ProbeSpread]) -> Table:
         cells = (shown_name(one.task, 60), shown_name(one.arm, 40), f"{one.labels:,}", f"{one.value:.1f}")
         table.add_row(*map(Text, (*cells, f"{one.spread:.1f}", effects)))
     if len(spreads) > len(shown):
-        table.caption = f"* its interval leaves 0 out; {len(spreads) - len(shown)} more in probes.csv"
+        table.caption = f"* its interval excludes 0; {len(spreads) - len(shown)} more in probes.csv"
     else:
-        table.caption = "* its interval leaves 0 out"
+        table.caption = "* its interval excludes 0"
     table.caption_justify = "left"
     return table
 

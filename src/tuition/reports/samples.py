@@ -1,4 +1,4 @@
-"""Which answers a report shows beside their references, and whether each is right."""
+"""Choose the answers that a report shows with their references, and decide whether each is right."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from tuition.base.seeds import derive_seed
 from tuition.studies.results import PredictionRow
 
-_JUDGE = "exact_match"
+_METRIC = "exact_match"
 
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Some answers of one point (task, arm, labels), of `total` that are stored.
+    """Some answers of one point (task, arm, labels), out of `total` stored ones.
 
-    `right` counts the right ones among all of them; None if they were not judged.
+    `right` counts the right ones among all of them; None if they have no scores.
     """
 
     task: str
@@ -27,20 +27,20 @@ class Samples:
 
 
 def is_right(row: PredictionRow) -> bool | None:
-    """Return whether an answer is right: its exact match is 1, or its first metric where it has no exact match.
+    """Return whether an answer is right: its exact match is 1, or its first metric if it has no exact match.
 
     None if the answer has no scores.
     """
-    score = row.scores.get(_JUDGE, next(iter(row.scores.values()), None))
+    score = row.scores.get(_METRIC, next(iter(row.scores.values()), None))
     return None if score is None else score >= 1
 
 
 def choose_samples(rows: Iterable[PredictionRow], limit: int = 8) -> tuple[Samples, ...]:
-    """Return for each point at most `limit` answers, half wrong and half right where there are as many of both.
+    """Return for each point at most `limit` answers, half wrong and half right if there are enough of both.
 
-    Instances are taken in an order that their task and id alone decide, so that the points of a task show the same
-    instances wherever their answers allow it. Points stand in the order in which their task first appears, then by
-    labels, then by arm as it first appears; answers stand wrong ones first.
+    Instances are taken in an order that depends only on their task and id, so that the points of a task show the same
+    instances as far as possible. Points are sorted by the first appearance of their task, then by labels, then by the
+    first appearance of their arm; wrong answers come first.
     """
     points: dict[tuple[str, str, int], list[PredictionRow]] = {}
     tasks: dict[str, int] = {}
@@ -59,6 +59,6 @@ def _samples(rows: Sequence[PredictionRow], limit: int) -> Samples:
     wrong = [row for row in order if not is_right(row)]
     take_wrong = min(len(wrong), max(limit - len(right), (limit + 1) // 2))
     shown = (*wrong[:take_wrong], *right[: limit - take_wrong])
-    judged = any(is_right(row) is not None for row in rows)
+    scored = any(is_right(row) is not None for row in rows)
     first = rows[0]
-    return Samples(first.task, first.arm, first.labels, shown, len(rows), len(right) if judged else None)
+    return Samples(first.task, first.arm, first.labels, shown, len(rows), len(right) if scored else None)

@@ -1,4 +1,4 @@
-"""Tables of scores, for the terminal; `scores_csv` has those for other tools."""
+"""Tables of scores for the terminal; for other tools there is `scores_csv`."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ["read_scores_csv", "results_table", "write_scores_csv"]
 
 
 def results_table(results: StudyResults) -> Table:
-    """Return the scores as a table for the terminal: a block for each task, a line for each number of labels and arm.
+    """Return the scores as a table for the terminal: a block per task, a line per number of labels and arm.
 
     Scores are means over seeds with their 95% intervals (see `curves.average_seeds`); the best arm at each number of
-    labels is bold, for each metric by itself.
+    labels is bold, separately for each metric.
 
     Raises:
         UserError: there are no scores.
@@ -56,29 +56,29 @@ def _block(curves: Sequence[Curve], widths: dict[str, int]) -> Table:
         block.add_column(metric_title(metric))
     arms = list(dict.fromkeys(curve.arm for curve in curves))
     for labels in sorted({point.labels for curve in curves for point in curve.points}):
-        told = f"{labels:,}"
+        first_cell = f"{labels:,}"
         for arm in arms:
             points = {c.metric: p for c in curves if c.arm == arm and (p := c.at(labels))}
             if not points:
                 continue
-            cells = [Text(told), Text(shown_name(arm, 60).ljust(widths["arm"]))]
+            cells = [Text(first_cell), Text(shown_name(arm, 60).ljust(widths["arm"]))]
             for metric in metrics:
                 point = points.get(metric)
                 bold = arm in best_arms(curves, metric, labels)
                 text = _score(point) if point else "   –"
                 cells.append(Text(text.ljust(widths[metric]), style="bold" if bold else ""))
             block.add_row(*cells)
-            told = ""
+            first_cell = ""
     return block
 
 
 def _score(point: CurvePoint) -> str:
     text = score_text(point.value, point.low, point.high)
-    return f" {text}" if point.value < 9.95 else text  # decimal points below one another
+    return f" {text}" if point.value < 9.95 else text  # aligns the decimal points
 
 
 def _widths(curves: Sequence[Curve]) -> dict[str, int]:
-    """Return the width to which each column's cells are filled up, so that the blocks of all tasks line up."""
+    """Return the width to which each column's cells are padded, so that the blocks of all tasks are aligned."""
     widths = {"arm": min(24, max(len(shown_name(curve.arm, 60)) for curve in curves))}
     for metric in dict.fromkeys(curve.metric for curve in curves):
         points = [point for curve in curves if curve.metric == metric for point in curve.points]
@@ -91,6 +91,6 @@ def _caption(curves: Sequence[Curve]) -> str:
     sizes = sorted({point.n for point in points})
     n = f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}"
     seeds = sorted({len(point.seeds) for point in points})
-    told = f" Means over {listed([str(k) for k in seeds])} seeds." if seeds[-1] > 1 else ""
+    means = f" Means over {listed([str(k) for k in seeds])} seeds." if seeds[-1] > 1 else ""
     bold = " Bold: the highest arm." if len({curve.arm for curve in curves}) > 1 else ""
-    return f"95% intervals in brackets, {n} test {'instance' if sizes == [1] else 'instances'} each.{told}{bold}"
+    return f"95% intervals in brackets, {n} test {'instance' if sizes == [1] else 'instances'} each.{means}{bold}"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gc
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
 import torch
 
@@ -23,6 +24,8 @@ from tuition.training.stacked_optimiser import StackedOptimiser
 
 Batches = Mapping[int, Sequence[TokenizedPrompt]]
 """The prompts of one step, by slot."""
+_Pass: TypeAlias = tuple[list[Part], dict[str, torch.Tensor]]
+"""The parts of a pass, and its tensors on the host."""
 _PASS_COSTS = {True: 64, False: 2048}
 """What a pass costs beside its tokens, in tokens, on a CPU and elsewhere; as `Objective` counts a run."""
 _PACK = {True: 1024, False: 4096}
@@ -66,19 +69,28 @@ class GroupStep:
         self.halved = self.passes = 0
         self.graphs = StepGraphs(self._through, bank.device)
         self._index: list[int] = []
+        self._ahead: tuple[Hashable, list[_Pass]] | None = None
         table: Any = bank.model.get_input_embeddings()  # type: ignore[operator]
         self._most_answers = max(1, _LOGITS_BYTES // (_COPIES * 4 * int(table.weight.shape[0])))
         self._cpu = bank.device.type == "cpu"
 
-    def take(self, batches: Batches, rates: Mapping[int, float]) -> Taken:
-        """Take a step of each slot on its batch, at its rate; a slot whose loss or gradients are no numbers takes none.
+    def take(
+        self, batches: Batches, rates: Mapping[int, float], ahead: Callable[[], Batches] = lambda: MappingProxyType({})
+    ) -> Taken:
+        """Take a step of each slot on its batch, at its rate; a slot whose loss or gradients are not finite takes none.
+
+        Args:
+            batches: the prompts by slot.
+            rates: the learning rates by slot.
+            ahead: returns the batches that will probably be next. They are prepared while a device is at work.
 
         Raises:
             RowTooLargeError: a row alone does not fit into memory.
         """
         targets = {slot: sum(len(prompt.target) for prompt in batch) for slot, batch in batches.items()}
+        passes = self._prepared(batches)
         while True:
-            sums, failed = self._tried(self.plan(batches), targets)
+            sums, failed = self._tried(passes, targets)
             if failed is None:
                 break
             self.optimiser.clear()
@@ -91,6 +103,9 @@ class GroupStep:
                 raise RowTooLargeError(most)
             self.tokens = max(1, min(self.tokens, most) // 2)
             self.halved += 1
+            passes = self._with_inputs(batches)
+        if following := ahead():
+            self._ahead = (self._key(following), self._with_inputs(following))
         losses, norms = torch.stack([sums, self.optimiser.norms()]).tolist()  # the one time a step waits for the device
         faults = {}
         for slot in batches:
@@ -109,6 +124,20 @@ class GroupStep:
         for at in range(max(map(len, parts.values()))):
             passes += self._together([(slot, own[at]) for slot, own in sorted(parts.items()) if at < len(own)])
         return passes
+
+    def _prepared(self, batches: Batches) -> list[_Pass]:
+        """Return the passes of these batches, prepared before if they were expected."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead[0] == self._key(batches):
+            return ahead[1]
+        return self._with_inputs(batches)
+
+    def _key(self, batches: Batches) -> Hashable:
+        return (self.tokens, *((slot, id(batch)) for slot, batch in sorted(batches.items())))
+
+    def _with_inputs(self, batches: Batches) -> list[_Pass]:
+        passes = self.plan(batches)
+        return [(parts, self.loss.inputs([prompts for _, prompts in parts])) for parts in passes]
 
     def _parts(self, prompts: Sequence[TokenizedPrompt]) -> list[list[TokenizedPrompt]]:
         """Divide one slot's batch into parts that fit into a pass; a longer row is alone."""
@@ -137,14 +166,12 @@ class GroupStep:
         by_length, least = cut(sorted(parts, key=lambda part: self.loss.size(part[1]), reverse=True))
         return by_length if least < _WORTH * cost else in_order
 
-    def _tried(
-        self, passes: Sequence[list[Part]], targets: Mapping[int, int]
-    ) -> tuple[torch.Tensor, list[Part] | None]:
+    def _tried(self, passes: Sequence[_Pass], targets: Mapping[int, int]) -> tuple[torch.Tensor, list[Part] | None]:
         """Return each slot's loss (K) after all passes; or also the pass that memory did not suffice for."""
         sums = torch.zeros(self.bank.slots, device=self.bank.device)
-        for parts in passes:
+        for parts, inputs in passes:
             try:
-                self._run(parts, targets, sums)
+                self._run(parts, dict(inputs), targets, sums)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -154,8 +181,9 @@ class GroupStep:
             return sums, parts
         return sums, None
 
-    def _run(self, parts: Sequence[Part], targets: Mapping[int, int], sums: torch.Tensor) -> None:
-        inputs = self.loss.inputs([prompts for _, prompts in parts])
+    def _run(
+        self, parts: Sequence[Part], inputs: dict[str, torch.Tensor], targets: Mapping[int, int], sums: torch.Tensor
+    ) -> None:
         self._index = [slot for slot, _ in parts]
         inputs["slots"] = torch.tensor(self._index, dtype=torch.long)
         inputs["weights"] = torch.tensor([1 / targets[slot] for slot in self._index], dtype=torch.float32)

@@ -53,7 +53,7 @@ class AdapterRun:
     """One run of training among others: what `train` takes, and who is called when it ends.
 
     `start` is the folder of a saved adapter to continue with; without it the weights are drawn from `seed`. One of
-    `finish` and `fail` is called, once, unless training is interrupted: then every state is kept.
+    `finish` and `fail` is called, once, unless training is interrupted: then every state is saved.
     """
 
     prompts: Sequence[TokenizedPrompt]
@@ -85,8 +85,13 @@ def group_key(recipe: Recipe) -> Hashable:
     return (recipe.tuner, options, recipe.optimiser, *shared)
 
 
-def why_alone(model: nn.Module, recipe: Recipe) -> str:
-    """Return why runs of a recipe on this model are trained one after another; nothing where they can be together."""
+def why_alone(model: nn.Module, recipe: Recipe, *, processes: int = 1) -> str:
+    """Return why runs of a recipe on this model are trained one after another; nothing where they can be together.
+
+    `processes` is how many processes train one model together, each on a part of its batches.
+    """
+    if processes > 1:
+        return f"{processes} processes divide each batch among them"
     if reason := why_not(model, make_tuner(recipe.tuner, recipe.tuner_options)):
         return reason
     if dropping := drops_at_random(model):
@@ -105,7 +110,7 @@ def train_together(model: nn.Module, runs: Iterable[AdapterRun], *, slots: int) 
     Raises:
         UserError: the runs cannot be trained together on this model (`why_alone` knows most reasons beforehand), or
             their recipes differ in what they must share. A run that itself cannot go on is told by its `fail`.
-        KeyboardInterrupt: a signal to stop came; the state of every run was kept first.
+        KeyboardInterrupt: a signal to stop came; the state of every run was saved first.
     """
     waiting = _Waiting(runs)
     first = waiting.peek()
@@ -128,7 +133,7 @@ def train_together(model: nn.Module, runs: Iterable[AdapterRun], *, slots: int) 
                 group.step()
                 interrupts.heed()
         except (Exception, KeyboardInterrupt):
-            group.keep()
+            group.save()
             raise
     return group.log()
 
@@ -164,19 +169,30 @@ class _Running:
     resumed_at: int = 0
     seconds: float = 0.0
     batch: list[TokenizedPrompt] = field(default_factory=list)
+    following: list[TokenizedPrompt] = field(default_factory=list)
     aside: dict[str, torch.Tensor] = field(default_factory=dict)
 
     def next_batch(self) -> list[TokenizedPrompt]:
         """Return the prompts of the next step, the same until it is taken."""
         if not self.batch:
-            self.batch = [self.run.prompts[at] for at in next(self.batches)]
+            self.batch = self._fetch()
         return self.batch
+
+    def batch_after(self) -> list[TokenizedPrompt]:
+        """Return the prompts of the step after the next one."""
+        if not self.following:
+            self.following = self._fetch()
+        return self.following
 
     def took(self, loss: float) -> int:
         """Record a step; return how many instances it used."""
         self.losses.append(loss)
-        used, self.batch = len(self.batch), []
+        used = len(self.batch)
+        self.batch, self.following = self.following, []
         return used
+
+    def _fetch(self) -> list[TokenizedPrompt]:
+        return [self.run.prompts[at] for at in next(self.batches)]
 
     @property
     def rate(self) -> float:
@@ -190,7 +206,7 @@ class _Running:
 
 @dataclass(slots=True)
 class _SlotState:
-    """One slot's part of the optimiser, as a checkpoint keeps it."""
+    """One slot's part of the optimiser, as a checkpoint saves it."""
 
     step: GroupStep
     slot: int
@@ -276,15 +292,15 @@ class _Group:
         self._finish_if_ended(slot)
 
     def _begun(self, slot: int, run: AdapterRun) -> _Running:
-        """Return a run with its kept state, if it has one, in a slot that has its first weights unless it loads them.
+        """Return a run with its saved state, if it has one, in a slot that has its first weights unless it loads them.
 
         Raises:
-            UserError: there is nothing to train on, or its adapter or kept state cannot be used.
+            UserError: there is nothing to train on, or its adapter or checkpoint cannot be used.
         """
         if group_key(run.recipe) != self._key:
             raise UserError(f"the recipe {run.recipe.name} cannot be trained in one group with the others")
         if not run.prompts:
-            raise UserError("training was asked for with no instance; give a budget of at least 1")
+            raise UserError("there is no instance to train on; give a budget of at least 1, or evaluate untrained")
         check_targets(run.prompts)
         step = self.current
         if run.start is not None:
@@ -309,7 +325,7 @@ class _Group:
         tokens = 0
         self._between_steps = False
         try:
-            taken = self.current.take(batches, rates)
+            taken = self.current.take(batches, rates, self._following)
         except RowTooLargeError as error:
             tokens = error.tokens
         spent = (time.perf_counter() - started) / len(batches)
@@ -322,13 +338,18 @@ class _Group:
             self._settle(taken)
             self._steps += 1
 
+    def _following(self) -> dict[int, list[TokenizedPrompt]]:
+        """Return the batches of the step after this one, if no run fails and no other begins."""
+        left = {slot: running for slot, running in self._running.items() if len(running.losses) + 1 < running.steps}
+        return {slot: running.batch_after() for slot, running in left.items()}
+
     def _settle(self, taken: Taken) -> None:
         """Record a step's losses; end the runs that are finished or have diverged."""
         used = {slot: self._running[slot].took(loss) for slot, loss in taken.losses.items()}
         self._between_steps = True  # from here on callers' functions are called, which may raise
         for slot, fault in taken.faults.items():
             running = self._running[slot]
-            self._keep(slot)
+            self._save(slot)
             self._drop(slot)
             run = running.run
             run.fail(diverged(fault, len(running.losses) + 1, running.steps, run.recipe, run.checkpoint))
@@ -336,7 +357,7 @@ class _Group:
             running = self._running[slot]
             checkpoint = running.run.checkpoint
             if checkpoint is not None and not running.ended and checkpoint.due():
-                self._keep(slot)
+                self._save(slot)
             running.run.advance(instances)
             self._finish_if_ended(slot)
 
@@ -364,12 +385,12 @@ class _Group:
         del self._running[slot]
         self.current.optimiser.end(slot)
 
-    def keep(self) -> None:
-        """Keep the state of every run, unless something failed in the middle of a step."""
+    def save(self) -> None:
+        """Save the state of every run, unless something failed in the middle of a step."""
         for slot in self._running if self._between_steps else ():
-            self._keep(slot)
+            self._save(slot)
 
-    def _keep(self, slot: int) -> None:
+    def _save(self, slot: int) -> None:
         running = self._running[slot]
         if running.run.checkpoint is not None:
             running.run.checkpoint.save(_SlotState(self.current, slot), running.losses)
@@ -380,7 +401,7 @@ class _Group:
         slots = self.current.bank.slots
         if slots == 1:
             [(slot, running)] = self._running.items()
-            self._keep(slot)
+            self._save(slot)
             self._drop(slot)
             running.run.fail(
                 UserError(

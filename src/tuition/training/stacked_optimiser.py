@@ -122,10 +122,10 @@ class StackedOptimiser:
             ValueError: it belongs to another set of weights or another optimiser.
         """
         own = self.bank.weights_of(slot, self._masters)
-        kept = [state[f"master.{at}"] for at in range(len(own)) if f"master.{at}" in state]
-        if [value.shape for value in kept] != [value.shape for value in own]:
-            raise ValueError("the kept state belongs to another set of weights")
-        for mine, value in zip(own, kept, strict=True):
+        saved = [state[f"master.{at}"] for at in range(len(own)) if f"master.{at}" in state]
+        if [value.shape for value in saved] != [value.shape for value in own]:
+            raise ValueError("the state belongs to another set of weights")
+        for mine, value in zip(own, saved, strict=True):
             mine.copy_(value)
         self.bank.weights[slot].copy_(self._masters[slot])
         steps = [value for name, value in state.items() if name.endswith(".step")]
@@ -135,7 +135,7 @@ class StackedOptimiser:
         for at, moments in enumerate(self._moments_of(slot)):
             for name, mine in moments.items():
                 if f"moment.{at}.{name}" not in state:
-                    raise ValueError("the kept state belongs to another optimiser")
+                    raise ValueError("the state belongs to another optimiser")
                 mine.copy_(state[f"moment.{at}.{name}"])
 
     def _moments_of(self, slot: int) -> list[dict[str, torch.Tensor]]:
@@ -159,10 +159,10 @@ class StackedOptimiser:
     def _adamw(self, slots: range, rates: Sequence[float], shrunk: Sequence[float]) -> None:
         """AdamW (Loshchilov & Hutter 2019, algorithm 2), in torch's order of operations."""
         state = [self._slots[slot] for slot in slots]
-        kept = [1 - rate * own.recipe.weight_decay for rate, own in zip(rates, state, strict=True)]
+        decays = [1 - rate * own.recipe.weight_decay for rate, own in zip(rates, state, strict=True)]
         sizes = [rate / (1 - _BETAS[0] ** own.steps) for rate, own in zip(rates, state, strict=True)]
         corrections = [math.sqrt(1 - _BETAS[1] ** own.steps) for own in state]
-        shrink, decay, size, correction = self._numbers(shrunk, kept, sizes, corrections)
+        shrink, decay, size, correction = self._numbers(shrunk, decays, sizes, corrections)
         columns = max(1, _AT_ONCE // len(slots))
         rows = slice(slots.start, slots.stop)
         for start in range(0, self.bank.weights.shape[1], columns):
@@ -180,10 +180,10 @@ class StackedOptimiser:
     def _adafactor(self, slots: range, rates: Sequence[float], shrunk: Sequence[float]) -> None:
         """Adafactor with factored second moments (Shazeer & Stern 2018), as torch has it."""
         state = [self._slots[slot] for slot in slots]
-        kept = [1 - rate * own.recipe.weight_decay for rate, own in zip(rates, state, strict=True)]
+        decays = [1 - rate * own.recipe.weight_decay for rate, own in zip(rates, state, strict=True)]
         news = [own.steps**_DECAY for own in state]
         sizes = [min(rate, 1 / math.sqrt(own.steps)) for rate, own in zip(rates, state, strict=True)]
-        numbers = [number[:, :, None] for number in self._numbers(shrunk, kept, news, sizes)]
+        numbers = [number[:, :, None] for number in self._numbers(shrunk, decays, news, sizes)]
         shrink, decay, new, size = numbers
         rows = slice(slots.start, slots.stop)
         least = torch.finfo(torch.float32).eps

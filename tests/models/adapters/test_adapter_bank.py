@@ -76,23 +76,24 @@ def test_a_tuner_that_draws_otherwise_is_asked_each_time(monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("tuner", TUNERS[:3], ids=lambda tuner: f"{type(tuner).__name__}")
-@pytest.mark.parametrize("index", [[0, 1, 2], [2, 0, 1], [1, 1, 0], [1, 1, 1]])
-def test_each_row_is_answered_by_its_own_adapter(
-    architecture: str, tuner: Tuner, index: list[int], tmp_path: Path
-) -> None:
+def test_each_row_is_answered_by_its_own_adapter(architecture: str, tuner: Tuner, tmp_path: Path) -> None:
     model = build(architecture).eval()
+    orders = [[0, 1, 2], [2, 0, 1], [1, 1, 0], [1, 1, 1]]
     with varied(AdapterBank(model, tuner, 3)) as bank:
         for slot in range(3):
             bank.save(slot, tmp_path / str(slot))
-        with bank.rows(index):
-            together = logits(model)
+        found = []
+        for index in orders:
+            with bank.rows(index):
+                found.append(logits(model))
         with bank.bypassed():
             bare = logits(model)
     assert torch.equal(bare, logits(model))
-    for row, slot in enumerate(index):
-        tuned = PeftModel.from_pretrained(build(architecture), str(tmp_path / str(slot))).eval()
-        torch.testing.assert_close(together[row], logits(tuned)[row], rtol=1e-5, atol=1e-5)
-        assert not torch.allclose(together[row], bare[row], atol=1e-2)
+    alone = [logits(PeftModel.from_pretrained(build(architecture), str(tmp_path / str(k))).eval()) for k in range(3)]
+    for index, together in zip(orders, found, strict=True):
+        for row, slot in enumerate(index):
+            torch.testing.assert_close(together[row], alone[slot][row], rtol=1e-5, atol=1e-5)
+            assert not torch.allclose(together[row], bare[row], atol=1e-2)
 
 
 def test_rows_of_one_adapter_may_be_several() -> None:

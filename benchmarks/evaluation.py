@@ -23,6 +23,7 @@ from _tiny import TINY, local_model
 from prefix_generation import ours as answer_shared
 from prefix_generation import peer as answer_plain
 from tuition.evaluation.options.rank import option_questions, rank
+from tuition.models.batches import Batching
 from tuition.models.load import LoadedModel, load_model
 from tuition.models.tokens import TokenizedPrompt
 from tuition.prompts import ENCODINGS, Prompt, encode
@@ -53,7 +54,7 @@ def ours(loaded: LoadedModel, batch: int) -> Callable[[Sequence[Prompt], Sequenc
 
     def run(prompts: Sequence[Prompt], options: Sequence[str]) -> Sums:
         asked = option_questions(loaded, loaded.tokens(prompts), [options] * len(prompts))
-        rankings = rank(loaded.model, asked, batch_size=batch)
+        rankings = rank(loaded.model, asked, batching=Batching(batch))
         return [list(ranking.scores["sum"]) for ranking in rankings]
 
     return run

@@ -16,6 +16,7 @@ from _real import prompts, tasks
 from _table import Cell, argument_parser, parse, report
 from _tiny import TINY, local_model
 from tuition.evaluation.predict import end_tokens
+from tuition.models.batches import Batching
 from tuition.models.generation import generate_greedily
 from tuition.models.load import LoadedModel, load_model
 from tuition.models.tokens import TokenizedPrompt
@@ -26,7 +27,7 @@ Answers = list[tuple[int, ...]]
 def ours(loaded: LoadedModel, rows: Sequence[TokenizedPrompt], batch: int, new_tokens: int) -> Answers:
     """Each task's prefix once, rows sorted by length, ended rows leave their batch."""
     return generate_greedily(
-        loaded.model, rows, end=end_tokens(loaded, loaded.tokens), new_tokens=new_tokens, batch_size=batch
+        loaded.model, rows, end=end_tokens(loaded, loaded.tokens), new_tokens=new_tokens, batching=Batching(batch)
     )
 
 

@@ -12,6 +12,7 @@ from tests.models.architectures import CONFIGS, VOCABULARY, build
 from tests.models.test_generation import PROMPTS, ends_of, plain
 from tests.training.test_encoder_decoders import build_pairs, task_batches
 from tuition.base.errors import UserError
+from tuition.models.batches import Batching
 from tuition.models.decoding import GREEDY, Decoding, cut_at_stop
 from tuition.models.generation import generate
 from tuition.models.sampling import draw
@@ -46,8 +47,8 @@ def test_beams_behind_a_shared_prefix_find_what_plain_beams_find(architecture: s
     model = build(architecture).eval()
     end = ends_of(model)
     wanted = [beams(model, prompt, end, 8, decoding) for prompt in PROMPTS]
-    for batch_size, share in ((1, True), (4, True), (32, True), (4, False)):
-        found = generate(model, PROMPTS, decoding, end=end, new_tokens=8, batch_size=batch_size, share_prefix=share)
+    for size, share in ((1, True), (4, True), (32, True), (4, False)):
+        found = generate(model, PROMPTS, decoding, end=end, new_tokens=8, batching=Batching(size, share_prefix=share))
         assert found == wanted
     assert wanted != [plain(model, prompt, end, 8) for prompt in PROMPTS]
 
@@ -76,8 +77,8 @@ def test_draws_do_not_depend_on_the_batch_and_do_on_the_seed(architecture: str) 
     model = build(architecture).eval()
     end = ends_of(model)
     one = Decoding(temperature=0.8, top_p=0.9, seed=1)
-    answers = generate(model, PROMPTS, one, end=end, new_tokens=9, batch_size=1)
-    assert generate(model, PROMPTS, one, end=end, new_tokens=9, batch_size=32) == answers
+    answers = generate(model, PROMPTS, one, end=end, new_tokens=9, batching=Batching(1))
+    assert generate(model, PROMPTS, one, end=end, new_tokens=9, batching=Batching(32)) == answers
     assert generate(model, PROMPTS, Decoding(temperature=0.8, top_p=0.9, seed=2), end=end, new_tokens=9) != answers
 
 
@@ -124,9 +125,9 @@ def test_an_answer_stops_behind_the_token_that_completes_a_text() -> None:
         ends = [end for end in range(1, len(answer) + 1) if any(mark in letters(answer[:end]) for mark in stop)]
         wanted.append(answer[: ends[0]] if ends else answer)
     assert len(wanted[0]) <= 4 < len(free[0])
-    for batch_size in (1, 3, 32):
+    for size in (1, 3, 32):
         found = generate(
-            model, PROMPTS, decoding, end=frozenset({1}), new_tokens=9, decode=letters, batch_size=batch_size
+            model, PROMPTS, decoding, end=frozenset({1}), new_tokens=9, decode=letters, batching=Batching(size)
         )
         assert found == wanted
 

@@ -7,6 +7,7 @@ import torch
 
 from tests.models.architectures import CONFIGS, build
 from tests.models.test_prefix import ragged
+from tuition.models.batches import Batching
 from tuition.models.generation import generate_greedily
 from tuition.models.tokens import TokenizedPrompt
 
@@ -41,7 +42,7 @@ def ends_of(model: torch.nn.Module) -> frozenset[int]:
 def test_answers_equal_those_of_plain_generation(architecture: str, batch_size: int) -> None:
     model = build(architecture).eval()
     end = ends_of(model)
-    answers = generate_greedily(model, PROMPTS, end=end, new_tokens=12, batch_size=batch_size)
+    answers = generate_greedily(model, PROMPTS, end=end, new_tokens=12, batching=Batching(batch_size))
     assert answers == [plain(model, prompt, end, 12) for prompt in PROMPTS]
     assert len({len(answer) for answer in answers}) > 1
 
@@ -50,7 +51,7 @@ def test_answers_without_sharing_are_the_same() -> None:
     model = build("llama").eval()
     end = ends_of(model)
     shared = generate_greedily(model, PROMPTS, end=end, new_tokens=9)
-    assert generate_greedily(model, PROMPTS, end=end, new_tokens=9, share_prefix=False) == shared
+    assert generate_greedily(model, PROMPTS, end=end, new_tokens=9, batching=Batching(share_prefix=False)) == shared
 
 
 def test_the_limit_of_new_tokens_holds_and_end_tokens_are_left_out() -> None:
@@ -63,6 +64,8 @@ def test_the_limit_of_new_tokens_holds_and_end_tokens_are_left_out() -> None:
 
 def test_progress_counts_every_row_once_and_nothing_is_answered_for_nothing() -> None:
     counted: list[float] = []
-    generate_greedily(build("gpt2"), PROMPTS, end=frozenset(), new_tokens=1, batch_size=4, advance=counted.append)
+    generate_greedily(
+        build("gpt2"), PROMPTS, end=frozenset(), new_tokens=1, batching=Batching(4), advance=counted.append
+    )
     assert sum(counted) == pytest.approx(len(PROMPTS))
     assert generate_greedily(build("gpt2"), [], end=frozenset(), new_tokens=1) == []

@@ -11,6 +11,7 @@ from tests.models.architectures import CONFIGS, VOCABULARY, build
 from tests.training.test_encoder_decoders import CONFIGS as PAIR_CONFIGS
 from tests.training.test_encoder_decoders import build_pairs
 from tuition.models import ranking, tree_attention
+from tuition.models.batches import Batching
 from tuition.models.option_tree import ROOT, divided, option_tree
 from tuition.models.ranking import option_log_probabilities, tree_is_exact
 from tuition.models.seq2seq_ranking import decoder_start
@@ -75,10 +76,10 @@ def test_every_token_is_foretold_as_in_its_sequence_alone(architecture: str, opt
     wanted = [
         [alone(model, prompt, option) for option in own] for prompt, own in zip(PROMPTS, OPTIONS[options], strict=True)
     ]
-    for batch_size, share in ((1, True), (3, True), (32, True), (4, False)):
+    for size, share in ((1, True), (3, True), (32, True), (4, False)):
         counted: list[int] = []
         found = option_log_probabilities(
-            model, PROMPTS, OPTIONS[options], batch_size=batch_size, share_prefix=share, advance=counted.append
+            model, PROMPTS, OPTIONS[options], batching=Batching(size, share_prefix=share), advance=counted.append
         )
         assert differs(found, wanted) < 1e-4
         assert sum(counted) == len(PROMPTS)
@@ -154,10 +155,10 @@ def test_decoders_foretell_each_option_as_alone(architecture: str, options: str,
         [alone_decoded(model, prompt, opening, option) for option in own]
         for prompt, own in zip(PROMPTS, OPTIONS[options], strict=True)
     ]
-    for batch_size in (1, 4, 32):
+    for size in (1, 4, 32):
         counted: list[int] = []
         found = option_log_probabilities(
-            model, PROMPTS, OPTIONS[options], opening=opening, batch_size=batch_size, advance=counted.append
+            model, PROMPTS, OPTIONS[options], opening=opening, batching=Batching(size), advance=counted.append
         )
         assert differs(found, wanted) < 1e-4
         assert sum(counted) == len(PROMPTS)
@@ -167,7 +168,7 @@ def test_a_source_is_encoded_once_whatever_the_number_of_its_options() -> None:
     model = build_pairs("t5").eval()
     calls: list[int] = []
     model.get_encoder().register_forward_hook(lambda *given: calls.append(1))
-    option_log_probabilities(model, PROMPTS, [[ids(4) for _ in range(30)]] * len(PROMPTS), batch_size=4)
+    option_log_probabilities(model, PROMPTS, [[ids(4) for _ in range(30)]] * len(PROMPTS), batching=Batching(4))
     assert len(calls) == 3
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tuition.base.errors import UserError
 from tuition.evaluation.predict import end_tokens
+from tuition.models.batches import Batching
 from tuition.models.generation import generate_greedily
 from tuition.models.ranking import option_log_probabilities
 from tuition.models.seq2seq import answer_pairs
@@ -63,13 +64,13 @@ def invariance(
     tokens = tokens or loaded.tokens
     lengths = [len(prompt.prefix) + len(prompt.body) for prompt in chosen]
     same_length = [[at for at, own in enumerate(lengths) if own == one] for one in sorted(set(lengths))]
-    alone = _Batching([[at] for at in range(len(chosen))], batch_size=1, share_prefix=False)
-    mixed = _Batching([list(range(len(chosen)))], batch_size=batch_size, share_prefix=True)
-    unpadded = _Batching(same_length, batch_size=batch_size, share_prefix=True)
-    batchings = (alone, mixed, unpadded)
-    answers = [_generate(loaded, tuned, chosen, batching, new_tokens, tokens) for batching in batchings]
+    alone = _Groups([[at] for at in range(len(chosen))], Batching(1, share_prefix=False))
+    mixed = _Groups([list(range(len(chosen)))], Batching(batch_size))
+    unpadded = _Groups(same_length, Batching(batch_size))
+    batches = (alone, mixed, unpadded)
+    answers = [_generate(loaded, tuned, chosen, groups, new_tokens, tokens) for groups in batches]
     targets = [(*answer, tokens.end) for answer in answers[0]]
-    log_probabilities = [_log_probabilities(tuned, chosen, targets, batching, tokens) for batching in batchings]
+    log_probabilities = [_log_probabilities(tuned, chosen, targets, groups, tokens) for groups in batches]
     return Invariance(
         rows=len(chosen),
         batch_size=batch_size,
@@ -81,37 +82,29 @@ def invariance(
 
 
 @dataclass(frozen=True, slots=True)
-class _Batching:
-    """Which rows may share a batch (by position), the batch size, and whether a shared prefix is run once."""
+class _Groups:
+    """Which rows may share a batch (by position), and how these are run."""
 
-    groups: Sequence[Sequence[int]]
-    batch_size: int
-    share_prefix: bool
+    positions: Sequence[Sequence[int]]
+    batching: Batching
 
 
 def _generate(
     loaded: LoadedModel,
     tuned: nn.Module,
     prompts: Sequence[TokenizedPrompt],
-    batching: _Batching,
+    groups: _Groups,
     new_tokens: int,
     tokens: PromptTokenizer,
 ) -> list[tuple[int, ...]]:
     answers: list[tuple[int, ...]] = [()] * len(prompts)
     end = end_tokens(loaded, tokens)
-    for group in batching.groups:
+    for group in groups.positions:
         own = [prompts[at] for at in group]
         if loaded.encoder_decoder:
-            rows = answer_pairs(tuned, own, end=end, new_tokens=new_tokens, batch_size=batching.batch_size)
+            rows = answer_pairs(tuned, own, end=end, new_tokens=new_tokens, batch_size=groups.batching.size)
         else:
-            rows = generate_greedily(
-                tuned,
-                own,
-                end=end,
-                new_tokens=new_tokens,
-                batch_size=batching.batch_size,
-                share_prefix=batching.share_prefix,
-            )
+            rows = generate_greedily(tuned, own, end=end, new_tokens=new_tokens, batching=groups.batching)
         for at, row in zip(group, rows, strict=True):
             answers[at] = row
     return answers
@@ -121,19 +114,18 @@ def _log_probabilities(
     tuned: nn.Module,
     prompts: Sequence[TokenizedPrompt],
     targets: Sequence[tuple[int, ...]],
-    batching: _Batching,
+    groups: _Groups,
     tokens: PromptTokenizer,
 ) -> list[float]:
     """Return the log-probability of every token of every target, in the order of the prompts."""
     found: list[tuple[float, ...]] = [()] * len(prompts)
-    for group in batching.groups:
+    for group in groups.positions:
         rows = option_log_probabilities(
             tuned,
             [prompts[at] for at in group],
             [[targets[at]] for at in group],
             opening=tokens.target_start,
-            batch_size=batching.batch_size,
-            share_prefix=batching.share_prefix,
+            batching=groups.batching,
         )
         for at, row in zip(group, rows, strict=True):
             found[at] = row[0]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tuition.models.batches import BATCHING, Batching
 from tuition.models.decoding import GREEDY, Decoding, cut_at_stop
 from tuition.models.generation import generate
 from tuition.models.seq2seq import answer_pairs
@@ -34,8 +35,7 @@ def predict(
     new_tokens: int,
     decoding: Decoding = GREEDY,
     tokens: PromptTokenizer | None = None,
-    batch_size: int = 32,
-    share_prefix: bool = True,
+    batching: Batching = BATCHING,
     advance: Callable[[float], None] = lambda done: None,
 ) -> list[Prediction]:
     """Answer each prompt in at most `new_tokens` tokens, greedily by default.
@@ -49,8 +49,7 @@ def predict(
         new_tokens: the maximum number of tokens in an answer.
         decoding: beam search, sampling, and stop strings, which are not part of an answer.
         tokens: the tokenizer that encoded the prompts, if not the model's plain one (a chat tokenizer, say).
-        batch_size: rows per batch.
-        share_prefix: run each shared prefix once.
+        batching: the batch size, and whether each shared prefix is run once.
         advance: called with the number of rows answered since the last call; fractions as tokens are generated.
     """
     tokens = tokens or loaded.tokens
@@ -63,7 +62,7 @@ def predict(
             new_tokens=new_tokens,
             decoding=decoding,
             decode=tokens.decode,
-            batch_size=batch_size,
+            batch_size=batching.size,
             advance=advance,
         )
     else:
@@ -74,8 +73,7 @@ def predict(
             end=end,
             new_tokens=new_tokens,
             decode=tokens.decode,
-            batch_size=batch_size,
-            share_prefix=share_prefix,
+            batching=batching,
             advance=advance,
         )
     return read_answers(rows, tokens, decoding, new_tokens)

@@ -14,6 +14,22 @@ IGNORED = -100
 
 
 @dataclass(frozen=True, slots=True)
+class Batching:
+    """How prompts are batched; answers and log-probabilities do not depend on it, up to rounding.
+
+    Attributes:
+        size: the most prompts that are run at once.
+        share_prefix: run each prefix once, instead of once a row; options are then run as a tree.
+    """
+
+    size: int = 32
+    share_prefix: bool = True
+
+
+BATCHING = Batching()
+
+
+@dataclass(frozen=True, slots=True)
 class PrefixBatch:
     """Prompts that share a prefix of P tokens: B rows, of which the longest body with its target has L tokens.
 

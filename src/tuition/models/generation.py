@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from transformers import DynamicCache
 
-from tuition.models.batches import PrefixBatch, collate, group_by_prefix, without_lone_prefixes
+from tuition.models.batches import BATCHING, Batching, PrefixBatch, collate, group_by_prefix, without_lone_prefixes
 from tuition.models.decoding import GREEDY, Decoding
 from tuition.models.generation_progress import Advance, Batch
 from tuition.models.prefix import counts_padding, expand_cache, prefix_cache, rows_input, soft_prompt, trunk
@@ -25,8 +25,7 @@ def generate_greedily(
     *,
     end: frozenset[int],
     new_tokens: int,
-    batch_size: int = 32,
-    share_prefix: bool = True,
+    batching: Batching = BATCHING,
     advance: Advance = lambda done: None,
 ) -> list[tuple[int, ...]]:
     """Return the most likely continuation of each prompt's prefix and body, token by token.
@@ -38,8 +37,7 @@ def generate_greedily(
         prompts: what to answer; their targets are ignored.
         end: tokens that end an answer (they are not returned).
         new_tokens: the most tokens that an answer may have.
-        batch_size: rows answered at once.
-        share_prefix: run each prefix once, instead of once per row.
+        batching: how many rows are answered at once, and whether each prefix is run once.
         advance: called with the number of rows answered; fractions of a row as tokens are generated.
     """
     return generate(
@@ -48,8 +46,7 @@ def generate_greedily(
         GREEDY,
         end=end,
         new_tokens=new_tokens,
-        batch_size=batch_size,
-        share_prefix=share_prefix,
+        batching=batching,
         advance=advance,
     )
 
@@ -63,8 +60,7 @@ def generate(
     end: frozenset[int],
     new_tokens: int,
     decode: Decode | None = None,
-    batch_size: int = 32,
-    share_prefix: bool = True,
+    batching: Batching = BATCHING,
     advance: Advance = lambda done: None,
 ) -> list[tuple[int, ...]]:
     """Return a continuation of each prompt's prefix and body, chosen as `decoding` describes.
@@ -84,8 +80,8 @@ def generate(
     always = soft_prompt(model) is not None
     for group in group_by_prefix(prompts):
         first = prompts[group[0]]
-        shared = _run_prefix(model, first) if always or (share_prefix and first.prefix) else None
-        for positions in _batches(prompts, group, batch_size, one_length=counts_padding(model)):
+        shared = _run_prefix(model, first) if always or (batching.share_prefix and first.prefix) else None
+        for positions in _batches(prompts, group, batching.size, one_length=counts_padding(model)):
             chosen = [prompts[p] for p in positions]
             made = Batch(len(chosen), new_tokens, advance)
             if decoding.beams > 1:

@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 
-from tuition.models.batches import IGNORED, collate, group_by_prefix
+from tuition.models.batches import BATCHING, IGNORED, Batching, collate, group_by_prefix
 from tuition.models.option_tree import Tokens
 from tuition.models.prefix import counts_padding, shared_logits, sharing_is_exact, soft_prompt
 from tuition.models.seq2seq import is_encoder_decoder
@@ -36,8 +36,7 @@ def option_log_probabilities(
     options: Sequence[Sequence[Tokens]],
     *,
     opening: Tokens = (),
-    batch_size: int = 32,
-    share_prefix: bool = True,
+    batching: Batching = BATCHING,
     advance: Callable[[int], None] = lambda done: None,
 ) -> list[LogProbabilities]:
     """Return log p(token | prefix, body, the option's earlier tokens) for each token of each prompt's options.
@@ -47,8 +46,8 @@ def option_log_probabilities(
         prompts: the questions; their targets are ignored.
         options: the tokens of each prompt's options; as many lists as prompts. Options may repeat.
         opening: tokens with which every answer of an encoder-decoder starts; they are given and not scored.
-        batch_size: prompts run at once; fewer where their options have many tokens.
-        share_prefix: run each prefix once and options as a tree; without it every sequence is run whole.
+        batching: how many prompts are run at once (fewer where their options have many tokens), and whether each
+            prefix is run once and options as a tree; without that, every sequence is run whole.
         advance: called with the number of prompts finished.
 
     Raises:
@@ -63,14 +62,14 @@ def option_log_probabilities(
     questions = [(_question(prompts[at]), options[at]) for at in with_options]
     found: list[LogProbabilities] = [[()] * len(own) for own in options]
     if is_encoder_decoder(model):
-        rows = pair_log_probabilities(model, questions, opening=opening, batch_size=batch_size, advance=advance)
+        rows = pair_log_probabilities(model, questions, opening=opening, batch_size=batching.size, advance=advance)
         for at, row in zip(with_options, rows, strict=True):
             found[at] = row
         return found
     longest = max((len(p.prefix) + len(p.body) + max(map(len, own)) for p, own in questions), default=0)
-    exact = share_prefix and _tree_reaches(model, longest) and tree_is_exact(model)
+    exact = batching.share_prefix and _tree_reaches(model, longest) and tree_is_exact(model)
     score = by_tree if exact else _by_rows
-    for at, option, log_probabilities in score(model, questions, batch_size, share_prefix, advance):
+    for at, option, log_probabilities in score(model, questions, batching.size, batching.share_prefix, advance):
         found[with_options[at]][option] = log_probabilities
     return found
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from tuition.evaluation.predict import Prediction, predict
+from tuition.models.batches import Batching
 from tuition.models.decoding import GREEDY, Decoding
 from tuition.prompts.encode import read_answer
 from tuition.prompts.fit import End, Fitted, LengthPolicy, TooLong, fit
@@ -116,7 +117,7 @@ class PromptedModel:
             new_tokens=new_tokens,
             decoding=decoding,
             tokens=self.tokens,
-            share_prefix=share_prefix,
+            batching=Batching(share_prefix=share_prefix),
             advance=advance,
         )
 

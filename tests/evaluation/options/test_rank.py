@@ -15,6 +15,7 @@ from tuition.evaluation.invariance import invariance
 from tuition.evaluation.options.closed_set import closed_options
 from tuition.evaluation.options.rank import neutral_prompt, option_questions, rank
 from tuition.evaluation.options.rankings import NORMALISATIONS, Ranking, summarise_rankings
+from tuition.models.batches import Batching
 from tuition.models.load import LoadedModel, load_model
 from tuition.models.tokens import PromptTokenizer, TokenizedPrompt
 from tuition.prompts import ENCODINGS, Prompt, encode
@@ -71,7 +72,7 @@ def test_every_normalisation_is_that_of_the_plain_sum(kind: str, end: bool, requ
     rankings = rank(
         model.model,
         option_questions(model, prompts, [OPTIONS] * 5, neutral=[bare] * 5, end=end),
-        batch_size=2,
+        batching=Batching(2),
     )
     for prompt, ranking in zip(prompts, rankings, strict=True):
         assert ranking.options == OPTIONS

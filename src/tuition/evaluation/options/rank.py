@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from tuition.base.errors import UserError, clip
 from tuition.evaluation.options.rankings import Ranking, ranking_of
+from tuition.models.batches import BATCHING, Batching
 from tuition.models.ranking import option_log_probabilities
 from tuition.models.tokens import PromptTokenizer, TokenizedPrompt
 from tuition.prompts.encode import encode
@@ -126,8 +127,7 @@ def rank(
     tuned: nn.Module,
     questions: OptionQuestions,
     *,
-    batch_size: int = 32,
-    share_prefix: bool = True,
+    batching: Batching = BATCHING,
     advance: Callable[[int], None] = lambda done: None,
 ) -> list[Ranking]:
     """Rank each prompt's options by every rule.
@@ -135,13 +135,10 @@ def rank(
     Args:
         tuned: the module that answers; the base itself, or the base with a tuner loaded.
         questions: the prompts and their options, from `option_questions`.
-        batch_size: prompts run at once.
-        share_prefix: run each prefix once, and options as a tree.
+        batching: how many prompts are run at once, and whether each prefix is run once and options as a tree.
         advance: is called with how many prompts were finished since the last call.
     """
-    run = partial(
-        option_log_probabilities, tuned, opening=questions.opening, batch_size=batch_size, share_prefix=share_prefix
-    )
+    run = partial(option_log_probabilities, tuned, opening=questions.opening, batching=batching)
     found = run(questions.prompts, questions.rows, advance=advance)
     priors = run(questions.prior_prompts, questions.prior_rows) if questions.prior_prompts else []
     return questions.rankings(found, priors)

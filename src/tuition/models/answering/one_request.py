@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from tuition.models.answering.requests import Answered, AnswerRequest
+from tuition.models.batches import Batching
 from tuition.models.generation import generate
 from tuition.models.ranking import option_log_probabilities
 from tuition.models.seq2seq import answer_pairs, is_encoder_decoder
@@ -12,6 +13,7 @@ from tuition.models.seq2seq import answer_pairs, is_encoder_decoder
 
 def answer_alone(model: nn.Module, request: AnswerRequest, *, batch_size: int, reason: str) -> Answered:
     """Answer one request and rank its options, in batches of its own; `reason` is why it is alone."""
+    batching = Batching(batch_size, share_prefix=request.share_prefix)
     result = Answered([()] * len(request.prompts), [], alone=reason)
     if request.options:
         result.options = option_log_probabilities(
@@ -19,8 +21,7 @@ def answer_alone(model: nn.Module, request: AnswerRequest, *, batch_size: int, r
             request.prompts,
             request.options,
             opening=request.opening,
-            batch_size=batch_size,
-            share_prefix=request.share_prefix,
+            batching=batching,
         )
     if not request.new_tokens:
         return result
@@ -42,7 +43,6 @@ def answer_alone(model: nn.Module, request: AnswerRequest, *, batch_size: int, r
         end=request.end,
         new_tokens=request.new_tokens,
         decode=request.decode,
-        batch_size=batch_size,
-        share_prefix=request.share_prefix,
+        batching=batching,
     )
     return result

@@ -10,6 +10,7 @@ from tuition.base.errors import UserError
 from tuition.evaluation.invariance import invariance
 from tuition.evaluation.options.rank import OptionQuestions, neutral_instance, option_questions, rank
 from tuition.evaluation.options.rankings import Ranking, ranking_of
+from tuition.models.batches import Batching
 from tuition.models.tokens import TokenizedPrompt
 from tuition.prompts.encode import variant
 from tuition.prompts.fit import Fitted, LengthPolicy, ledger
@@ -173,6 +174,6 @@ def _ranked(
     """Rank options, those of one pattern together."""
     rankings: dict[int, Ranking] = {}
     for positions, questions in questions_by_target(rows, model):
-        found = rank(tuned, questions, share_prefix=step.recipe.share_prefix, advance=advance)
+        found = rank(tuned, questions, batching=Batching(share_prefix=step.recipe.share_prefix), advance=advance)
         rankings.update(zip(positions, found, strict=True))
     return [rankings[at] for at in range(len(rows))]

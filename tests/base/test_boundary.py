@@ -57,8 +57,8 @@ def test_stored_json_becomes_dataclasses() -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        ("x", "f: it is no mapping of fields"),
-        (None, "f: it is no mapping of fields"),
+        ("x", "f: it is not a mapping of fields"),
+        (None, "f: it is not a mapping of fields"),
         ({"name": "a"}, "f: the field 'inner' is missing"),
         ({"name": "a", "inner": {"numbers": ["x"]}}, "f: the field 'inner.numbers.0' is of the wrong type"),
         ({"name": "a", "inner": {"numbers": []}, "old": 1}, "f: the field 'old' is not known"),

@@ -49,8 +49,8 @@ BOMB = "a: &h [1]\n" + "".join(f"a{n}: &h [*h, *h, *h, *h, *h, *h, *h, *h, *h]\n
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ("a: 1\na: 2", 2, "the key 'a' is here and at line 1; keep one"),
-        ("x: {b: 1, b: 1}", 1, "the key 'b'"),
+        ("a: 1\na: 2", 2, "line 1 has the same key, 'a'; keep one"),
+        ("x: {b: 1, b: 1}", 1, "the same key, 'b'"),
         ("a: 1\nb: !!python/name:os.system x", 2, "no tags are read here"),
         ("a: !!timestamp 2024-99-99", 1, "the tag 'tag:yaml.org,2002:timestamp'"),
         ("a: !!float x", 1, "the tag"),
@@ -58,9 +58,9 @@ BOMB = "a: &h [1]\n" + "".join(f"a{n}: &h [*h, *h, *h, *h, *h, *h, *h, *h, *h]\n
         ("seeds: " + "9" * 5000, 1, "a number of 5,000 digits"),
         ("[" * 20_000, 1, "nested more than 50 deep"),
         ("{a: " * 3_000, 1, "nested more than 50 deep"),
-        (BOMB, None, "values, its aliases written out"),
+        (BOMB, None, "values, with its aliases expanded"),
         ("a: &a [*a]", 1, "an alias is inside what it names"),
-        ("a: {<<: 5}", 1, "merges what is no mapping"),
+        ("a: {<<: 5}", 1, "merges something that is not a mapping"),
         ("", 1, "there is nothing in it"),
     ],
 )

@@ -1,1 +1,1 @@
-"""Ground that every other package stands on; imports nothing else of Tuition."""
+"""Utilities that every other package uses; imports nothing else of Tuition."""

@@ -1,4 +1,4 @@
-"""The boundary to libraries that read a user's files: whatever they raise there becomes one line for the user."""
+"""Calls of libraries that read a user's files: any exception they raise becomes one line for the user."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _SHOWN = 200
 
 @contextmanager
 def library_errors(what: str, remedy: str = "") -> Iterator[None]:
-    """Turn any exception of a library into a UserError: a broken file can make it raise of every kind.
+    """Turn any exception of a library into a UserError, since a broken file can make it raise any kind.
 
     Args:
-        what: what could not be done, with the file: `"m/config.json: cannot be read"`.
+        what: what failed, with the file: `"m/config.json: cannot be read"`.
         remedy: what would be right.
 
     Raises:
@@ -30,12 +30,12 @@ def library_errors(what: str, remedy: str = "") -> Iterator[None]:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return an exception's own words on one line, or its kind where it says nothing."""
-    said = " ".join(str(error).split())
+    """Return an exception's message on one line, or its type's name if it has none."""
+    message = " ".join(str(error).split())
     if isinstance(error, MemoryError):
         return "it needs more memory than there is"
     if isinstance(error, RecursionError):
         return "it is nested too deep"
     if isinstance(error, KeyError):
-        return f"the key {clip(said, 60)} is missing"
-    return clip(said, _SHOWN) or type(error).__name__
+        return f"the key {clip(message, 60)} is missing"
+    return clip(message, _SHOWN) or type(error).__name__

@@ -1,4 +1,4 @@
-"""Where the user's cache is: what can be made again, and may be removed at any time."""
+"""The user's cache folder, whose content can be rebuilt and may be removed at any time."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ import platformdirs
 
 
 def cache_root() -> Path:
-    """Return Tuition's cache folder: `$TUITION_CACHE`, or the platform's own place for caches."""
+    """Return Tuition's cache folder: `$TUITION_CACHE`, or one in the platform's folder for caches."""
     chosen = os.environ.get("TUITION_CACHE")
     return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("tuition", appauthor=False))

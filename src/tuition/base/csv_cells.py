@@ -1,7 +1,7 @@
-"""Text in CSV files that a spreadsheet would run as a formula: marked by an apostrophe, and read back without it.
+"""Escape text in CSV files that a spreadsheet would run as a formula, with an apostrophe, and read it back.
 
-Spreadsheets take a cell that begins with =, +, - or @, or with a tab or carriage return before one, for a formula
-(OWASP, "CSV Injection").
+Spreadsheets treat a cell as a formula if it begins with =, +, - or @, possibly after a tab or carriage return (OWASP,
+"CSV Injection").
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _MARKED = re.compile(r"'+[=+\-@\t\r]")
 
 
 def guarded(text: str) -> str:
-    """Return a text as a cell that no spreadsheet runs; `unguarded` returns the text again.
+    """Return a text as a cell that no spreadsheet runs; `unguarded` reverses this.
 
     Examples:
         >>> guarded("=1+1")
@@ -23,5 +23,5 @@ def guarded(text: str) -> str:
 
 
 def unguarded(cell: str) -> str:
-    """Return the text of a cell that `guarded` made; any other cell is its own text."""
+    """Return the text of a cell that `guarded` escaped; any other cell is returned unchanged."""
     return cell[1:] if _MARKED.match(cell) else cell

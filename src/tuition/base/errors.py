@@ -1,4 +1,4 @@
-"""Errors meant for people: what was found, where, and what would be right."""
+"""Errors for users: what was found, where, and what would be right."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _SHOWN = 120
-# Of one kind of problem, nobody reads more lines than this in a terminal; the others are counted.
+# At most this many problems of one kind are listed in a terminal; the others are counted.
 _LISTED = 10
-# So many that say the same are listed place by place.
-_ALIKE = 5
+# A kind with at most this many problems is listed one by one, even if they are equal.
+_FEW = 5
 
 
 class UserError(Exception):
@@ -31,10 +31,10 @@ def clip(text: str, limit: int = _SHOWN) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong in what a user gave, with its place.
+    """A problem in the user's input, with its location.
 
-    `kind` is a short slug for machines (`empty-definition`); `found` and `expected` are for people. It may stand for
-    `count` places.
+    `kind` is a short slug for programs (`empty-definition`); `found` and `expected` are for people. `count` is the
+    number of locations that it represents.
     """
 
     kind: str
@@ -48,7 +48,7 @@ class Problem:
 
     @property
     def where(self) -> str:
-        """The place: file and line, task, instance; as much of it as is known."""
+        """The location: file and line, task, instance, as far as known."""
         parts: list[str] = []
         if self.file is not None:
             parts.append(f"{self.file}" if self.line is None else f"{self.file}:{self.line}")
@@ -59,59 +59,59 @@ class Problem:
         return ", ".join(parts)
 
     def __str__(self) -> str:
-        """The whole problem on one line."""
-        place = f"{self.where}: " if self.where else ""
-        return f"{place}{self.found}; {self.expected}"
+        """Return the problem on one line."""
+        location = f"{self.where}: " if self.where else ""
+        return f"{location}{self.found}; {self.expected}"
 
 
 class ProblemsError(UserError):
-    """Several problems found in one go. The message summarises them; `problems` has all of them."""
+    """Several problems, raised together. The message summarises them; `problems` has all of them."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        """Keep the problems in the order in which they were found."""
+        """Store the problems in the order in which they were found."""
         self.problems = tuple(problems)
         super().__init__("\n".join(summarise(self.problems)))
 
 
 def summarise(problems: Sequence[Problem]) -> list[str]:
-    """Return a line for each problem, and no more than a few for one kind.
+    """Return a line for each problem, but only a few lines for each kind.
 
-    Where many problems of a kind say the same of different places, they are one line with their number and the first
-    place; where they differ, the first few are followed by a line that counts the others.
+    If a kind has many problems, equal ones are one line with the first location and the number of others; of different
+    ones the first few are listed, and the others are counted.
     """
     by_kind: dict[str, list[Problem]] = {}
     for problem in problems:
         by_kind.setdefault(problem.kind, []).append(problem)
-    few = [kind for kind, group in by_kind.items() if len(group) <= _ALIKE]
+    few = [kind for kind, group in by_kind.items() if len(group) <= _FEW]
     lines: list[str] = []
     for problem in problems:
         if problem.kind in few:
             lines.append(str(problem))
-        elif by_kind[problem.kind]:  # all of the kind are listed where its first one was found
+        elif by_kind[problem.kind]:  # all of the kind are listed at the position of its first one
             lines += _of_one_kind(by_kind[problem.kind])
             by_kind[problem.kind] = []
     return lines
 
 
 def _of_one_kind(problems: Sequence[Problem]) -> list[str]:
-    alike: dict[tuple[str, str], list[Problem]] = {}
+    equal: dict[tuple[str, str], list[Problem]] = {}
     for problem in problems:
-        alike.setdefault((problem.found, problem.expected), []).append(problem)
-    groups = list(alike.values())
+        equal.setdefault((problem.found, problem.expected), []).append(problem)
+    groups = list(equal.values())
     lines = [
-        f"{group[0]} (here and in {_places(group[1:]):,} more places)" if len(group) > 1 else str(group[0])
+        f"{group[0]} (here and in {_total(group[1:]):,} more places)" if len(group) > 1 else str(group[0])
         for group in groups[:_LISTED]
     ]
-    beyond = sum(map(_places, groups[_LISTED:]))
+    beyond = sum(map(_total, groups[_LISTED:]))
     return lines + ([f"… and {beyond:,} more problems of the kind {problems[0].kind}"] if beyond else [])
 
 
-def _places(problems: Sequence[Problem]) -> int:
+def _total(problems: Sequence[Problem]) -> int:
     return sum(problem.count for problem in problems)
 
 
 def first_few(lines: Sequence[str], what: str) -> str:
-    """Return the first lines of a list of refusals, one a line; `what` says what the others are that are counted.
+    """Return the first few of a list of messages, one per line, and a count of the others, which are called `what`.
 
     Examples:
         >>> first_few([f"task{n} is too small" for n in range(12)], "tasks").splitlines()[-2:]

@@ -1,4 +1,4 @@
-"""Exchanging two folders in one step of the file system, so that neither place is empty at any moment."""
+"""Exchange two folders in one atomic step of the file system, so that neither path is ever missing."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _CANNOT = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
 def exchange(one: Path, other: Path) -> bool:
-    """Exchange what is at two paths of one file system at once; False where the system cannot do that.
+    """Exchange the content of two paths on one file system atomically; False if the system cannot do that.
 
     Raises:
-        OSError: the system can, but not with these paths.
+        OSError: the system supports it, but it failed with these paths.
     """
     call = _system_call()
     if call is None or call(os.fsencode(one), os.fsencode(other)) == 0:
@@ -33,7 +33,7 @@ def exchange(one: Path, other: Path) -> bool:
 
 @lru_cache(maxsize=1)
 def _system_call() -> Any:
-    """Return a function of two paths that exchanges them and returns 0; None where the C library has none."""
+    """Return a function of two paths that exchanges them and returns 0; None if the C library has none."""
     try:
         library = ctypes.CDLL(None, use_errno=True)
         if sys.platform == "darwin":

@@ -1,7 +1,7 @@
-"""Files that are whole or not there: written beside their place, then moved into it.
+"""Atomic files and folders: written to a temporary path in the same folder, then moved to the final path.
 
-What is written is in a holder, a folder `.partial-<name>-<random>` beside the place, and whoever writes there holds a
-lock on `.partial-<name>-<random>.lock`. A holder whose lock can be had is therefore what a killed process left.
+The temporary path is in a holder, a folder `.partial-<name>-<random>` next to the final path, and the writing process
+holds a lock on `.partial-<name>-<random>.lock`. If that lock is free, a killed process left the holder behind.
 """
 
 from __future__ import annotations
@@ -24,24 +24,25 @@ from tuition.base.exchange import exchange
 _PARTIAL = ".partial-"
 _LOCK = ".lock"
 _REPLACED = "replaced"
-"""Where an older folder waits in the holder, while the new one takes its place."""
+"""The name in the holder of an older folder that is being replaced."""
 
-_LONGEST_NAME = 180  # bytes; file systems allow 255 for the name with what is put around it
+_LONGEST_NAME = 180  # bytes; file systems allow 255 for a name with its prefix and suffix
+_CHOOSE = "choose a folder that can be written"
 _UMASK = os.umask(0o022)
 os.umask(_UMASK)
 
 
 @contextmanager
 def atomic_path(path: Path, *, replace: bool = True) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; when the block ends well, it takes `path`'s place.
+    """Yield a temporary path near `path`; when the block succeeds, it is moved to `path`.
 
-    The block may make a file or a folder there. If it fails, what it made is removed and `path` is as before. A folder
-    that is replaced is exchanged for the new one at once, where the system can do that; where it cannot, a kill between
-    two renames leaves neither, and `recover` puts the new one into its place.
+    The block may create a file or a folder there. If it fails, what it created is removed and `path` is unchanged. An
+    existing folder is exchanged with the new one atomically if the system supports it; otherwise a kill between two
+    renames leaves neither, and `recover` moves the new one to `path`.
 
     Args:
-        path: the file or folder to make.
-        replace: replace what is at `path` when the block ends; if False, what another process has put there stays.
+        path: the file or folder to create.
+        replace: replace what is at `path` when the block ends; if False, what another process has created there stays.
 
     Raises:
         UserError: the disk is full or the folder cannot be written.
@@ -49,16 +50,16 @@ def atomic_path(path: Path, *, replace: bool = True) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         sweep(path.parent, path.name)
-        holder = _Holder.make(path)
+        holder = _Holder.create(path)
     except OSError as error:
-        raise UserError(f"{path.parent}: cannot write here ({error.strerror}); choose a folder that can be") from error
-    made = holder.folder / path.name
+        raise UserError(f"{path.parent}: cannot write here ({error.strerror}); {_CHOOSE}") from error
+    draft = holder.folder / path.name
     try:
-        yield made
-        _set_rights(made)
-        _sync(made)
+        yield draft
+        _set_permissions(draft)
+        _sync(draft)
         if replace or not os.path.lexists(path):
-            _put(made, path, holder.folder)
+            _move(draft, path, holder.folder)
     except OSError as error:
         raise UserError(f"{path}: could not be written ({error.strerror or error}); nothing was left there") from error
     finally:
@@ -67,13 +68,13 @@ def atomic_path(path: Path, *, replace: bool = True) -> Iterator[Path]:
 
 @contextmanager
 def made_once(path: Path, *, say: Callable[[str], None] = lambda text: None) -> Iterator[Path | None]:
-    """Yield a temporary path as `atomic_path` does; or None where `path` is there, made by another process meanwhile.
+    """Yield a temporary path like `atomic_path`, or None if `path` exists, possibly created by another process.
 
-    Of several processes that come at once, one makes it and the others wait. What is there is never removed.
+    Of several processes at the same time, one creates it and the others wait. An existing `path` is never removed.
 
     Args:
-        path: the file or folder to make.
-        say: is called with a line where another process is at work.
+        path: the file or folder to create.
+        say: called with a message if another process is creating it.
 
     Raises:
         UserError: the disk is full or the folder cannot be written.
@@ -81,40 +82,40 @@ def made_once(path: Path, *, say: Callable[[str], None] = lambda text: None) -> 
     lock = filelock.FileLock(path.parent / f".{_short(path.name)}{_LOCK}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Where locks are not to be had, several may make it, and the first to end puts it there.
+        # Without locks several processes may create it, and the first to finish moves it to `path`.
         with suppress(NotImplementedError):
             try:
                 lock.acquire(timeout=0)
             except filelock.Timeout:
-                say(f"another process is making {path}; waiting for it")
+                say(f"another process is creating {path}; waiting for it")
                 lock.acquire()
     except OSError as error:
-        raise UserError(f"{path.parent}: cannot write here ({error.strerror}); choose a folder that can be") from error
+        raise UserError(f"{path.parent}: cannot write here ({error.strerror}); {_CHOOSE}") from error
     try:
         if path.exists():
             yield None
             return
-        with atomic_path(path, replace=False) as made:
-            yield made
+        with atomic_path(path, replace=False) as draft:
+            yield draft
     finally:
-        # Who waits for this very lock looks again when it has it, and of two that make a thing the first one's stays.
+        # A process that waits for this lock checks again once it has it; if two create the same path, the first stays.
         with suppress(OSError):
             os.unlink(lock.lock_file)
         lock.release()
 
 
 def write_atomically(path: Path, data: bytes | str) -> None:
-    """Write `data` (text as UTF-8) to `path`, whole or not at all.
+    """Write `data` (text as UTF-8) to `path` atomically.
 
     Raises:
         UserError: the disk is full or the folder cannot be written.
     """
-    with atomic_path(path) as made:
-        made.write_bytes(data.encode("utf-8") if isinstance(data, str) else data)
+    with atomic_path(path) as draft:
+        draft.write_bytes(data.encode("utf-8") if isinstance(data, str) else data)
 
 
 def recover(path: Path) -> None:
-    """Put a folder into its place whose process was killed while it replaced an older one there."""
+    """Move a folder to its final path if its process was killed while it replaced an older folder there."""
     if os.path.lexists(path):
         return
     for holder in _left_over(path.parent, path.name):
@@ -126,11 +127,11 @@ def recover(path: Path) -> None:
 
 
 def sweep(folder: Path, name: str = "") -> None:
-    """Remove what killed processes left in a folder; those at work hold locks, and theirs stays.
+    """Remove what killed processes left in a folder; running processes hold locks, and their files stay.
 
     Args:
         folder: the folder.
-        name: only what was left of the file or folder of that name; of any by default.
+        name: remove only what belongs to the file or folder with that name; by default to any.
     """
     if name:
         recover(folder / name)
@@ -144,17 +145,17 @@ def sweep(folder: Path, name: str = "") -> None:
 
 @dataclass(slots=True)
 class _Holder:
-    """A folder that one process writes in, and its lock."""
+    """The temporary folder that one process writes in, and its lock."""
 
     folder: Path
     lock: filelock.BaseFileLock
 
     @classmethod
-    def make(cls, path: Path) -> _Holder:
-        """Make a holder for `path`, locked before it is there.
+    def create(cls, path: Path) -> _Holder:
+        """Create a holder for `path`, locked before the folder exists.
 
         Raises:
-            OSError: it cannot be made.
+            OSError: it cannot be created.
         """
         while True:
             folder = path.parent / f"{_PARTIAL}{_short(path.name)}-{secrets.token_hex(4)}"
@@ -162,24 +163,24 @@ class _Holder:
             try:
                 lock.acquire(timeout=0)
             except filelock.Timeout:
-                continue  # one who sweeps was quicker; it removes the lock
+                continue  # another process is sweeping and took the lock; it removes it
             except NotImplementedError:
                 pass  # no locks on this file system: what a killed process leaves stays
             else:
-                if not os.path.exists(lock.lock_file):  # swept away between its making and its locking
+                if not os.path.exists(lock.lock_file):  # swept between its creation and its locking
                     lock.release()
                     continue
-            made = cls(folder, lock)
+            holder = cls(folder, lock)
             try:
                 folder.mkdir()
             except OSError:
-                made.remove()
+                holder.remove()
                 raise
-            return made
+            return holder
 
     @property
     def original(self) -> Path | None:
-        """The path that a folder in the holder was about to take, after the older one had been moved out of it."""
+        """The final path of the folder in the holder, if the older folder had already been moved away from there."""
         with suppress(OSError):
             if (self.folder / _REPLACED).exists():
                 names = [entry.name for entry in self.folder.iterdir() if entry.name not in (_REPLACED, _LOCK)]
@@ -187,7 +188,7 @@ class _Holder:
         return None
 
     def remove(self) -> None:
-        """Remove the folder with all that is in it, and then the lock."""
+        """Remove the folder with its content, and then the lock."""
         shutil.rmtree(self.folder, ignore_errors=True)
         with suppress(OSError):
             os.unlink(self.lock.lock_file)
@@ -195,60 +196,60 @@ class _Holder:
 
 
 def _left_over(folder: Path, name: str) -> Iterator[_Holder]:
-    """Yield the holders, locked now, whose processes are gone."""
+    """Yield the holders, locked now, whose processes have ended."""
     pattern = f"{_PARTIAL}{glob.escape(_short(name)) if name else '*'}-*"
-    found = {str(place).removesuffix(_LOCK) for place in folder.glob(pattern)}
-    for place in sorted(found):
+    found = {str(entry).removesuffix(_LOCK) for entry in folder.glob(pattern)}
+    for holder in sorted(found):
         # Earlier versions kept the lock in the folder.
-        inner = os.path.join(place, _LOCK)
-        lock = filelock.FileLock(inner if os.path.exists(inner) else f"{place}{_LOCK}")
+        inner = os.path.join(holder, _LOCK)
+        lock = filelock.FileLock(inner if os.path.exists(inner) else f"{holder}{_LOCK}")
         try:
             lock.acquire(timeout=0)
         except (OSError, NotImplementedError, filelock.Timeout):
             continue
-        yield _Holder(Path(place), lock)
+        yield _Holder(Path(holder), lock)
 
 
 def _short(name: str) -> str:
-    """Return a file's name, or what stands for it where it is too long to put more around it."""
+    """Return a file's name, or its hash if it is too long for a prefix and suffix."""
     return name if len(os.fsencode(name)) <= _LONGEST_NAME else hashlib.sha256(os.fsencode(name)).hexdigest()
 
 
-def _put(made: Path, path: Path, holder: Path) -> None:
-    """Move what was made into its place.
+def _move(draft: Path, path: Path, holder: Path) -> None:
+    """Move a finished draft to its final path.
 
     Raises:
         OSError: it cannot be moved.
     """
-    if made.is_dir() and path.is_dir() and not path.is_symlink():
-        if not exchange(made, path):
+    if draft.is_dir() and path.is_dir() and not path.is_symlink():
+        if not exchange(draft, path):
             os.rename(path, holder / _REPLACED)
-            os.rename(made, path)
+            os.rename(draft, path)
     else:
-        os.replace(made, path)
+        os.replace(draft, path)
     _sync_folder(path.parent)
 
 
-def _set_rights(made: Path) -> None:
-    """Let files be read by whom the user's umask lets read them; some libraries write for the owner alone."""
-    for place in [made, *(made.rglob("*") if made.is_dir() else ())]:
-        if not place.is_symlink():
-            place.chmod((0o777 if place.is_dir() else 0o666) & ~_UMASK)
+def _set_permissions(draft: Path) -> None:
+    """Set the permissions of the user's umask, since some libraries write files that only the owner can read."""
+    for path in [draft, *(draft.rglob("*") if draft.is_dir() else ())]:
+        if not path.is_symlink():
+            path.chmod((0o777 if path.is_dir() else 0o666) & ~_UMASK)
 
 
-def _sync(made: Path) -> None:
-    """Make sure that everything made is on the disk, folders after what is in them."""
-    places = sorted(made.rglob("*"), reverse=True) if made.is_dir() else []
-    for place in [*places, made]:
-        if place.is_dir():
-            _sync_folder(place)
-        elif place.is_file():
-            with place.open("rb") as stream:
+def _sync(draft: Path) -> None:
+    """Flush everything to the disk, folders after their content."""
+    content = sorted(draft.rglob("*"), reverse=True) if draft.is_dir() else []
+    for path in [*content, draft]:
+        if path.is_dir():
+            _sync_folder(path)
+        elif path.is_file():
+            with path.open("rb") as stream:
                 os.fsync(stream.fileno())
 
 
 def _sync_folder(folder: Path) -> None:
-    # Not every system lets a folder be opened or synced; the rename itself is done.
+    # Not every system can open or sync a folder; the rename is done in any case.
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

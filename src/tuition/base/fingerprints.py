@@ -1,4 +1,4 @@
-"""Fingerprints: short hashes of content, by which equal things are recognised."""
+"""Fingerprints: hashes of content that identify equal data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import orjson
 _CHUNK = 1 << 20
 _HOLE = b"\0"
 HOLE = orjson.Fragment(_HOLE)
-"""Stands in a value where `fingerprint_around` puts JSON that comes in pieces. No other JSON has its byte."""
+"""Marks the position in a value where `fingerprint_around` inserts JSON in pieces. No other JSON has this byte."""
 
 
 def _plain(value: object) -> Any:
@@ -32,7 +32,7 @@ def canonical_json(value: object) -> bytes:
     """Return `value` as JSON with sorted keys, the same bytes for the same content.
 
     Raises:
-        TypeError: `value` holds something that is not plain data.
+        TypeError: `value` contains something that is not plain data.
     """
     return orjson.dumps(value, default=_plain, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
 
@@ -43,15 +43,15 @@ def fingerprint(value: object) -> str:
 
 
 def fingerprint_around(value: object, pieces: Iterable[bytes]) -> str:
-    """Return the fingerprint of `value` with its one `HOLE` filled by pieces of JSON, which are never held together.
+    """Return the fingerprint of `value` with its one `HOLE` filled by pieces of JSON, without joining them in memory.
 
     Args:
         value: plain data with one `HOLE`.
-        pieces: the canonical JSON in its place, in order.
+        pieces: the canonical JSON for the hole, in order.
 
     Raises:
-        TypeError: `value` holds something that is not plain data.
-        ValueError: `value` has not exactly one `HOLE`.
+        TypeError: `value` contains something that is not plain data.
+        ValueError: `value` does not have exactly one `HOLE`.
     """
     before, after = canonical_json(value).split(_HOLE)
     digest = hashlib.sha256(before)

@@ -1,4 +1,4 @@
-"""Small HTML tables, in which notebooks show our objects. All text is escaped."""
+"""Small HTML tables that show objects in notebooks. All text is escaped."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from markupsafe import Markup, escape
 
 
 def html_table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, caption: str = "", most: int = 20) -> str:
-    """Return a table as HTML, with at most `most` rows; the last line counts those left out.
+    """Return a table as HTML, with at most `most` rows; the last line counts the rows left out.
 
     Args:
         headings: the columns' names.
         rows: each row's cells, shown by `str`.
         caption: a line above the table.
-        most: rows shown.
+        most: the most rows to show.
     """
     listed = list(rows)
     head = Markup("").join(Markup("<th>{}</th>").format(heading) for heading in headings)
@@ -35,6 +35,6 @@ def html_table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, cap
 
 
 def html_spans(parts: Iterable[tuple[str, str]]) -> str:
-    """Return texts in a row as HTML, each on the background of its CSS colour, with its white space kept."""
+    """Return consecutive texts as HTML, each with a CSS colour as its background, with their white space kept."""
     spans = (Markup('<span style="background:{}">{}</span>').format(colour, escape(text)) for colour, text in parts)
     return str(Markup('<pre style="white-space:pre-wrap">{}</pre>').format(Markup("").join(spans)))

@@ -1,4 +1,4 @@
-"""Whether the model hub can be reached, found out in seconds: its own library tries for half a minute."""
+"""Check within seconds whether the model hub can be reached; its own library tries for half a minute."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _TIMEOUT = 4.0  # seconds
 
 
 def is_offline() -> bool:
-    """Whether the environment says that the hub is not to be asked."""
+    """Whether the environment forbids access to the hub."""
     return any(os.environ.get(name, "").upper() in ("1", "TRUE", "YES", "ON") for name in _OFFLINE)
 
 
 def is_reachable() -> bool:
-    """Whether the hub may be asked, and it (or the proxy on the way to it) accepts a connection within seconds."""
+    """Whether access to the hub is allowed, and it (or the proxy) accepts a connection within seconds."""
     from huggingface_hub import constants
 
-    place = urlsplit(getproxies().get("https") or constants.ENDPOINT)
-    port = place.port or (80 if place.scheme == "http" else 443)
-    return not is_offline() and _accepts(place.hostname or "", port)
+    address = urlsplit(getproxies().get("https") or constants.ENDPOINT)
+    port = address.port or (80 if address.scheme == "http" else 443)
+    return not is_offline() and _accepts(address.hostname or "", port)
 
 
 @lru_cache(maxsize=8)
@@ -41,7 +41,7 @@ def _accepts(host: str, port: int) -> bool:
         finally:
             tried.set()
 
-    # A name that is not resolved can hold a thread for long, whatever the timeout says.
+    # Resolving a name can block a thread for longer than the timeout.
     threading.Thread(target=connect, daemon=True).start()
     tried.wait(_TIMEOUT)
     return bool(answers)

@@ -1,4 +1,4 @@
-"""Interrupts: a signal to stop is noted and heeded between two pieces of work, so that none is left half done."""
+"""Deferred interrupts: a signal to stop takes effect between two pieces of work, so that none is left half done."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts:
-    """Whether a signal to stop has come."""
+    """Whether a signal to stop was received."""
 
     def __init__(self) -> None:
-        """None has come yet."""
-        self.asked = False
+        """Start without a signal."""
+        self.requested = False
 
-    def heed(self) -> None:
-        """Stop here if a signal has come.
+    def raise_if_requested(self) -> None:
+        """Stop here if a signal was received.
 
         Raises:
-            KeyboardInterrupt: one has.
+            KeyboardInterrupt: a signal was received.
         """
-        if self.asked:
+        if self.requested:
             raise KeyboardInterrupt
 
 
 @contextmanager
 def deferred_interrupts() -> Iterator[Interrupts]:
-    """Note SIGINT and SIGTERM instead of stopping at once; a second one stops at once.
+    """Record SIGINT and SIGTERM instead of stopping at once; a second one stops at once.
 
-    Off the main thread, where signals do not arrive, nothing is changed.
+    In other threads than the main one, which receive no signals, nothing is changed.
     """
     interrupts = Interrupts()
     if threading.current_thread() is not threading.main_thread():
@@ -40,9 +40,9 @@ def deferred_interrupts() -> Iterator[Interrupts]:
         return
 
     def note(number: int, frame: FrameType | None) -> None:
-        if interrupts.asked:
+        if interrupts.requested:
             raise KeyboardInterrupt
-        interrupts.asked = True
+        interrupts.requested = True
 
     before = {number: signal.signal(number, note) for number in _SIGNALS}
     try:

@@ -1,4 +1,4 @@
-"""The one registry: named things of a kind, found by name and loaded when first used."""
+"""The registry of named objects of a kind, found by name and imported on first use."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ T = TypeVar("T")
 class Registry(Generic[T]):
     """Named objects of one kind (readers, encodings, metrics, tuners, engines).
 
-    An entry is the object itself, or `"package.module:attribute"`, which is imported when it is first used, so that
-    listing names stays cheap. Installed packages add entries of their own through an entry point group.
+    An entry is the object, or `"package.module:attribute"`, which is imported on first use, so that listing names is
+    cheap. Installed packages add entries through an entry point group.
     """
 
     def __init__(self, kind: str, plugins: str = "") -> None:
-        """Make an empty registry.
+        """Create an empty registry.
 
         Args:
             kind: the noun used in messages, such as `"encoding"`.
-            plugins: the entry point group by which installed packages add entries, such as `"tuition.metrics"`.
+            plugins: the entry point group through which installed packages add entries, such as `"tuition.metrics"`.
         """
         self.kind = kind
         self._plugins = plugins
         self._entries: dict[str, T | str] = {}
         self._packages: dict[str, str] = {}
-        """Which package an entry comes from, for those of plugins."""
+        """The package of each entry that a plugin added."""
 
     def add(self, name: str, entry: T | str) -> None:
         """Register `entry` under `name`.
@@ -44,15 +44,15 @@ class Registry(Generic[T]):
         self._entries[name] = entry
 
     def remove(self, name: str) -> None:
-        """Remove the entry called `name`, if there is one."""
+        """Remove the entry named `name`, if there is one."""
         self._entries.pop(name, None)
 
     def __getitem__(self, name: str) -> T:
-        """Return the entry called `name`.
+        """Return the entry named `name`.
 
         Raises:
-            UserError: there is none; the message names the nearest and all that exist. Or the package that adds it
-                cannot be imported.
+            UserError: there is none (the message names the nearest and all entries), or the package that adds it cannot
+                be imported.
         """
         if name not in self._entries:
             self._load_plugins()
@@ -64,13 +64,13 @@ class Registry(Generic[T]):
         return entry
 
     def __contains__(self, name: object) -> bool:
-        """Whether an entry of that name exists."""
+        """Whether an entry with that name exists."""
         if name not in self._entries:
             self._load_plugins()
         return name in self._entries
 
     def __iter__(self) -> Iterator[str]:
-        """Yield the names: ours in the order of registration, then those of installed packages."""
+        """Yield the names: Tuition's own in the order of registration, then those of installed packages."""
         self._load_plugins()
         return iter(self._entries)
 
@@ -80,7 +80,7 @@ class Registry(Generic[T]):
         return len(self._entries)
 
     def _load_plugins(self) -> None:
-        """Add what installed packages offer, once; a name of ours is never replaced."""
+        """Add the entries of installed packages, once; Tuition's own are never replaced."""
         group, self._plugins = self._plugins, ""
         if not group:
             return

@@ -1,4 +1,4 @@
-"""Named seeds: every draw is decided by what it is for, never by what was drawn before it."""
+"""Named seeds: each random sample depends on its purpose, never on what was sampled before."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _BITS = 63
 def derive_seed(*names: str | int) -> int:
     """Return a seed in [0, 2^63) that depends on every name and on their order.
 
-    Two draws with different names are independent; adding a draw changes no other one.
+    Samples with different names are independent; adding one does not change the others.
 
     Examples:
         >>> derive_seed("labels", "task1152", 1) == derive_seed("labels", "task1152", 1)

@@ -1,4 +1,4 @@
-"""Small text files that a user wrote: read whole, never more than they may hold."""
+"""Small text files that a user wrote: read whole, up to a size limit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from tuition.base.errors import UserError
 
 _LIMIT = 16_000_000
-"""Bytes; a study or an encoding has a few thousand."""
+"""In bytes; a study or an encoding has a few thousand."""
 
 
 def read_short_text(path: Path, what: str) -> str:
@@ -18,11 +18,11 @@ def read_short_text(path: Path, what: str) -> str:
         what: what it should be, for messages: `"a study's YAML file"`.
 
     Raises:
-        UserError: there is no such file, it is no plain file, it is too large, or it is not UTF-8.
+        UserError: there is no such file, it is not a regular file, it is too large, or it is not UTF-8.
     """
     try:
         if path.exists() and not path.is_file():
-            raise UserError(f"{path}: is no file; give {what}")
+            raise UserError(f"{path}: is not a file; give {what}")
         with path.open("rb") as stream:
             data = stream.read(_LIMIT + 1)
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Stored JSON read back into dataclasses, with every field of the type that it is declared with."""
+"""Read stored JSON back into dataclasses, checking the type of every field."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _FAULTS = {
 
 
 def typed(kind: type[T], data: object, what: str) -> T:
-    """Return an instance of a dataclass from plain data: lists become tuples, mappings become dataclasses.
+    """Build a dataclass from plain data: lists become tuples, mappings become dataclasses.
 
     Args:
         kind: the dataclass.
-        data: what JSON held.
-        what: what this is, for messages: `"m/encoding.json"`.
+        data: the parsed JSON.
+        what: the source of the data, for messages: `"m/encoding.json"`.
 
     Raises:
-        UserError: a field is missing, not known, or of another type; the first such field is named.
+        UserError: a field is missing, unknown, or of another type; the message names the first such field.
     """
     from pydantic import TypeAdapter, ValidationError
 
@@ -32,13 +32,8 @@ def typed(kind: type[T], data: object, what: str) -> T:
         return TypeAdapter(kind).validate_python(data, extra="forbid")
     except ValidationError as error:
         faults = error.errors(include_url=False, include_input=False)
-        place = ".".join(map(str, faults[0]["loc"]))
-        wrong = {
-            "missing": "is missing",
-            "extra_forbidden": "is not known",
-            "unexpected_keyword_argument": "is not known",
-        }
-        found = wrong.get(faults[0]["type"], "is of the wrong type")
-        subject = f"the field {clip(place, 80)!r} {found}" if place else "it is no mapping of fields"
+        path = ".".join(map(str, faults[0]["loc"]))
+        found = _FAULTS.get(faults[0]["type"], "is of the wrong type")
+        subject = f"the field {clip(path, 80)!r} {found}" if path else "it is not a mapping of fields"
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
         raise UserError(f"{what}: {subject}{more}; it may come from another version of Tuition") from None

@@ -1,3 +1,3 @@
-"""The version of this package, which results record."""
+"""The version of this package, which is recorded in results."""
 
 __version__ = "0.1.0"

@@ -1,8 +1,8 @@
-"""YAML as plain data, for every file that holds any: bounded before it is built, and nothing in it is run.
+"""YAML as plain data, for all YAML files: limited in size before it is built, and nothing in it is executed.
 
-There are two ways to read plain words. `TEXT` keeps all as text but plain null, true and false, whole numbers and
-decimals: for files that hold people's texts, where `no`, `NA`, `1_000` and `2024-01-01` are words. `CORE` is the core
-schema of YAML 1.2, where `5e-5` and `.inf` are numbers too and `<<` merges mappings: for studies and encodings.
+There are two schemas for plain scalars. `TEXT` keeps everything as text except null, true, false, whole numbers and
+decimals: for files with natural language, where `no`, `NA`, `1_000` and `2024-01-01` are words. `CORE` is the core
+schema of YAML 1.2, where `5e-5` and `.inf` are numbers too, and `<<` merges mappings: for studies and encodings.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from yaml import MappingNode, Node, ScalarNode, SequenceNode
 from tuition.base.errors import Problem, ProblemsError, clip
 
 _SIZE_LIMIT = 4_000_000  # characters
-_NODE_LIMIT = 100_000  # counted as if every alias were written out
+_NODE_LIMIT = 100_000  # counted with every alias expanded
 _DEPTH_LIMIT = 50
 _DIGITS = 18  # of a whole number, so that it fits 64 bits
 _NULL = re.compile(r"~|null|Null|NULL|")
@@ -32,18 +32,18 @@ _QUOTED = frozenset("'\"|>")
 _PLAIN_TAGS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "str"))
 _MERGE = "<<"
 
-# libyaml reads many times faster; what it reads is the same.
+# libyaml is many times faster, with the same results.
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _Loader(_Base):  # type: ignore[misc]
-    """Only ever asked for events and nodes, never to construct; a plain scalar is text until a schema looks at it."""
+    """Used only for events and nodes, never to construct objects; a plain scalar is text until a schema converts it."""
 
     yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
 
 
 class YamlFault(NamedTuple):
-    """What is wrong in a document, what would be right, and the line from 1, where it is known."""
+    """What is wrong in a document, what would be right, and the line, from 1, if it is known."""
 
     kind: str
     found: str
@@ -53,7 +53,7 @@ class YamlFault(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """How plain words are read (`plain`), and whether the key `<<` merges mappings."""
+    """How plain scalars are converted (`plain`), and whether the key `<<` merges mappings."""
 
     plain: Callable[[str], Any]
     merges: bool
@@ -84,18 +84,18 @@ CORE = Schema(_plain_core, merges=True)
 
 
 class YamlText:
-    """A document that was read: its `value`, and where and how each thing in it was written.
+    """A parsed document: its `value`, and the line and the exact text of each part of it.
 
-    `written` has even the numbers as they are in the file.
+    `written` returns numbers, too, exactly as they are in the file.
     """
 
     def __init__(self, root: Node, schema: Schema = TEXT) -> None:
-        """Build the value of a tree that was found valid."""
+        """Build the value of a validated tree."""
         self._root = root
         self.value: Any = _value(root, schema)
 
     def line(self, *path: str | int) -> int:
-        """Return the line of what stands at `path` (keys and indices), or of the nearest thing around it, from 1."""
+        """Return the line, from 1, of the value at `path` (keys and indices), or of the nearest value around it."""
         line = self._root.start_mark.line
         node: Node | None = self._root
         for step in path:
@@ -113,7 +113,7 @@ class YamlText:
         return str(node.value) if isinstance(node, ScalarNode) else None
 
     def written_list(self, *path: str | int) -> tuple[str, ...] | None:
-        """Return the scalars of the list at `path`, as text exactly as written; None if it is no list of scalars."""
+        """Return the scalars of the list at `path`, exactly as written; None if it is not a list of scalars."""
         node: Node | None = self._root
         for step in path:
             _, node = _child(node, step)
@@ -123,14 +123,14 @@ class YamlText:
 
 
 def load_yaml(text: str, file: Path) -> Any:
-    """Return the plain data that a YAML text holds, by the core schema of YAML 1.2.
+    """Return the plain data of a YAML text, by the core schema of YAML 1.2.
 
     Args:
         text: the text.
-        file: where it is from, for messages.
+        file: the file it is from, for messages.
 
     Raises:
-        ProblemsError: it is no YAML, has a tag or a key twice, or would be too large; all faults with their lines.
+        ProblemsError: it is not YAML, has a tag or a duplicate key, or is too large; all faults with their lines.
     """
     document, faults = parse_yaml_text(text, CORE)
     if document is None:
@@ -141,15 +141,15 @@ def load_yaml(text: str, file: Path) -> Any:
 def parse_yaml_text(
     text: str, schema: Schema = TEXT, tags: Collection[str] = ()
 ) -> tuple[YamlText | None, list[YamlFault]]:
-    """Read one YAML document; it is None where there is any fault.
+    """Parse one YAML document; it is None if there is any fault.
 
     Args:
         text: the document.
-        schema: how plain words are read.
+        schema: how plain scalars are converted.
         tags: the tags (`"!Template"`) that a mapping may have; they are ignored.
 
     Returns:
-        The document, and its faults: broken YAML, a tag, a key twice, aliases that expand without end, too large.
+        The document, and its faults: broken YAML, a tag, a duplicate key, aliases that expand without end, too large.
     """
     faults: list[YamlFault] = []
     if len(text) > _SIZE_LIMIT:
@@ -162,25 +162,25 @@ def parse_yaml_text(
         if _is_bounded(text, faults):
             root = yaml.compose(text, Loader=_Loader)
             if root is None:
-                faults.append(YamlFault("empty-file", "there is nothing in it", "it holds one YAML document", 1))
+                faults.append(YamlFault("empty-file", "there is nothing in it", "it must be one YAML document", 1))
             else:
                 _check(root, schema, tags, faults)
     except yaml.YAMLError as error:
         faults.append(_syntax_fault(error))
     except UnicodeEncodeError:
-        faults.append(YamlFault("lone-surrogate", "it holds half a character", "write the whole character"))
+        faults.append(YamlFault("lone-surrogate", "it contains half a character", "write the whole character"))
     return (None, faults) if root is None or faults else (YamlText(root, schema), faults)
 
 
 def _is_bounded(text: str, faults: list[YamlFault]) -> bool:
-    """Whether the document stays small when all its aliases are written out; nothing is built to see it."""
+    """Whether the document is small with all aliases expanded; determined without building it."""
     sizes: dict[str, int] = {}
     open_: list[tuple[str | None, int]] = []
     total = 0
     for event in yaml.parse(text, Loader=_Loader):
         line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.AliasEvent):
-            total += sizes.get(str(event.anchor), 0)  # an alias to what surrounds it has no size yet: refused by _check
+            total += sizes.get(str(event.anchor), 0)  # no size yet inside its own anchor: refused by _check
         elif isinstance(event, yaml.NodeEvent):
             total += 1
             if isinstance(event, yaml.CollectionStartEvent):
@@ -192,7 +192,7 @@ def _is_bounded(text: str, faults: list[YamlFault]) -> bool:
             if anchor:
                 sizes[anchor] = total - before
         if total > _NODE_LIMIT:
-            message = f"it holds more than {_NODE_LIMIT:,} values, its aliases written out"
+            message = f"it contains more than {_NODE_LIMIT:,} values, with its aliases expanded"
             faults.append(YamlFault("yaml-bomb", message, "write less, without aliases of aliases", line))
             return False
         if len(open_) > _DEPTH_LIMIT:
@@ -203,7 +203,7 @@ def _is_bounded(text: str, faults: list[YamlFault]) -> bool:
 
 
 def _check(root: Node, schema: Schema, tags: Collection[str], faults: list[YamlFault]) -> None:
-    """Note what is unfit anywhere in a tree of bounded size: tags, keys that are no text or are repeated, circles."""
+    """Report faults in a tree of limited size: tags, keys that are not text or are repeated, alias loops."""
     waiting: list[tuple[Node, frozenset[int]]] = [(root, frozenset())]
     while waiting:
         node, around = waiting.pop()
@@ -229,17 +229,17 @@ def _check_keys(node: MappingNode, schema: Schema, faults: list[YamlFault]) -> N
     for key, value in node.value:
         line = key.start_mark.line + 1
         if not isinstance(key, ScalarNode):
-            faults.append(YamlFault("wrong-type", "a key is no text", "write a word before the colon", line))
+            faults.append(YamlFault("wrong-type", "a key is not text", "write a word before the colon", line))
         elif key.value == _MERGE and schema.merges:
             parts = value.value if isinstance(value, SequenceNode) else [value]
             if not all(isinstance(part, MappingNode) for part in parts):
-                wrong = "the key '<<' merges what is no mapping"
+                wrong = "the key '<<' merges something that is not a mapping"
                 faults.append(YamlFault("yaml-merge", wrong, "give it an alias of a mapping", line))
         elif key.value == _MERGE:
             wrong = "the key '<<' merges another mapping in"
             faults.append(YamlFault("yaml-merge", wrong, "write its keys out", line))
         elif key.value in seen:
-            wrong = f"the key {clip(key.value)!r} is here and at line {seen[key.value]}"
+            wrong = f"line {seen[key.value]} has the same key, {clip(key.value)!r}"
             faults.append(YamlFault("duplicate-key", wrong, "keep one of them", line))
         else:
             seen[key.value] = line
@@ -260,7 +260,7 @@ def _value(node: Node, schema: Schema) -> Any:
 
 
 def _mapping(node: MappingNode, schema: Schema) -> dict[str, Any]:
-    """Return a mapping; its own keys replace merged ones, and of several merged mappings the first wins."""
+    """Return a mapping; its own keys override merged ones, and of several merged mappings the first has priority."""
     merged: dict[str, Any] = {}
     own: dict[str, Any] = {}
     for key, value in node.value:
@@ -284,10 +284,10 @@ def _child(node: Node | None, step: str | int) -> tuple[Node | None, Node | None
 def _syntax_fault(error: yaml.YAMLError) -> YamlFault:
     mark = getattr(error, "problem_mark", None)
     reason = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
-    place = "" if mark is None else f" at column {mark.column + 1}"
+    column = "" if mark is None else f" at column {mark.column + 1}"
     return YamlFault(
         "broken-yaml",
-        f"broken YAML{place}: {clip(str(reason))}",
-        "correct the file at this place (put a text with ': ' or '#' in it into quotes)",
+        f"broken YAML{column}: {clip(str(reason))}",
+        "correct the file there (quote a text that contains ': ' or '#')",
         None if mark is None else mark.line + 1,
     )

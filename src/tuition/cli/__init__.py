@@ -18,13 +18,13 @@ _STOPPED = 130
 
 
 def main() -> None:
-    """Run the command line; a user's mistake is told in plain lines and exits with 2."""
+    """Run the command line; a UserError is printed without a traceback, and the exit status is 2."""
     try:
         app()
     except UserError as error:
         sys.stderr.write(f"tuition: {error}\n")
         sys.exit(2)
     except SystemExit as end:
-        if end.code == _STOPPED:  # typer turns a KeyboardInterrupt into this, without a word
-            sys.stderr.write("\ntuition: stopped; the same command goes on from what is finished and kept\n")
+        if end.code == _STOPPED:  # typer turns a KeyboardInterrupt into this, without a message
+            sys.stderr.write("\ntuition: stopped; the same command resumes from what is finished and saved\n")
         raise

@@ -1,4 +1,4 @@
-"""The command line's root: its application, and the options that many commands share."""
+"""The command line's application, and the options that many commands share."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
-Format = Annotated[str | None, typer.Option("--format", help="The tasks' format, where their path does not show it.")]
+Format = Annotated[str | None, typer.Option("--format", help="The tasks' format, if it is not recognised.")]
 
 
-def located(path: Path) -> Path:
-    """Let the word `starter` stand for the collection inside the package, where no file or folder has that name."""
+def resolve_path(path: Path) -> Path:
+    """Return the path; `starter` is the collection inside the package, unless a file or folder has that name."""
     if str(path) == "starter" and not path.exists():
         from tuition.tasks.starter import STARTER_PATH
 
@@ -31,16 +31,16 @@ def located(path: Path) -> Path:
 
 
 CollectionPath = Annotated[
-    Path, typer.Argument(callback=located, help="A collection: a folder, a checkout, one file, or `starter`.")
+    Path, typer.Argument(callback=resolve_path, help="A collection: a folder, a checkout, one file, or `starter`.")
 ]
 
 
-def _all_located(paths: list[Path]) -> list[Path]:
-    return [located(path) for path in paths]
+def _resolve_paths(paths: list[Path]) -> list[Path]:
+    return [resolve_path(path) for path in paths]
 
 
 CollectionPaths = Annotated[
-    list[Path], typer.Argument(callback=_all_located, help="Collections: folders, checkouts, files, or `starter`.")
+    list[Path], typer.Argument(callback=_resolve_paths, help="Collections: folders, checkouts, files, or `starter`.")
 ]
 
 

@@ -1,4 +1,4 @@
-"""Commands that evaluate models and answers, and say what scores mean."""
+"""Commands that evaluate models and predictions, and that compare and forecast scores."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def evaluate(
         str, typer.Option(help="Alias, model folder, .gguf, hub id, or openai:NAME@URL.")
     ] = "smollm2-135m",
     setting: Annotated[str, typer.Option(help="zero-shot or few-shot.")] = "zero-shot",
-    task: Annotated[list[str] | None, typer.Option(help="A task's name or unique beginning; repeat for more.")] = None,
+    task: Annotated[list[str] | None, typer.Option(help="A task's name or unique prefix; repeat for more.")] = None,
     encoding: Annotated[
         list[str] | None, typer.Option("--encoding", "-e", help="How tasks are prompted; repeat to compare.")
     ] = None,
     labels: Annotated[int, typer.Option(help="Few-shot examples in the prompt.", min=0)] = 0,
     metric: Annotated[
-        list[str] | None, typer.Option(help="How answers are scored; repeat for more. By default what fits the task.")
+        list[str] | None, typer.Option(help="The metric; repeat for more. By default it depends on the task.")
     ] = None,
     rank: Annotated[bool, typer.Option("--rank", help="Also rank the answer options of tasks that have any.")] = False,
     rank_only: Annotated[
@@ -76,7 +76,7 @@ def score(
     references: Annotated[Path | None, typer.Option(help="A collection, or JSON lines of id and references.")] = None,
     profile: Annotated[list[str] | None, typer.Option(help="A metric; repeat for more.")] = None,
     by: Annotated[str | None, typer.Option(help="task, category, dataset, language or instance.")] = None,
-    format: Annotated[str | None, typer.Option(help="The predictions' format, where it is not recognised.")] = None,  # noqa: A002
+    format: Annotated[str | None, typer.Option(help="The predictions' format, if it is not recognised.")] = None,  # noqa: A002
     references_format: Annotated[str | None, typer.Option(help="The collection's format.")] = None,
     complete: Annotated[bool, typer.Option("--complete", help="Refuse tasks that are only partly answered.")] = False,
     embedder: Annotated[Path | None, typer.Option(help="A local model's folder, for the profile similarity.")] = None,
@@ -94,8 +94,8 @@ def score(
     choice = ScoreChoice(
         predictions, references, format, references_format, tuple(profile or ()), by, complete, embedder
     )  # fmt: skip
-    judged_by = None if judge is None else JudgeChoice(judge, scale, prices, budget)
-    score_and_print(choice, judged_by, as_json=json)
+    judge_choice = None if judge is None else JudgeChoice(judge, scale, prices, budget)
+    score_and_print(choice, judge_choice, as_json=json)
 
 
 @app.command(rich_help_panel="Evaluating")
@@ -118,7 +118,7 @@ def compare(
     resamples: Annotated[int, typer.Option(help="Bootstrap resamples.", min=100, max=1_000_000)] = 2000,
     json: Json = False,
 ) -> None:
-    """Compare arms: which is better, on which tasks, by how much, and how sure that is."""
+    """Compare arms: which is better, on which tasks, by how much, and how certain that is."""
     from tuition.commands.compare import compare_and_print
     from tuition.reports.comparison import Question
 
@@ -129,7 +129,7 @@ def compare(
 @app.command(rich_help_panel="Evaluating")
 def forecast(
     source: Annotated[Path, typer.Argument(help="A demo's or study's folder, its scores.csv, or any CSV of scores.")],
-    target: Annotated[float | None, typer.Option(help="The score wanted, on the scores' own scale.")] = None,
+    target: Annotated[float | None, typer.Option(help="The desired score, on the scores' own scale.")] = None,
     task: Annotated[str | None, typer.Option(help="Only this task's curves.")] = None,
     arm: Annotated[str | None, typer.Option(help="Only this arm's curves.")] = None,
     at: Annotated[str, typer.Option(help="Numbers of labels to forecast the score at.")] = "",

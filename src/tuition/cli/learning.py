@@ -7,17 +7,17 @@ from typing import Annotated
 
 import typer
 
-from tuition.cli.app import Json, app, located
+from tuition.cli.app import Json, app, resolve_path
 
 DropShared = Annotated[
-    bool, typer.Option("--drop-shared", help="Do not learn rows whose input is a test input of another task.")
+    bool, typer.Option("--drop-shared", help="Do not train on rows whose input is a test input of another task.")
 ]
 
 
 @app.command(rich_help_panel="Training")
 def demo(
     tasks: Annotated[str, typer.Option(help="A collection's path; the one inside the package by default.")] = "starter",
-    task: Annotated[list[str] | None, typer.Option(help="A task's name or unique beginning; repeat for more.")] = None,
+    task: Annotated[list[str] | None, typer.Option(help="A task's name or unique prefix; repeat for more.")] = None,
     labels: Annotated[str, typer.Option(help="Label budgets.")] = "0,16,64",
     out: Annotated[Path, typer.Option(help="Folder for the results and the report.")] = Path("tuition-demo"),
     model: Annotated[str | None, typer.Option(help="Embedded alias, model folder or hub id.")] = None,
@@ -35,7 +35,7 @@ def learn(
     path: Annotated[Path, typer.Argument(help="A collection's path, or `starter`.")],
     labels: Annotated[str, typer.Option(help="Label budgets per task.")] = "0,16,64",
     setting: Annotated[str, typer.Option(help="single-task, multi-task, cross-task or in-context.")] = "single-task",
-    task: Annotated[list[str] | None, typer.Option(help="A task's name or unique beginning; repeat for more.")] = None,
+    task: Annotated[list[str] | None, typer.Option(help="A task's name or unique prefix; repeat for more.")] = None,
     encoding: Annotated[
         list[str] | None, typer.Option("--encoding", "-e", help="How tasks are prompted; repeat to compare arms.")
     ] = None,
@@ -72,7 +72,7 @@ def learn(
 @app.command(rich_help_panel="Training")
 def run(
     study: Annotated[str, typer.Argument(help="A study's YAML file, or a preset: `tuition presets` lists them.")],
-    tasks: Annotated[str | None, typer.Option(help="The collection's path, or `starter`, in place of its own.")] = None,
+    tasks: Annotated[str | None, typer.Option(help="The collection's path, or `starter`, instead of its own.")] = None,
     task: Annotated[list[str] | None, typer.Option(help="A task to evaluate; repeat for more.")] = None,
     split: Annotated[str | None, typer.Option(help="Which tasks are seen, as in `tuition split --by`.")] = None,
     model: Annotated[str | None, typer.Option(help="Embedded alias, model folder, .gguf file or hub id.")] = None,
@@ -84,9 +84,9 @@ def run(
         list[str] | None, typer.Option("--set", help="Any setting: evaluate.test=20; repeat for more.")
     ] = None,
     drop_shared: DropShared = False,
-    out: Annotated[Path | None, typer.Option(help="Where results go; runs/<study's name> by default.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results; runs/<study's name> by default.")] = None,
     plan: Annotated[
-        bool, typer.Option("--plan", help="Only show what it takes; nothing is loaded or trained.")
+        bool, typer.Option("--plan", help="Only show the steps and their cost; nothing is loaded or trained.")
     ] = False,
     write: Annotated[Path | None, typer.Option(help="Only write the study to a file that you can edit.")] = None,
     json: Json = False,
@@ -124,7 +124,7 @@ def run(
 
 @app.command(rich_help_panel="Training")
 def presets(json: Json = False) -> None:
-    """List the papers' experiments that `tuition run` knows by name."""
+    """List the experiments from papers that `tuition run` knows by name."""
     from tuition.commands.presets import print_presets
 
     print_presets(as_json=json)
@@ -132,12 +132,12 @@ def presets(json: Json = False) -> None:
 
 @app.command(rich_help_panel="Training")
 def export(
-    run: Annotated[Path, typer.Argument(help="A folder that run, learn or demo made.")],
-    to: Annotated[Path, typer.Option(help="The folder to make.")],
-    task: Annotated[str | None, typer.Option(help="Which task's model.")] = None,
-    arm: Annotated[str | None, typer.Option(help="Which arm's.")] = None,
-    labels: Annotated[int | None, typer.Option(help="At which budget; the largest by default.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Under which seed; the first by default.")] = None,
+    run: Annotated[Path, typer.Argument(help="A results folder of run, learn or demo.")],
+    to: Annotated[Path, typer.Option(help="The folder to create.")],
+    task: Annotated[str | None, typer.Option(help="The model's task.")] = None,
+    arm: Annotated[str | None, typer.Option(help="The model's arm.")] = None,
+    labels: Annotated[int | None, typer.Option(help="The model's label budget; the largest by default.")] = None,
+    seed: Annotated[int | None, typer.Option(help="The model's seed; the first by default.")] = None,
     merge: Annotated[bool, typer.Option("--merge", help="Merge the adapter into the weights.")] = False,
 ) -> None:
     """Export a trained model: an ordinary Hugging Face folder with a model card."""
@@ -148,24 +148,24 @@ def export(
 
 @app.command(rich_help_panel="Training")
 def predict(
-    model: Annotated[Path, typer.Argument(help="A folder that export made.")],
-    tasks: Annotated[Path | None, typer.Option(help="A collection whose rows are answered.")] = None,
+    model: Annotated[Path, typer.Argument(help="A folder that export wrote.")],
+    tasks: Annotated[Path | None, typer.Option(help="A collection whose rows to answer.")] = None,
     input: Annotated[str | None, typer.Option(help="One text to answer.")] = None,  # noqa: A002
-    task: Annotated[str | None, typer.Option(help="Which task, where there are several.")] = None,
+    task: Annotated[str | None, typer.Option(help="The task, if there are several.")] = None,
     limit: Annotated[int | None, typer.Option(help="At most this many rows per task.", min=1)] = None,
     beams: Annotated[int, typer.Option(help="Beam width.", min=1)] = 1,
     temperature: Annotated[float, typer.Option(help="Sampling temperature; 0 is greedy decoding.", min=0)] = 0.0,
     top_p: Annotated[float, typer.Option(help="Nucleus sampling: the probability mass to sample from.", max=1)] = 1.0,
     sampling_seed: Annotated[int, typer.Option(help="Sampling seed.")] = 0,
     stop: Annotated[list[str] | None, typer.Option(help="A stop string; repeat for more.")] = None,
-    format: Annotated[str | None, typer.Option(help="The collection's format, where it is not recognised.")] = None,  # noqa: A002
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    format: Annotated[str | None, typer.Option(help="The collection's format, if it is not recognised.")] = None,  # noqa: A002
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
 ) -> None:
     """Answer with an exported model, prompted by the encoding that it was trained with."""
     from tuition.commands.decoding import decoding_settings
     from tuition.commands.predict import predict_and_print
 
-    tasks = tasks and located(tasks)
+    tasks = tasks and resolve_path(tasks)
     decoding = decoding_settings(beams, temperature, top_p, sampling_seed, stop or ())
     predict_and_print(
         model, tasks=tasks, task=task, text=input, limit=limit, decoding=decoding, format=format, as_json=json

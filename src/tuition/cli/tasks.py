@@ -1,4 +1,4 @@
-"""Commands on tasks: what a collection holds, how it is prompted, and how it is split."""
+"""Commands on tasks: what a collection contains, how it is prompted, and how it is split."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def check(
     every: Annotated[
         bool, typer.Option("--all", help="Print every finding, not only the first few of each kind.")
     ] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where there are warnings.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if there are warnings.")] = False,
     format: Format = None,  # noqa: A002
     json: Json = False,
 ) -> None:
@@ -39,14 +39,14 @@ def check(
 @app.command(rich_help_panel="Tasks")
 def card(
     table: Annotated[Path, typer.Argument(help="A .csv, .tsv, .jsonl, .parquet or .arrow file, or a saved dataset.")],
-    instruction: Annotated[str, typer.Option(help="A sentence that says what is to be done.")],
+    instruction: Annotated[str, typer.Option(help="A sentence that describes the task.")],
     input: Annotated[list[str] | None, typer.Option(help="The input's column; repeat for more.")] = None,  # noqa: A002
     output: Annotated[str, typer.Option(help="The output's column; by default the likeliest.")] = "",
     outputs: Annotated[str, typer.Option(help="What a list in the output's column is: references or text.")] = "",
-    examples: Annotated[int, typer.Option(help="Rows that become worked examples.", min=0, max=100)] = 2,
-    force: Annotated[bool, typer.Option("--force", help="Replace the card that is there.")] = False,
+    examples: Annotated[int, typer.Option(help="Rows to use as few-shot examples.", min=0, max=100)] = 2,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing card.")] = False,
 ) -> None:
-    """Make a task of your own table: write a card beside it that names its columns and the instruction."""
+    """Turn your own table into a task: write a card next to it with its columns and the instruction."""
     from tuition.commands.card import write_card
     from tuition.tasks.card_draft import CardWish
 
@@ -56,9 +56,9 @@ def card(
 @app.command(rich_help_panel="Tasks")
 def stats(
     paths: CollectionPaths,
-    format: Annotated[str | None, typer.Option(help="Their format, where it is not recognised.")] = None,  # noqa: A002
+    format: Annotated[str | None, typer.Option(help="Their format, if it is not recognised.")] = None,  # noqa: A002
     model: Annotated[str | None, typer.Option(help="Also count lengths in this model's tokens.")] = None,
-    published: Annotated[bool, typer.Option("--published", help="Show the papers' own figures beside.")] = False,
+    published: Annotated[bool, typer.Option("--published", help="Also show the papers' own figures.")] = False,
     json: Json = False,
 ) -> None:
     """Count tasks, types, languages, labels by budget and lengths, as the papers' tables do."""
@@ -72,8 +72,8 @@ def convert(
     src: CollectionPath,
     dst: Annotated[Path, typer.Argument(help="The new folder, or one .jsonl file for chat and alpaca.")],
     to: Annotated[str, typer.Option(help="superni, jsonl, chat or alpaca.")],
-    format: Annotated[str | None, typer.Option(help="The source's format, where it is not recognised.")] = None,  # noqa: A002
-    force: Annotated[bool, typer.Option("--force", help="Replace what DST holds.")] = False,
+    format: Annotated[str | None, typer.Option(help="The source's format, if it is not recognised.")] = None,  # noqa: A002
+    force: Annotated[bool, typer.Option("--force", help="Replace the content of DST.")] = False,
     json: Json = False,
 ) -> None:
     """Write a collection in another format, and report the fields that were dropped."""
@@ -85,7 +85,7 @@ def convert(
 @app.command(rich_help_panel="Tasks")
 def show(
     path: CollectionPath,
-    task: Annotated[str, typer.Argument(help="The task's name or unique beginning.")],
+    task: Annotated[str, typer.Argument(help="The task's name or unique prefix.")],
     encoding: Annotated[
         str,
         typer.Option(
@@ -94,13 +94,13 @@ def show(
     ] = "definition+2-positive",
     chat: Annotated[bool, typer.Option("--chat", help="Use the model's chat template.")] = False,
     instance: Annotated[int, typer.Option(help="Which instance of the split, from 0.", min=0)] = 0,
-    model: Annotated[str, typer.Option(help="Whose tokens are counted.")] = "smollm2-135m",
+    model: Annotated[str, typer.Option(help="The model whose tokenizer counts tokens.")] = "smollm2-135m",
     split: Annotated[str, typer.Option(help="test, validation, train or all.")] = "all",
     order: Annotated[str, typer.Option(help="How rows are split: in file order, or seeded.")] = "file",
     test: Annotated[int, typer.Option(help="Test rows.", min=1)] = 100,
     validation: Annotated[int, typer.Option(help="Validation rows.", min=0)] = 10,
     format: Format = None,  # noqa: A002
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a line, for every instance.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line, for every instance.")] = False,
 ) -> None:
     """Show a task's prompts: the three parts, their tokens, and which tokens the model is trained on."""
     from tuition.commands.show import SplitChoice, print_prompts_as_json, show_prompt
@@ -127,7 +127,7 @@ def split(
         bool, typer.Option("--disjoint-sources", help="Exclude seen tasks with an unseen one's source dataset.")
     ] = False,
     rows: Annotated[str, typer.Option(help="Rows of each task whose inputs are compared: a number or all.")] = "1000",
-    write: Annotated[Path | None, typer.Option(help="Write train_tasks.txt, test_tasks.txt, … here.")] = None,
+    write: Annotated[Path | None, typer.Option(help="Folder for train_tasks.txt, test_tasks.txt, ….")] = None,
     json: Json = False,
 ) -> None:
     """Split tasks into seen and unseen ones, and show the inputs and sources that both share."""

@@ -131,7 +131,7 @@ def train_together(model: nn.Module, runs: Iterable[AdapterRun], *, slots: int) 
         try:
             while group.take_up():
                 group.step()
-                interrupts.heed()
+                interrupts.raise_if_requested()
         except (Exception, KeyboardInterrupt):
             group.save()
             raise

@@ -130,7 +130,7 @@ def _take_steps(
                 run.group.reseed(seed, step)
                 with run.saved_if_lost():
                     run.step(batch, steps)
-                    interrupted = run.group.any(interrupts.asked)
+                    interrupted = run.group.any(interrupts.requested)
                 if interrupted:
                     run.save()
                     raise KeyboardInterrupt

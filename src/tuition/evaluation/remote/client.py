@@ -99,7 +99,7 @@ def ask(
         run.take_cached()
         if run.missing:
             _wait_for(run.request_missing())
-        interrupts.heed()
+        interrupts.raise_if_requested()
     return run.replies()
 
 
@@ -169,7 +169,7 @@ class _Run(Generic[T]):
                 self._stop(partial(_unchanged, error))
 
     def _stopping(self) -> bool:
-        return self._stopped is not None or self._interrupts.asked
+        return self._stopped is not None or self._interrupts.requested
 
     def _take_stored(self, own: str) -> bool:
         payload = self._store.get(own)

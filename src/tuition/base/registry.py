@@ -47,6 +47,10 @@ class Registry(Generic[T]):
         """Remove the entry named `name`, if there is one."""
         self._entries.pop(name, None)
 
+    def is_built_in(self, name: str) -> bool:
+        """Whether `name` is an entry of Tuition's own, and not of an installed package."""
+        return name in self._entries and name not in self._packages
+
     def __getitem__(self, name: str) -> T:
         """Return the entry named `name`.
 

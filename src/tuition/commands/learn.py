@@ -11,6 +11,7 @@ from tuition.models.recipes import RECIPES
 from tuition.models.tuners import TUNERS
 from tuition.studies.spec.study import STARTER, StudySpec, parse_study
 
+_RECIPE = "small-data"
 _SETTINGS = ("single-task", "multi-task", "cross-task", "in-context")
 
 
@@ -52,12 +53,7 @@ def learn_study(choice: LearnChoice) -> StudySpec:
         )
     if choice.setting == "cross-task" and not choice.seen:
         raise UserError("--setting cross-task needs --seen-labels: how many labels of each seen task to train on")
-    if choice.tuner:
-        TUNERS[choice.tuner]  # raises an error for an unknown name, with the most similar one
-    recipe = choice.recipe or _recipe_for(choice.tuner or "lora")
-    tuned = RECIPES[recipe].tuner
-    if choice.tuner and tuned != choice.tuner:
-        raise UserError(f"--recipe {recipe} uses the tuner {tuned}, not --tuner {choice.tuner}; give one of them")
+    recipe = _recipe(choice.recipe, choice.tuner)
     if choice.setting in ("single-task", "multi-task") and not choice.seen and choice.labels == (0,):
         raise UserError(
             "--labels 0 trains nothing; add a budget (0,16,64), or evaluate the untrained model with `tuition evaluate`"
@@ -83,11 +79,24 @@ def learn_study(choice: LearnChoice) -> StudySpec:
     return parse_study(data, Path("--"))
 
 
-def _recipe_for(tuner: str) -> str:
-    return "small-data" if tuner == "lora" else f"small-data-{tuner}"
+def _recipe(name: str, tuner: str) -> str | dict[str, str]:
+    """Return the recipe that is named, or the one that goes with the tuner, as a study's file has it.
+
+    Raises:
+        UserError: there is no such recipe or tuner, or the two contradict each other.
+    """
+    if not tuner:
+        return RECIPES[name or _RECIPE].name
+    usual = TUNERS[tuner].recipe
+    own = RECIPES[name or usual]
+    if own.tuner == tuner:
+        return own.name
+    if name:
+        raise UserError(f"--recipe {name} uses the tuner {own.tuner}, not --tuner {tuner}; give one of them")
+    return {"name": usual, "tuner": tuner}
 
 
-def _stages(choice: LearnChoice, encoding: str, recipe: str) -> list[dict[str, object]]:
+def _stages(choice: LearnChoice, encoding: str, recipe: str | dict[str, str]) -> list[dict[str, object]]:
     last: dict[str, object] = {"encoding": encoding, "recipe": recipe, "setting": choice.setting}
     first: dict[str, object] = {"on": "seen", "labels": choice.seen, "encoding": encoding, "recipe": recipe}
     stages: Sequence[dict[str, object]] = [first] if choice.setting == "cross-task" else [last]

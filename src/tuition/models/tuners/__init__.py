@@ -19,11 +19,15 @@ class Tuner(Protocol):
     """Prepares a model for training, saves the trained weights, and removes itself again.
 
     `stacks` is whether one model can have several of its kind, each stage's added to those before it; `changes_base` is
-    whether the base's own weights are trained, so that the caller must keep a copy of them.
+    whether the base's own weights are trained, so that the caller must keep a copy of them and an export has them all.
+    `fits_four_bits` is whether it trains upon weights in four bits. `recipe` names the recipe that
+    `tuition learn --tuner` uses by default.
     """
 
     stacks: ClassVar[bool]
     changes_base: ClassVar[bool]
+    fits_four_bits: ClassVar[bool]
+    recipe: ClassVar[str]
 
     def attach(self, model: nn.Module, seed: int) -> nn.Module:
         """Return a module that trains only this tuner's parameters, initialised from `seed`, on top of `model`'s."""
@@ -50,7 +54,6 @@ TUNERS.add("lora", "tuition.models.tuners.lora:LoRA")
 TUNERS.add("full", "tuition.models.tuners.full:Full")
 TUNERS.add("ia3", "tuition.models.tuners.ia3:IA3")
 TUNERS.add("prompt", "tuition.models.tuners.prompt:PromptTuning")
-_OWN = frozenset({"lora", "full", "ia3", "prompt"})
 
 
 def make_tuner(name: str, options: Mapping[str, Any] | None = None) -> Tuner:
@@ -79,5 +82,5 @@ def check_tuner(name: str, options: Mapping[str, Any] | None = None) -> None:
     Raises:
         UserError: as `make_tuner`.
     """
-    if options or name not in _OWN:
+    if options or not TUNERS.is_built_in(name):
         make_tuner(name, options)

@@ -20,6 +20,8 @@ class Adapter(ABC):
 
     stacks: ClassVar[bool] = True
     changes_base: ClassVar[bool] = False
+    fits_four_bits: ClassVar[bool] = True
+    recipe: ClassVar[str] = "small-data"
     title: ClassVar[str] = "the adapter"
 
     @abstractmethod

@@ -18,6 +18,8 @@ class Full:
 
     stacks: ClassVar[bool] = False
     changes_base: ClassVar[bool] = True
+    fits_four_bits: ClassVar[bool] = False
+    recipe: ClassVar[str] = "small-data-full"
 
     def attach(self, model: nn.Module, seed: int) -> nn.Module:
         """Return `model` itself with every parameter trainable; nothing is random, so `seed` has no effect."""

@@ -24,6 +24,8 @@ class IA3(Adapter):
     modules: str = ""
     feedforward: str = ""
     title: ClassVar[str] = "IA³"
+    fits_four_bits: ClassVar[bool] = False
+    recipe: ClassVar[str] = "small-data-ia3"
 
     def config(self, model: nn.Module) -> PeftConfig:
         """Return the scales' configuration.

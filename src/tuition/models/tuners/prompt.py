@@ -24,6 +24,7 @@ class PromptTuning(Adapter):
     vectors: int = 20
     title: ClassVar[str] = "prompt tuning"
     stacks: ClassVar[bool] = False
+    recipe: ClassVar[str] = "small-data-prompt"
 
     def config(self, model: nn.Module) -> PeftConfig:
         """Return the soft prompt's configuration."""

@@ -41,7 +41,7 @@ def export_model(plan: Plan, store: Store, made: MadeModel, to: Path, *, merge: 
     step = made.step
     chain = [*step.after, step.earlier]
     links = [Link(make_tuner(e.tuner, e.tuner_options), store.adapter(e.key), e.start) for e in chain]
-    if not merge and (len(effective(links)) > 1 or step.recipe.tuner == "full"):
+    if not merge and (len(effective(links)) > 1 or links[-1].tuner.changes_base):
         raise UserError("this model stands on more than an adapter of the base model; export it with --merge")
     if merge and plan.precision == FOUR_BIT:
         raise UserError("nothing can be merged into weights in four bits; export the adapter, without --merge")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tuition.models.tokens import TokenizedPrompt
-from tuition.models.tuners import make_tuner
+from tuition.models.tuners import TUNERS, make_tuner
 from tuition.studies.planning.steps import EvaluateStep, Step, TrainStep, evaluation_steps, training_steps
 
 if TYPE_CHECKING:
@@ -151,8 +151,8 @@ def _seconds(pending: Sequence[Step], loaded: LoadedModel) -> float:
     On a machine that others use too, the pace is that of the moment.
     """
     training = training_steps(pending)
-    adapters = sum(step_cost(step) for step in training if step.recipe.tuner != "full")
-    full = sum(step_cost(step) for step in training if step.recipe.tuner == "full")
+    adapters = sum(step_cost(step) for step in training if not TUNERS[step.recipe.tuner].changes_base)
+    full = sum(step_cost(step) for step in training if TUNERS[step.recipe.tuner].changes_base)
     judged = sum(step_cost(step) for step in evaluation_steps(pending) if step.uses_model)
     seconds = 0.0
     if adapters:

@@ -23,6 +23,7 @@ from tuition.evaluation.metrics import METRICS
 from tuition.evaluation.remote import is_remote
 from tuition.models.decoding import GREEDY, Decoding
 from tuition.models.load import FOUR_BIT
+from tuition.models.tuners import TUNERS
 from tuition.prompts.encodings import find_encoding
 from tuition.prompts.types import Encoding
 from tuition.splits.label_budget import parse_label_budget
@@ -198,10 +199,11 @@ class StudySpec(Strict):
         if self.precision == FOUR_BIT:
             for name, stages in self.arms.items():
                 for place, stage in enumerate(stages, start=1):
-                    if stage.recipe.tuner in ("full", "ia3") or stage.start == "merge":
+                    if not TUNERS[stage.recipe.tuner].fits_four_bits or stage.start == "merge":
+                        others = " or ".join(other for other in TUNERS if TUNERS[other].fits_four_bits)
                         raise ValueError(
                             f"arm {clip(name)!r}: stage {place} cannot be tuned upon weights in four bits, which "
-                            "stay as they are: use the tuner lora or prompt, and `stack`; or precision bfloat16"
+                            f"stay as they are: use the tuner {others}, and `stack`; or precision bfloat16"
                         )
         return self
 

@@ -7,20 +7,8 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from tuition.base.errors import clip
+from tuition.evaluation.metrics import METRICS
 from tuition.evaluation.predictions.references import Answer
-
-OURS: Mapping[str, str] = {
-    "exact_match": "exact_match",
-    "em": "exact_match",
-    "acc": "accuracy",
-    "accuracy": "accuracy",
-    "f1": "f1_squad",
-    "bleu": "bleu",
-    "chrf": "chrf",
-    "rougeL": "rouge_l",
-    "rouge1": "rouge_1",
-}
-"""Our metric for each metric name of another tool; the rules of both may still differ."""
 
 _NEAR = 1e-6
 
@@ -69,9 +57,16 @@ def stored_verdicts(
         scores: our scores of them, by metric.
     """
     return [
-        _verdict(system, name, answers, OURS.get(name, ""), scores)
+        _verdict(system, name, answers, _same_metric(name), scores)
         for name in dict.fromkeys(name for answer in answers for name in answer.verdicts)
     ]
+
+
+def _same_metric(name: str) -> str:
+    """Return our metric for another tool's metric name, empty for none; the rules of both may still differ."""
+    if name in METRICS:
+        return name
+    return next((ours for ours in METRICS if name in METRICS[ours].aliases), "")
 
 
 def _verdict(

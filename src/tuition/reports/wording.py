@@ -5,22 +5,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-_METRICS = {
-    "rouge_l": "ROUGE-L",
-    "rouge_1": "ROUGE-1",
-    "rouge_l_xlingual": "ROUGE-L (cross-lingual)",
-    "exact_match": "exact match",
-    "exact_match_squad": "exact match (SQuAD)",
-    "f1_squad": "F1 (SQuAD)",
-    "macro_f1": "macro-F1",
-    "bleu": "BLEU",
-    "chrf": "chrF",
-    "rank_sum": "rank (sum)",
-    "rank_per_token": "rank (per token)",
-    "rank_per_character": "rank (per character)",
-    "rank_per_byte": "rank (per byte)",
-    "rank_pmi": "rank (PMI)",
-}
+from tuition.evaluation.metrics import METRICS
+from tuition.evaluation.options.rankings import RANK_METRICS
 
 # Characters that turn the direction of the text around them: inside a name they would reorder a whole sentence.
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -30,7 +16,8 @@ _NAME_LIMIT = 160
 
 def metric_title(metric: str) -> str:
     """Return a metric's name as papers write it: `rouge_l` is ROUGE-L, an unknown one loses its underscores."""
-    return _METRICS.get(metric) or shown_name(metric.replace("_", " "))
+    known = METRICS[metric] if metric in METRICS else RANK_METRICS.get(metric)
+    return shown_name(known.heading if known else metric.replace("_", " "))
 
 
 def shown_name(name: str, limit: int = _NAME_LIMIT) -> str:

@@ -126,6 +126,8 @@ def _macro_f1(rows: npt.NDArray[Any], counts: npt.NDArray[Any]) -> npt.NDArray[n
 ACCURACY = Metric(
     name="accuracy",
     title="Accuracy",
+    short_title="accuracy",
+    aliases=("acc",),
     description=(
         "1 where the prediction is a reference, else 0. Both are case-folded, with white space collapsed and ASCII "
         "punctuation stripped from the ends. Any of the references counts. Its mean equals scikit-learn's "
@@ -139,6 +141,7 @@ ACCURACY = Metric(
 MACRO_F1 = Metric(
     name="macro_f1",
     title="Macro-F1",
+    short_title="macro-F1",
     description=(
         "Mean F1 of the classes that occur among references and valid predictions; answers are normalised as for "
         "accuracy, and a prediction that is no option belongs to no class. Of several references the predicted one is "
@@ -160,6 +163,8 @@ MACRO_F1 = Metric(
 INVALID_OUTPUT = Metric(
     name="invalid_output",
     title="Invalid outputs",
+    short_title="invalid output",
+    scores_text=False,
     description=(
         "1 where the prediction is none of the instance's options, else 0; normalised as for accuracy. Where options "
         "are not known, all references scored together are the options. Lower is better."

@@ -46,6 +46,8 @@ def _normalise(text: str) -> str:
 EXACT_MATCH = Metric(
     name="exact_match",
     title="Exact match",
+    short_title="exact match",
+    aliases=("em",),
     description=(
         "1 where the prediction equals a reference, else 0. Both are lower-cased, without ASCII punctuation and with "
         "white space collapsed; articles stay. Any of the references counts. Equals Tk-Instruct's exact match."

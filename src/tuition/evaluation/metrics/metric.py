@@ -88,6 +88,10 @@ class Metric:
     one instance alone. `over_options` is `score_many` for a metric that uses the answer options, and `over_questions`
     for one that uses the question (LLM-as-judge). Scores lie in the profile's range; higher is better unless
     `lower_is_better`. `blind_spot` says which references the metric cannot read.
+
+    `short_title` is how tables and sentences write the metric, where that is not its `title`. `aliases` are the names
+    under which other tools store scores of the same kind. `scores_text` says whether it scores generated text, whose
+    curves forecasts take for a language model's.
     """
 
     name: str
@@ -101,6 +105,14 @@ class Metric:
     over_questions: Callable[[Sequence[str], Sequence[Sequence[str]], Sequence[Question]], list[float]] | None = None
     lower_is_better: bool = False
     blind_spot: BlindSpot | None = None
+    short_title: str = ""
+    aliases: tuple[str, ...] = ()
+    scores_text: bool = True
+
+    @property
+    def heading(self) -> str:
+        """How tables and sentences write the metric: its short title, or else its title."""
+        return self.short_title or self.title
 
 
 def check_references(references: Sequence[str], which: str = "the prediction") -> None:

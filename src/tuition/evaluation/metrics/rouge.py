@@ -192,6 +192,7 @@ def _porter() -> Callable[[str], str]:
 ROUGE_L = Metric(
     name="rouge_l",
     title="ROUGE-L",
+    aliases=("rougeL",),
     description=(
         "F-measure of the longest common subsequence of words. Text is lower-cased and split into runs of a-z and 0-9; "
         "words longer than three letters are stemmed (Porter, NLTK's variant). The best over the references counts. "

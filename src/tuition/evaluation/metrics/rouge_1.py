@@ -46,6 +46,7 @@ def _encode_sorted(texts: Sequence[str]) -> list[str]:
 ROUGE_1 = Metric(
     name="rouge_1",
     title="ROUGE-1",
+    aliases=("rouge1",),
     description=(
         "F-measure of the words that prediction and reference share, in any order. Words are split and stemmed as "
         "for ROUGE-L. The best over the references counts. Equals rouge_score's rouge1 with its stemmer."

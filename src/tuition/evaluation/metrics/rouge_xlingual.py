@@ -62,6 +62,7 @@ def _codes() -> list[str]:
 ROUGE_L_XLINGUAL = Metric(
     name="rouge_l_xlingual",
     title="ROUGE-L, cross-lingual",
+    short_title="ROUGE-L (cross-lingual)",
     description=(
         "F-measure of the longest common subsequence of GPT-2's byte-level tokens, for text in any script. Leading "
         "spaces of a token are stripped; case and punctuation stay and nothing is stemmed. The best over the "

@@ -61,6 +61,7 @@ def _words(text: str) -> list[str]:
 EXACT_MATCH_SQUAD = Metric(
     name="exact_match_squad",
     title="Exact match (SQuAD)",
+    short_title="exact match (SQuAD)",
     description=(
         "1 where the prediction equals a reference, else 0. Both are lower-cased, without ASCII punctuation, a, an and "
         "the; white space is collapsed. Any of the references counts. Equals SQuAD 1.1's exact match."
@@ -74,6 +75,8 @@ EXACT_MATCH_SQUAD = Metric(
 F1_SQUAD = Metric(
     name="f1_squad",
     title="Token F1 (SQuAD)",
+    short_title="F1 (SQuAD)",
+    aliases=("f1",),
     description=(
         "Harmonic mean of precision and recall of the words that prediction and reference share. Both are lower-cased, "
         "without ASCII punctuation and without a, an and the, and split at white space. The best over the references "

@@ -154,6 +154,8 @@ def _metric(normalisation: str, rule: str) -> Metric:
     return Metric(
         name=rank_metric(normalisation),
         title=f"Rank accuracy, {_TITLES[normalisation]}",
+        short_title=f"rank ({_TITLES[normalisation]})",
+        scores_text=False,
         description=(
             f"1 where the option with the highest score is a reference, else 0; an option's score is {rule}. "
             "The text that the model generates does not count."

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tuition.evaluation.metrics import METRICS
 from tuition.reports.forecasting.advice import advise, warn
 from tuition.reports.forecasting.answers import Band, Expected, Forecast, Need, Worth
 from tuition.reports.forecasting.calibration import shipped
@@ -21,20 +22,6 @@ NEXT = (16, 64, 100)
 
 ASSUMED_INSTANCES = 100
 """The assumed number of test instances of a score, if it is not given."""
-
-TEXT_METRICS = (
-    "rouge_l",
-    "rouge_l_xlingual",
-    "rouge_1",
-    "exact_match",
-    "f1_squad",
-    "exact_match_squad",
-    "accuracy",
-    "macro_f1",
-    "bleu",
-    "chrf",
-)
-"""Metrics of generated text: their curves are those of language models, not of classifiers on tabular data."""
 
 TEXT_WIDER = 1.3
 """The factor that widens forecasts of language models' curves beyond the calibration: measured on 64 curves of 16 tasks
@@ -81,11 +68,16 @@ def forecast_points(
     kin = [(curve.task, curve.arm) for curve in curves] if pooled and len(curves) > 1 else None
     forecasts: dict[int, Forecast] = {}
     for chunk, ensemble in ensembles(measured, components, calibration, kin):
-        wider = TEXT_WIDER if curves[chunk[0]].metric in TEXT_METRICS else 1.0
+        wider = TEXT_WIDER if _scores_text(curves[chunk[0]].metric) else 1.0
         numbers = _numbers(ensemble, [curves[i].top for i in chunk], target, at, wider)
         for row, i in enumerate(chunk):
             forecasts[int(i)] = _assemble(curves[i], measured[i], numbers, row, target, at)
     return [forecasts[i] for i in range(len(curves))]
+
+
+def _scores_text(metric: str) -> bool:
+    """Whether a metric scores generated text: its curve is a language model's, not that of a classifier on tables."""
+    return metric in METRICS and METRICS[metric].scores_text
 
 
 @dataclass(frozen=True, slots=True)

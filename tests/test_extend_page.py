@@ -54,11 +54,13 @@ def test_every_command_of_the_page_runs_with_the_package_installed(place: Path) 
         done = run(place, *shlex.split(command))
         assert done.returncode == 0, (command, done.stderr)
         printed[command.split()[0]] = done.stdout
+        said = done.stderr if "--engine timed" in command else ""
     assert list(printed) == ["score", "check", "show", "run", "export"]
     assert "word_count" in printed["score"]
     assert "24 sound instances" in printed["check"]
     assert "Name the capital." in printed["show"]
     assert "word_count" in (place / "runs" / "norms" / "scores.csv").read_text()
+    assert re.search(r"\d+ steps took \d+\.\d s", said)
     assert (place / "norms-model" / "model.safetensors").is_file()
 
 

@@ -91,7 +91,11 @@ def load_study(study: PathLike | Mapping[str, Any], **changes: Unpack[StudyChang
 
 
 def run_study(
-    study: StudySpec | PathLike | Mapping[str, Any], out: PathLike | None = None, *, progress: bool = True
+    study: StudySpec | PathLike | Mapping[str, Any],
+    out: PathLike | None = None,
+    *,
+    progress: bool = True,
+    engine: str = "",
 ) -> Run:
     """Run the unfinished steps of a study, write `scores.csv` and `report.html`, and return its results.
 
@@ -101,16 +105,17 @@ def run_study(
         study: a study, or what `load_study` reads.
         out: the folder for the results; `runs/<name of the study>` by default.
         progress: show progress on standard error.
+        engine: what runs the steps, by name; by default `remote` for a remote model and `local` for any other.
 
     Raises:
-        UserError: the study cannot be planned, the folder cannot be used, or every step failed.
+        UserError: the study cannot be planned, there is no such engine, the folder cannot be used, or every step failed.
     """
     from tuition.commands.console import notes
     from tuition.commands.study import finish_study, study_folder, write_results
 
     spec = study if isinstance(study, StudySpec) else load_study(study)
     folder = study_folder(spec) if out is None else Path(out).expanduser()
-    _, results, failures = finish_study(spec, folder, quiet=not progress)
+    _, results, failures = finish_study(spec, folder, quiet=not progress, engine=engine)
     if results.scores:
         write_results(results, folder)
     for failure in failures:

@@ -85,6 +85,7 @@ def run(
     ] = None,
     drop_shared: DropShared = False,
     out: Annotated[Path | None, typer.Option(help="Folder for the results; runs/<study's name> by default.")] = None,
+    engine: Annotated[str, typer.Option(help="The engine that runs the steps: local, remote or one of a package.")] = "",
     plan: Annotated[
         bool, typer.Option("--plan", help="Only show the steps and their cost; nothing is loaded or trained.")
     ] = False,
@@ -119,7 +120,7 @@ def run(
 
         preview_and_print(spec, out or study_folder(spec), as_json=json)
         return
-    raise typer.Exit(run_and_report(spec, out or study_folder(spec), as_json=json))
+    raise typer.Exit(run_and_report(spec, out or study_folder(spec), as_json=json, engine=engine))
 
 
 @app.command(rich_help_panel="Training")

@@ -19,7 +19,7 @@ from tuition.reports.probe_tables import probe_tables
 from tuition.reports.probes import ProbeSpread, probe_spreads, write_probes_csv
 from tuition.reports.scores_csv import write_scores_csv
 from tuition.reports.tables import results_table
-from tuition.studies.engines import Failure
+from tuition.studies.engines import ENGINES, Failure
 from tuition.studies.engines.distributed_study import run_distributed
 from tuition.studies.planning.plan import Plan
 from tuition.studies.presets import DEMO
@@ -71,7 +71,7 @@ def study_folder(spec: StudySpec) -> Path:
     return Path("runs") / (re.sub(r"[^\w.-]+", "-", spec.study).strip(".-") or "study")
 
 
-def run_and_report(spec: StudySpec, out: Path, *, as_json: bool = False) -> int:
+def run_and_report(spec: StudySpec, out: Path, *, as_json: bool = False, engine: str = "") -> int:
     """Run the unfinished steps of a study and show its results; return the exit code.
 
     0: all steps are finished. 1: some failed; the others are shown, and the same command retries the failed ones.
@@ -79,11 +79,11 @@ def run_and_report(spec: StudySpec, out: Path, *, as_json: bool = False) -> int:
     Raises:
         UserError: the study cannot be planned, or `out` cannot be used.
     """
-    return run_distributed(lambda: _run_and_report(spec, out, as_json=as_json))
+    return run_distributed(lambda: _run_and_report(spec, out, as_json=as_json, engine=engine))
 
 
-def _run_and_report(spec: StudySpec, out: Path, *, as_json: bool) -> int:
-    _, results, failures = finish_study(spec, out)
+def _run_and_report(spec: StudySpec, out: Path, *, as_json: bool, engine: str) -> int:
+    _, results, failures = finish_study(spec, out, engine=engine)
     if results.scores:
         _show(results, out, write_results(results, out), as_json=as_json)
     if failures:
@@ -91,15 +91,20 @@ def _run_and_report(spec: StudySpec, out: Path, *, as_json: bool) -> int:
     return 1 if failures else 0
 
 
-def finish_study(spec: StudySpec, out: Path, *, quiet: bool = False) -> tuple[Plan, StudyResults, list[Failure]]:
+def finish_study(
+    spec: StudySpec, out: Path, *, quiet: bool = False, engine: str = ""
+) -> tuple[Plan, StudyResults, list[Failure]]:
     """Run the unfinished steps of a study; return its plan, all its results and the steps that failed.
 
     If the folder has more of the same study (other arms, budgets, seeds or tasks), the plan and results include both.
     Steps whose records or answers are damaged are run again. Progress is shown on standard error, unless `quiet`.
 
     Raises:
-        UserError: the study cannot be planned, or `out` cannot be used or contains another study.
+        UserError: the study cannot be planned, `out` cannot be used or contains another study, or there is no such
+            engine.
     """
+    if engine:
+        ENGINES[engine]  # an unknown one is refused before the tasks are read
     require_no_other_results(out)
     with open_store(out) as store:
         with RunProgress(Console(quiet=True) if quiet else notes()) as progress:
@@ -112,7 +117,7 @@ def finish_study(spec: StudySpec, out: Path, *, quiet: bool = False) -> tuple[Pl
             shown = plan if held.spec == spec else with_stored_keys(plan_study(held.spec, progress), store)
             store.write_study(held.spec.model_dump_json(indent=2))
             progress.expect(measure(plan, store))
-            failures = run_plan(plan, store, progress)
+            failures = run_plan(plan, store, progress, engine=engine)
         # A step of an arm that only the folder has may be stored under the key of an arm that was just run.
         shown = with_stored_keys(replace(shown, notes=(*shown.notes, *held.notes)), store)
         keep_points(shown, store)

@@ -56,11 +56,21 @@ def measure(plan: Plan, store: Store) -> Progress:
 
 
 def run_plan(plan: Plan, store: Store, watcher: Watcher, *, engine: str = "") -> list[Failure]:
-    """Run the steps that the store lacks; return those that failed. The model says which engine, if nobody does."""
-    engine = engine or ("remote" if is_remote(plan.spec.model) else "local")
+    """Run the steps that the store lacks; return those that failed.
+
+    Args:
+        plan: the steps of a study.
+        store: where results are kept.
+        watcher: is called as steps begin and end.
+        engine: the name of the engine; by default `remote` for a remote model and `local` for any other.
+
+    Raises:
+        UserError: there is no such engine, or it cannot run this model.
+    """
+    chosen = ENGINES[engine or ("remote" if is_remote(plan.spec.model) else "local")]
     keep_points(plan, store)
     pending = pending_steps(plan, store)
-    return ENGINES[engine]().run(plan, store, watcher, pending) if pending else []
+    return chosen().run(plan, store, watcher, pending) if pending else []
 
 
 def keep_points(plan: Plan, store: Store) -> None:

@@ -1,4 +1,7 @@
-"""Engines: they run a plan's steps; only they know order, places and retries."""
+"""Engines run the steps of a plan; only they know in which order, where, and what is tried again.
+
+A new engine is a module with a class, and one `ENGINES.add` below; `tuition run --engine` chooses it by name.
+"""
 
 from __future__ import annotations
 

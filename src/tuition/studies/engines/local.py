@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from tuition.base.errors import UserError
+from tuition.evaluation.remote import is_remote
 from tuition.studies.engines import Failure, Watcher
 from tuition.studies.engines.distributed_study import begin_plan, begin_step, in_step
 from tuition.studies.engines.worker import Worker
@@ -24,7 +25,13 @@ class LocalEngine:
     """Runs steps one after another; one that fails takes down only those that need its result."""
 
     def run(self, plan: Plan, store: Store, watcher: Watcher, pending: Sequence[Step]) -> list[Failure]:
-        """Run the pending steps, keep each when it is finished, and return those that failed."""
+        """Run the pending steps, keep each when it is finished, and return those that failed.
+
+        Raises:
+            UserError: the model is a remote one.
+        """
+        if is_remote(plan.spec.model):
+            raise UserError(f"the engine 'local' runs models on this machine; {plan.spec.model} needs --engine remote")
         group = current()
         begin_plan(group, plan, store, pending)
         worker = Worker(plan.spec.model, plan.precision, store, watcher.say, group)

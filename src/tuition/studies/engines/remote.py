@@ -19,6 +19,7 @@ from tuition.evaluation.remote import (
     answer_questions,
     answer_remotely,
     estimate_requests,
+    is_remote,
     rank_questions,
     rank_remotely,
 )
@@ -49,7 +50,14 @@ class RemoteEngine:
 
         Where no further request can succeed (the budget is spent, the key refused, the server gone), the steps behind
         are not tried.
+
+        Raises:
+            UserError: the model is no remote one.
         """
+        if not is_remote(plan.spec.model):
+            raise UserError(
+                f"the engine 'remote' needs a model behind a server, such as openai:NAME@URL; {plan.spec.model} is none"
+            )
         asker = _Asker(plan.spec, store, watcher.say)
         steps = evaluation_steps(pending)
         made = {step.key: asker.prepared(step) for step in steps if step.uses_model}

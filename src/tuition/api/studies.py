@@ -108,7 +108,8 @@ def run_study(
         engine: what runs the steps, by name; by default `remote` for a remote model and `local` for any other.
 
     Raises:
-        UserError: the study cannot be planned, there is no such engine, the folder cannot be used, or every step failed.
+        UserError: the study cannot be planned, there is no such engine, the folder cannot be used, or every step
+            failed.
     """
     from tuition.commands.console import notes
     from tuition.commands.study import finish_study, study_folder, write_results

@@ -85,7 +85,7 @@ def run(
     ] = None,
     drop_shared: DropShared = False,
     out: Annotated[Path | None, typer.Option(help="Folder for the results; runs/<study's name> by default.")] = None,
-    engine: Annotated[str, typer.Option(help="The engine that runs the steps: local, remote or one of a package.")] = "",
+    engine: Annotated[str, typer.Option(help="Engine that runs the steps: local, remote or a package's.")] = "",
     plan: Annotated[
         bool, typer.Option("--plan", help="Only show the steps and their cost; nothing is loaded or trained.")
     ] = False,

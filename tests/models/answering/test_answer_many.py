@@ -19,7 +19,9 @@ from tuition.models.answering.requests import Answered, AnswerRequest
 from tuition.models.answering.support import lane_support
 from tuition.models.decoding import GREEDY, Decoding
 from tuition.models.generation import generate
+from tuition.models.load import load_model
 from tuition.models.tokens import TokenizedPrompt
+from tuition.prompts import Prompt
 
 TOGETHER = ["llama", "gpt2", "qwen2", "neox", "opt"]
 """Architectures with plain attention; the others of `CONFIGS` have sliding windows."""
@@ -59,17 +61,17 @@ def answers(results: list[Answered]) -> list[list[tuple[int, ...]]]:
     return [result.answers for result in results]
 
 
-@pytest.mark.parametrize("rows", [1, 3, 8, 64])
 @pytest.mark.parametrize("architecture", TOGETHER)
-def test_answers_equal_those_of_plain_generation(architecture: str, rows: int) -> None:
+def test_answers_equal_those_of_plain_generation(architecture: str) -> None:
     model = build(architecture).eval()
     asked = requests(model)
-    results = answer_many(model, asked, rows=rows)
+    wanted = [[plain(model, prompt, one.end, one.new_tokens) for prompt in one.prompts] for one in asked]
+    for rows in (1, 3, 8, 64):
+        results = answer_many(model, asked, rows=rows)
+        assert {result.alone for result in results} == {""}
+        assert answers(results) == wanted
     assert lane_support(model).refused == ""
-    assert {result.alone for result in results} == {""}
-    for request, found in zip(asked, answers(results), strict=True):
-        assert found == [plain(model, prompt, request.end, request.new_tokens) for prompt in request.prompts]
-    lengths = {len(answer) for own in answers(results) for answer in own}
+    lengths = {len(answer) for own in wanted for answer in own}
     assert 0 in lengths
     assert len(lengths) > 3
 
@@ -230,9 +232,12 @@ def test_where_memory_does_not_suffice_fewer_rows_are_answered_at_once(
         return forward(**given)
 
     monkeypatch.setattr(model, "forward", scarce)
-    results = answer_many(model, asked, rows=32)
+    notes: list[str] = []
+    results = answer_many(model, asked, rows=32, noted=notes.append)
     assert answers(results) == wanted
     assert {result.alone for result in results} == {""}
+    assert "memory does not suffice for" in notes[0]
+    assert "no graphs: a device of type cpu" in notes[-1]
 
 
 def test_no_memory_at_all_is_an_error_of_each_request(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,6 +268,29 @@ def test_a_prefix_without_a_body_is_answered_from_its_last_token() -> None:
     prefix = TASKS[0][0].prefix
     [result] = answer_many(model, [AnswerRequest([TokenizedPrompt(prefix, (), ())] * 2, new_tokens=4)])
     assert result.answers == [plain(model, TokenizedPrompt((), prefix, ()), frozenset(), 4)] * 2
+
+
+def test_at_least_one_row_is_answered_at_once() -> None:
+    with pytest.raises(ValueError, match="0 rows at once"):
+        answer_many(build("llama"), [], rows=0)
+
+
+@pytest.mark.slow
+def test_the_embedded_model_gives_many_tasks_the_answers_that_it_gives_each() -> None:
+    loaded = load_model("smollm2-135m", precision="float32")
+    asked = [
+        AnswerRequest(
+            loaded.tokens(
+                [Prompt(f"{task} of", f" {country} is", "") for country in ("France", "the old Japan", "Peru")]
+            ),
+            end=frozenset({loaded.tokens.end}),
+            new_tokens=5,
+        )
+        for task in ("The capital", "A large city in the north", "The first king")
+    ]
+    found = answers(answer_many(loaded.model, asked))
+    assert found == [generate(loaded.model, one.prompts, GREEDY, end=one.end, new_tokens=5) for one in asked]
+    assert loaded.tokens.decode(found[0][0]).startswith(" Paris")
 
 
 def test_each_prefix_is_run_once(monkeypatch: pytest.MonkeyPatch) -> None:

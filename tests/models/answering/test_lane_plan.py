@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import torch
+
+from tuition.models.answering.lane_model import passes
 from tuition.models.answering.lane_plan import LanePlan, Row, Waiting, slots_a_lane
 from tuition.models.answering.passes import runs
 from tuition.models.answering.room import room, waves
@@ -74,3 +77,12 @@ def test_runs_are_as_few_as_equal_lengths_allow() -> None:
     assert runs([4] * 6) == [4]
     assert runs([4, 4, 2, 2, 2, 2]) == [4, 2, 2]
     assert runs([4, 2, 2]) == [4, 2, 2]
+
+
+def test_passes_have_rows_of_like_length_and_room_for_the_prefixes_before_them() -> None:
+    cpu = torch.device("cpu")
+    assert list(passes([3, 100, 90, *[10] * 8], cpu)) == [[1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 0]]
+    assert [len(own) for own in passes([100] * 50, cpu)] == [40, 10]
+    assert [len(own) for own in passes([1] * 50, cpu, before=1000)] == [32, 18]
+    assert [len(own) for own in passes([9000] * 2, cpu)] == [1, 1]
+    assert list(passes([], cpu)) == []

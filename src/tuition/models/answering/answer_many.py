@@ -51,6 +51,7 @@ def answer_many(
     rows: int | None = None,
     answered: OnAnswered = lambda number, result: None,
     advance: Callable[[float], None] = lambda done: None,
+    noted: Callable[[str], None] = _log.info,
 ) -> list[Answered]:
     """Answer requests, whose rows share batches whatever their tasks and adapters; return the results in their order.
 
@@ -66,9 +67,16 @@ def answer_many(
         answered: is given each request's number and result when it is finished; what it raises is raised here.
         advance: is told how many rows were finished since it was told last; ranking a row and answering it count half
             each where a request has both.
+        noted: is told in a line, for the run's record, how each cache was used: its size, and whether steps ran as
+            CUDA graphs or why not.
+
+    Raises:
+        ValueError: `rows` is less than 1.
     """
+    if rows is not None and rows < 1:
+        raise ValueError(f"{rows} rows at once; give 1 at least")
     collector = Collector(requests, answered, advance)
-    run = _Run(model, requests, bank, rows, collector)
+    run = _Run(model, requests, bank, collector, rows=rows, noted=noted)
     was_training = model.training
     model.eval()
     try:
@@ -86,10 +94,12 @@ class _Run:
         model: nn.Module,
         requests: Sequence[AnswerRequest],
         bank: Bank | None,
-        rows: int | None,
         collector: Collector,
+        *,
+        rows: int | None,
+        noted: Callable[[str], None],
     ) -> None:
-        self.model, self.requests, self.bank, self.collector = model, requests, bank, collector
+        self.model, self.requests, self.bank, self.collector, self.noted = model, requests, bank, collector, noted
         self.device = next(model.parameters()).device
         self.most = rows or MOST_ROWS.get(self.device.type, MOST_ROWS["cpu"])
         self.halved = 0
@@ -181,7 +191,7 @@ class _Run:
             again = [*batch.unfinished(), *(row for rows in later for row in rows)]
             opened = set(self.collector.open(requests))
             left = [row for row in again if row.request in opened]
-            _log.info("%d rows of %d slots; %s", len(wave), made.lanes * made.slots, lanes.summary())
+            self.noted(f"{len(wave)} rows in {made.lanes} lanes of {made.slots}; {lanes.summary()}")
             del cache, lanes, batch
 
     def _finished(self, row: Row) -> None:
@@ -211,7 +221,7 @@ class _Run:
         self.halved += 1
         self._crowded = True
         self.most = max(min(self.most, rows) // 2, 1)
-        _log.info("memory does not suffice for %d rows at once; going on with %d", rows, self.most)
+        self.noted(f"memory does not suffice for {rows} rows at once; continuing with {self.most}")
 
     def _alone(self, number: int, reason: str) -> None:
         request = self.requests[number]

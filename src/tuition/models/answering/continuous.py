@@ -57,12 +57,12 @@ class ContinuousBatch:
     def _refill(self) -> None:
         plan, slots = self.plan, len(self.plan.rows)
         free = slots - len(plan.alive())
-        if not self._waiting:
-            self._shrink()
-        elif free == slots or free >= self._share(_REFILL) * slots:
+        if self._waiting and (free == slots or free >= self._share(_REFILL) * slots):
             self._model.move(*plan.merge())
             filled, new = plan.admit(self._waiting)
             self._begin(filled, new)
+        if not self._waiting:
+            self._shrink()
 
     def _begin(self, filled: list[int], new: list[tuple[int, int]]) -> None:
         """Run new prefixes and the bodies of new rows, up to their first tokens."""
@@ -74,7 +74,8 @@ class ContinuousBatch:
             if lane != source:
                 model.cache.copy_prefix(source, lane)
         rows = {slot: row for slot in filled if (row := plan.rows[slot]) is not None}
-        for chosen in passes([len(rows[slot].body) for slot in filled], model.cache.device):
+        before = model.soft + max((len(row.key[1]) for row in rows.values()), default=0)
+        for chosen in passes([len(rows[slot].body) for slot in filled], model.cache.device, before):
             slots = sorted(filled[at] for at in chosen)  # lane by lane
             own = [rows[slot] for slot in slots]
             logits, columns = model.run_bodies(slots, [row.body for row in own], [row.key[0] for row in own])

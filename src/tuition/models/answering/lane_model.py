@@ -17,8 +17,12 @@ from tuition.models.graphs import StepGraphs
 
 _TOKENS_A_PASS = {"cuda": 16384, "cpu": 4096}
 """Tokens, padding included, of one pass over prefixes or bodies: enough to fill a device, few enough for its memory."""
-_FEW, _ALIKE = 8, 0.8
-"""Beyond so many rows of a pass, those shorter than this share of the longest go into the next."""
+_SEEN_A_TOKEN = 8
+"""Prefixes are copied to the rows of a pass, layer by layer: so many times the tokens of a pass at most."""
+_ALIKE = 0.8
+_FEW_TOKENS = {"cuda": 8192, "cpu": 512}
+"""Beyond so many tokens of a pass, rows shorter than `_ALIKE` of the longest go into the next: padding costs as much as
+tokens do, but a pass over few of them costs a GPU as much as one over many."""
 
 
 _BUCKET = 128
@@ -230,14 +234,25 @@ def _causal(starts: torch.Tensor, width: int) -> torch.Tensor:
     return earlier | torch.eye(width, dtype=torch.bool, device=starts.device)
 
 
-def passes(lengths: Sequence[int], device: torch.device) -> Iterator[list[int]]:
-    """Yield positions in passes, the longest first: as many tokens as a pass may have, and little padding."""
-    room = _TOKENS_A_PASS.get(device.type, _TOKENS_A_PASS["cpu"])
+def passes(lengths: Sequence[int], device: torch.device, before: int = 0) -> Iterator[list[int]]:
+    """Yield positions in passes, the longest first: as many tokens as a pass may have, and little padding.
+
+    Args:
+        lengths: the tokens of each row.
+        device: where they run.
+        before: the longest prefix in front of them.
+    """
     order = sorted(range(len(lengths)), key=lambda at: lengths[at], reverse=True)
     while order:
         longest = lengths[order[0]]
-        most = max(room // max(longest, 1), 1)
         alike = sum(lengths[at] >= _ALIKE * longest for at in order)
-        count = min(most, max(alike, _FEW))
+        few = _FEW_TOKENS.get(device.type, _FEW_TOKENS["cpu"]) // max(longest, 1)
+        count = max(min(rows_a_pass(longest, before, device), max(alike, few)), 1)
         yield order[:count]
         order = order[count:]
+
+
+def rows_a_pass(tokens: int, before: int, device: torch.device) -> int:
+    """Return how many rows of so many tokens behind so many of a prefix one pass may have; at least one."""
+    room = _TOKENS_A_PASS.get(device.type, _TOKENS_A_PASS["cpu"])
+    return max(min(room // max(tokens, 1), _SEEN_A_TOKEN * room // max(tokens + before, 1)), 1)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from tuition.models.answering.lane_cache import LaneCache
-from tuition.models.answering.lane_model import LaneModel, RowAdapters, soft_length
+from tuition.models.answering.lane_model import LaneModel, RowAdapters, rows_a_pass, soft_length
 from tuition.models.answering.lane_plan import Key
 from tuition.models.batches import collate
 from tuition.models.option_tree import OptionTree, Tokens
@@ -113,7 +113,8 @@ def _rank(
     results: dict[int, LogProbabilities] = {id(row.question): [()] * len(row.question.options) for row in left}
     while left:
         lengths, nodes = [row.length for row in left[:most]], [len(row.tree.tokens) for row in left[:most]]
-        count = rows_together(lengths, nodes, room)
+        longest = max(length + own for length, own in zip(lengths, nodes, strict=True))
+        count = min(rows_together(lengths, nodes, room), rows_a_pass(longest, lanes.cache.prefix, lanes.cache.device))
         rows, left = sorted(left[:count], key=lambda row: row.lane), left[count:]
         for row, log_probabilities in zip(rows, _run(lanes, rows), strict=True):
             found = results[id(row.question)]

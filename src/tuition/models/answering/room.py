@@ -14,8 +14,8 @@ MOST_ROWS = {"cuda": 512, "cpu": 64}
 _CPU_BYTES = 1 << 30
 _GPU_SHARE = 0.6
 """Of the free memory of a GPU, what the cache may take; the rest is for what passes need meanwhile."""
-_LOGITS_BYTES = 16
-"""What choosing a token takes for each entry of a row's logits, copies included."""
+_LOGITS_BYTES = 48
+"""What sampling a token takes for each entry of a row's logits: its distribution is sorted in float64."""
 
 
 @dataclass(frozen=True, slots=True)

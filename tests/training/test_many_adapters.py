@@ -500,14 +500,15 @@ def test_the_next_batches_are_prepared_ahead_unless_the_group_changes(
 ) -> None:
     from tuition.training.group_step import GroupStep
 
-    reused = list[bool]()
-    monkeypatch.setattr(
-        GroupStep,
-        "_prepared",
-        lambda self, batches, own=GroupStep._prepared: (
-            reused.append(self._ahead is not None and self._ahead[0] == self._key(batches)) or own(self, batches)
-        ),
-    )
+    reused, own = list[bool](), GroupStep._prepared
+
+    def prepared(self: GroupStep, batches: Any) -> Any:
+        ahead = self._ahead
+        found = own(self, batches)
+        reused.append(ahead is not None and found is ahead.passes)
+        return found
+
+    monkeypatch.setattr(GroupStep, "_prepared", prepared)
     ours = Outcomes(tmp_path)
     short = dataclasses.replace(RECIPE, total_steps=3)
     train_together(build("llama"), [ours.run("one", RECIPE, task(1), 1), ours.run("two", short, task(2), 2)], slots=2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -28,7 +28,7 @@ _Pass: TypeAlias = tuple[list[Part], dict[str, torch.Tensor]]
 """The parts of a pass, and its tensors on the host."""
 _PASS_COSTS = {True: 64, False: 2048}
 """What a pass costs beside its tokens, in tokens, on a CPU and elsewhere; as `Objective` counts a run."""
-_PACK = {True: 1024, False: 4096}
+_PACK = {True: 2048, False: 4096}
 """The most tokens of one packed sequence, on a CPU and elsewhere: its mask grows by the square."""
 _LOGITS_BYTES, _COPIES = 4 << 30, 3
 """What the logits of a pass may take, with their softmax and gradients."""
@@ -53,6 +53,21 @@ class Taken:
     faults: dict[int, str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """The passes of batches that were expected to be next."""
+
+    tokens: int
+    batches: Batches
+    passes: list[_Pass]
+
+    def serves(self, tokens: int, batches: Batches) -> bool:
+        """Whether these very batches came, to be run in the same budget of tokens."""
+        expected = self.batches
+        same = expected.keys() == batches.keys() and all(expected[slot] is batch for slot, batch in batches.items())
+        return same and tokens == self.tokens
+
+
 class GroupStep:
     """Takes steps of the adapters of one bank, within a budget of tokens a pass that shrinks where memory runs out."""
 
@@ -69,7 +84,8 @@ class GroupStep:
         self.halved = self.passes = 0
         self.graphs = StepGraphs(self._through, bank.device)
         self._index: list[int] = []
-        self._ahead: tuple[Hashable, list[_Pass]] | None = None
+        self._slots: list[int] = []
+        self._ahead: _Ahead | None = None
         table: Any = bank.model.get_input_embeddings()  # type: ignore[operator]
         self._most_answers = max(1, _LOGITS_BYTES // (_COPIES * 4 * int(table.weight.shape[0])))
         self._cpu = bank.device.type == "cpu"
@@ -90,7 +106,7 @@ class GroupStep:
         targets = {slot: sum(len(prompt.target) for prompt in batch) for slot, batch in batches.items()}
         passes = self._prepared(batches)
         while True:
-            sums, failed = self._tried(passes, targets)
+            found, failed = self._tried(passes, targets)
             if failed is None:
                 break
             self.optimiser.clear()
@@ -105,8 +121,8 @@ class GroupStep:
             self.halved += 1
             passes = self._with_inputs(batches)
         if following := ahead():
-            self._ahead = (self._key(following), self._with_inputs(following))
-        losses, norms = torch.stack([sums, self.optimiser.norms()]).tolist()  # the one time a step waits for the device
+            self._ahead = _Ahead(self.tokens, following, self._with_inputs(following))
+        losses, norms = self._read(found)
         faults = {}
         for slot in batches:
             if not math.isfinite(losses[slot]):
@@ -128,12 +144,9 @@ class GroupStep:
     def _prepared(self, batches: Batches) -> list[_Pass]:
         """Return the passes of these batches, prepared before if they were expected."""
         ahead, self._ahead = self._ahead, None
-        if ahead is not None and ahead[0] == self._key(batches):
-            return ahead[1]
+        if ahead is not None and ahead.serves(self.tokens, batches):
+            return ahead.passes
         return self._with_inputs(batches)
-
-    def _key(self, batches: Batches) -> Hashable:
-        return (self.tokens, *((slot, id(batch)) for slot, batch in sorted(batches.items())))
 
     def _with_inputs(self, batches: Batches) -> list[_Pass]:
         passes = self.plan(batches)
@@ -166,33 +179,42 @@ class GroupStep:
         by_length, least = cut(sorted(parts, key=lambda part: self.loss.size(part[1]), reverse=True))
         return by_length if least < _WORTH * cost else in_order
 
-    def _tried(self, passes: Sequence[_Pass], targets: Mapping[int, int]) -> tuple[torch.Tensor, list[Part] | None]:
-        """Return each slot's loss (K) after all passes; or also the pass that memory did not suffice for."""
-        sums = torch.zeros(self.bank.slots, device=self.bank.device)
+    def _tried(
+        self, passes: Sequence[_Pass], targets: Mapping[int, int]
+    ) -> tuple[list[torch.Tensor], list[Part] | None]:
+        """Return the losses of each pass, or the pass that memory did not suffice for."""
+        found = []
         for parts, inputs in passes:
             try:
-                self._run(parts, dict(inputs), targets, sums)
+                found.append(self._run(parts, dict(inputs), targets))
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
             else:
                 continue
             # Outside the handler, whose traceback would keep the tensors of the failed pass alive.
-            return sums, parts
-        return sums, None
+            return [], parts
+        self._slots = [slot for parts, _ in passes for slot, _ in parts]
+        return found, None
 
-    def _run(
-        self, parts: Sequence[Part], inputs: dict[str, torch.Tensor], targets: Mapping[int, int], sums: torch.Tensor
-    ) -> None:
+    def _run(self, parts: Sequence[Part], inputs: dict[str, torch.Tensor], targets: Mapping[int, int]) -> torch.Tensor:
         self._index = [slot for slot, _ in parts]
         inputs["slots"] = torch.tensor(self._index, dtype=torch.long)
         inputs["weights"] = torch.tensor([1 / targets[slot] for slot in self._index], dtype=torch.float32)
         rows, row = next(iter(inputs.values())).shape
+        self.passes += 1
         with attention_for(self.bank.model, rows=rows, row=row, prefix=0):
             # Neighbouring slots are read where they are, so that a graph of theirs serves no others.
             (losses,) = self.graphs(neighbours(self._index), **inputs)
-        sums.index_add_(0, inputs["slots"].to(sums.device), losses)
-        self.passes += 1
+        return losses
+
+    def _read(self, found: Sequence[torch.Tensor]) -> tuple[dict[int, float], list[float]]:
+        """Return each slot's loss and gradient norm: the one time that a step waits for the device."""
+        values = torch.cat([*found, self.optimiser.norms()]).tolist()
+        losses: dict[int, float] = {}
+        for slot, loss in zip(self._slots, values, strict=False):
+            losses[slot] = losses.get(slot, 0.0) + loss
+        return losses, values[len(self._slots) :]
 
     def _through(self, slots: torch.Tensor, weights: torch.Tensor, **inputs: torch.Tensor) -> tuple[torch.Tensor]:
         with self.bank.rows(self._index, slots):

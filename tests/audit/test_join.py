@@ -5,7 +5,7 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuition.audit import join as module
@@ -31,6 +31,7 @@ def brute(sets: list[set[int]], threshold: float) -> dict[tuple[int, int], float
     return {pair: similarity for pair, similarity in measured.items() if similarity >= threshold}
 
 
+@settings(deadline=None)  # the first call imports SciPy
 @given(st.lists(st.sets(st.integers(0, 12), max_size=10), max_size=14), st.sampled_from([0.3, 0.5, 0.8, 0.9, 1.0]))
 def test_the_join_finds_every_similar_pair_and_no_other(sets: list[set[int]], threshold: float) -> None:
     assert joined(sets, threshold) == pytest.approx(brute(sets, threshold))

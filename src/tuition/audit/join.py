@@ -88,7 +88,7 @@ def _index(sets: Sets, threshold: float) -> _Index:
     rows, ranks = rows[order], ranks[order]
     kept = np.bincount(rows, minlength=sets.count)
     begins = np.concatenate((np.zeros(1, np.int64), np.cumsum(kept)))
-    # Elements of only one set are the rarest, so they would be the first of a row; they are not stored.
+    # Elements of only one set are the rarest: they come first in a row and count for its prefix, but are not stored.
     needed = np.ceil(threshold * sizes - 1e-9).astype(np.int64)
     prefixes = np.clip(sizes - needed + 1 - (sizes - kept), 0, kept)
     return _Index(ranks, rows, begins, sizes, prefixes)

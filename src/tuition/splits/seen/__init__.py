@@ -53,8 +53,8 @@ def each_fold(collection: Collection, by: str) -> tuple[TasksDivided, ...]:
 
 
 def _parse(by: str, seed: int) -> tuple[SplitKind, Request]:
-    name, sign, value = by.partition("=")
+    name, separator, value = by.partition("=")
     kind = TASK_SPLITS[name.strip()]
-    if sign and not value.strip():
+    if separator and not value.strip():
         raise UserError(f"{clip(by)!r}: there is nothing after '='; write {kind.expects}")
     return kind, Request(value.strip(), seed)

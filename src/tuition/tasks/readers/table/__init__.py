@@ -1,1 +1,1 @@
-"""The reader of a user's own table, with the card beside it."""
+"""The reader of a user's own table, with the card next to it."""

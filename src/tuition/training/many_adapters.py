@@ -12,11 +12,9 @@ from __future__ import annotations
 import gc
 import time
 import warnings
-from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -24,47 +22,24 @@ from torch import nn
 from tuition.base.errors import UserError
 from tuition.base.interrupts import deferred_interrupts
 from tuition.models.adapters.bank import AdapterBank
-from tuition.models.adapters.suitability import drops_at_random, why_not
 from tuition.models.out_of_memory import is_out_of_memory
 from tuition.models.recipes import Recipe
 from tuition.models.tokens import TokenizedPrompt
 from tuition.models.tuners import Tuner, make_tuner
-from tuition.training.checkpoints import Checkpoint
+from tuition.training.adapter_runs import AdapterRun, Running, Save, Waiting, group_key, why_alone
 from tuition.training.group_step import GroupStep, RowTooLargeError, Taken
 from tuition.training.trainer import (
-    Advance,
     TrainingLog,
     check_targets,
     checkpointed,
     diverged,
     epoch_batches,
-    rate_factor,
 )
 
-Save = Callable[[Path], None]
-"""Writes the trained adapter into a folder, as the tuner's `save` does; it works only while `finish` runs."""
+__all__ = ["AdapterRun", "GroupLog", "Save", "group_key", "train_together", "why_alone"]
 
 _STATE_BYTES, _STATE_SHARE = 16, 0.5
 """What an adapter's weight takes in gradients, master and moments, and the share of free memory that all may take."""
-
-
-@dataclass(frozen=True, slots=True)
-class AdapterRun:
-    """One run of training among others: what `train` takes, and who is called when it ends.
-
-    `start` is the folder of a saved adapter to continue with; without it the weights are drawn from `seed`. One of
-    `finish` and `fail` is called, once, unless training is interrupted: then every state is saved.
-    """
-
-    prompts: Sequence[TokenizedPrompt]
-    recipe: Recipe
-    seed: int
-    finish: Callable[[TrainingLog, Save], None]
-    fail: Callable[[UserError], None]
-    batches: Iterator[list[int]] | None = None
-    checkpoint: Checkpoint | None = None
-    advance: Advance = lambda done: None
-    start: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,27 +53,6 @@ class GroupLog:
     graphs: str
 
 
-def group_key(recipe: Recipe) -> Hashable:
-    """Return what recipes must have in common for their runs to be trained together."""
-    options = tuple(sorted(recipe.tuner_options.items()))
-    shared = (recipe.share_prefix, recipe.gradient_checkpointing, recipe.memory)
-    return (recipe.tuner, options, recipe.optimiser, *shared)
-
-
-def why_alone(model: nn.Module, recipe: Recipe, *, processes: int = 1) -> str:
-    """Return why runs of a recipe on this model are trained one after another; nothing where they can be together.
-
-    `processes` is how many processes train one model together, each on a part of its batches.
-    """
-    if processes > 1:
-        return f"{processes} processes divide each batch among them"
-    if reason := why_not(model, make_tuner(recipe.tuner, recipe.tuner_options)):
-        return reason
-    if dropping := drops_at_random(model):
-        return f"the model drops activations at random ({dropping}), which a run alone draws otherwise than a group"
-    return ""
-
-
 def train_together(model: nn.Module, runs: Iterable[AdapterRun], *, slots: int) -> GroupLog:
     """Train the adapters of many runs on one frozen base, `slots` at a time; `model` is given back as it was.
 
@@ -109,10 +63,10 @@ def train_together(model: nn.Module, runs: Iterable[AdapterRun], *, slots: int) 
 
     Raises:
         UserError: the runs cannot be trained together on this model (`why_alone` knows most reasons beforehand), or
-            their recipes differ in what they must share. A run that itself cannot go on is told by its `fail`.
+            their recipes differ in what they must share. A run that itself cannot go on is reported to its `fail`.
         KeyboardInterrupt: a signal to stop came; the state of every run was saved first.
     """
-    waiting = _Waiting(runs)
+    waiting = Waiting(runs)
     first = waiting.peek()
     if first is None:
         return GroupLog(slots, 0, 0, 0, "")
@@ -138,72 +92,6 @@ def train_together(model: nn.Module, runs: Iterable[AdapterRun], *, slots: int) 
     return group.log()
 
 
-class _Waiting:
-    """Runs that have no slot yet: those that lost theirs first, then the caller's, fetched one at a time."""
-
-    def __init__(self, runs: Iterable[AdapterRun]) -> None:
-        self._fresh = iter(runs)
-        self._back: deque[AdapterRun | _Running] = deque()
-
-    def put_back(self, run: AdapterRun | _Running) -> None:
-        self._back.appendleft(run)
-
-    def take(self) -> AdapterRun | _Running | None:
-        return self._back.popleft() if self._back else next(self._fresh, None)
-
-    def peek(self) -> AdapterRun | None:
-        run = next(self._fresh, None)
-        if run is not None:
-            self.put_back(run)
-        return run
-
-
-@dataclass(slots=True)
-class _Running:
-    """A run that has begun: where it is, and, between two banks, the state that it left the first with."""
-
-    run: AdapterRun
-    steps: int
-    batches: Iterator[list[int]]
-    losses: list[float] = field(default_factory=list)
-    resumed_at: int = 0
-    seconds: float = 0.0
-    batch: list[TokenizedPrompt] = field(default_factory=list)
-    following: list[TokenizedPrompt] = field(default_factory=list)
-    aside: dict[str, torch.Tensor] = field(default_factory=dict)
-
-    def next_batch(self) -> list[TokenizedPrompt]:
-        """Return the prompts of the next step, the same until it is taken."""
-        if not self.batch:
-            self.batch = self._fetch()
-        return self.batch
-
-    def batch_after(self) -> list[TokenizedPrompt]:
-        """Return the prompts of the step after the next one."""
-        if not self.following:
-            self.following = self._fetch()
-        return self.following
-
-    def took(self, loss: float) -> int:
-        """Record a step; return how many instances it used."""
-        self.losses.append(loss)
-        used = len(self.batch)
-        self.batch, self.following = self.following, []
-        return used
-
-    def _fetch(self) -> list[TokenizedPrompt]:
-        return [self.run.prompts[at] for at in next(self.batches)]
-
-    @property
-    def rate(self) -> float:
-        recipe = self.run.recipe
-        return recipe.learning_rate * rate_factor(recipe, len(self.losses), self.steps)
-
-    @property
-    def ended(self) -> bool:
-        return len(self.losses) >= self.steps
-
-
 @dataclass(slots=True)
 class _SlotState:
     """One slot's part of the optimiser, as a checkpoint saves it."""
@@ -221,9 +109,9 @@ class _SlotState:
 class _Group:
     """The runs that have slots at present, and how they take a step together."""
 
-    def __init__(self, model: nn.Module, waiting: _Waiting, key: Hashable) -> None:
+    def __init__(self, model: nn.Module, waiting: Waiting, key: Hashable) -> None:
         self._model, self._waiting, self._key = model, waiting, key
-        self._running: dict[int, _Running] = {}
+        self._running: dict[int, Running] = {}
         self._step: GroupStep | None = None
         self._most = self._steps = self._passes = self._halved = 0
         self._recipe: Recipe | None = None
@@ -275,9 +163,9 @@ class _Group:
                 self._begin(slot, run)
         return bool(self._running)
 
-    def _begin(self, slot: int, taken: AdapterRun | _Running) -> None:
+    def _begin(self, slot: int, taken: AdapterRun | Running) -> None:
         """Put a run into a slot: a fresh one, one that continues from its checkpoint, or one that lost its slot."""
-        if isinstance(taken, _Running):
+        if isinstance(taken, Running):
             self.current.bank.weights[slot].zero_()
             self.current.optimiser.begin(slot, taken.run.recipe)
             self.current.optimiser.restore(slot, taken.aside)
@@ -291,7 +179,7 @@ class _Group:
             return
         self._finish_if_ended(slot)
 
-    def _begun(self, slot: int, run: AdapterRun) -> _Running:
+    def _begun(self, slot: int, run: AdapterRun) -> Running:
         """Return a run with its saved state, if it has one, in a slot that has its first weights unless it loads them.
 
         Raises:
@@ -309,7 +197,7 @@ class _Group:
         order = run.batches
         if order is None:
             order = epoch_batches(len(run.prompts), run.recipe.batch_size, run.seed)
-        begun = _Running(run, run.recipe.steps(len(run.prompts)), order)
+        begun = Running(run, run.recipe.steps(len(run.prompts)), order)
         if run.checkpoint is not None:
             begun.losses = run.checkpoint.begin(_SlotState(step, slot))
             begun.resumed_at = len(begun.losses)

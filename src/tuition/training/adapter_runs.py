@@ -66,16 +66,20 @@ class Waiting:
     """Runs that have no slot yet: those that lost theirs first, then the caller's, fetched one at a time."""
 
     def __init__(self, runs: Iterable[AdapterRun]) -> None:
+        """`runs` is read one run at a time."""
         self._fresh = iter(runs)
         self._back: deque[AdapterRun | Running] = deque()
 
     def put_back(self, run: AdapterRun | Running) -> None:
+        """Put a run before all others that wait."""
         self._back.appendleft(run)
 
     def take(self) -> AdapterRun | Running | None:
+        """Return the next run; None where there is none left."""
         return self._back.popleft() if self._back else next(self._fresh, None)
 
     def peek(self) -> AdapterRun | None:
+        """Return the first run, which stays the first; None where there is none."""
         run = next(self._fresh, None)
         if run is not None:
             self.put_back(run)
@@ -120,9 +124,11 @@ class Running:
 
     @property
     def rate(self) -> float:
+        """The learning rate of the next step."""
         recipe = self.run.recipe
         return recipe.learning_rate * rate_factor(recipe, len(self.losses), self.steps)
 
     @property
     def ended(self) -> bool:
+        """Whether all steps are taken."""
         return len(self.losses) >= self.steps

@@ -182,3 +182,18 @@ def models(
     from tuition.commands.models import list_models
 
     list_models(fetch, as_json=json)
+
+
+@app.command(rich_help_panel="Training")
+def doctor(
+    model: Annotated[
+        str, typer.Option(help="What is tested: embedded alias, model folder, .gguf file or hub id.")
+    ] = "smollm2-135m",
+    seconds: Annotated[float, typer.Option(help="Length of the self-test; 0 for none.", min=0)] = 10.0,
+    precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or nf4.")] = "auto",
+    json: Json = False,
+) -> None:
+    """Show what this machine has, and measure what it trains and answers; estimates use the measured rates."""
+    from tuition.commands.doctor import examine_and_print
+
+    raise typer.Exit(examine_and_print(model, seconds=seconds, precision=precision, as_json=json))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tuition.models.tokens import TokenizedPrompt
 from tuition.models.tuners import TUNERS, make_tuner
+from tuition.studies.planning.rates import Rates, kept_rates
 from tuition.studies.planning.steps import EvaluateStep, Step, TrainStep, evaluation_steps, training_steps
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ class Estimate:
     """The work that is left in a plan.
 
     `parameters` are those that the largest training trains and `disk` is in bytes, None where the model's shape is not
-    known; `seconds` is None where no pace was taken.
+    known; `seconds` is None where no pace was taken; `measured` is the day on which `tuition doctor` measured it, empty
+    where it is the present one.
     """
 
     training: int
@@ -40,6 +42,7 @@ class Estimate:
     parameters: int | None = None
     disk: int | None = None
     seconds: float | None = None
+    measured: str = ""
 
     def __str__(self) -> str:
         """One line for people."""
@@ -51,7 +54,8 @@ class Estimate:
                 parts.append(f"{self.disk / 1e6:,.0f} MB of disk")
         told = f"about {self.tokens / 1e3:,.0f} k tokens"
         if self.seconds is not None:
-            told += f", roughly {_duration(self.seconds)} at this machine's present pace (told anew after each step)"
+            pace = f"pace of {self.measured}, as `tuition doctor` measured it" if self.measured else "present pace"
+            told += f", roughly {_duration(self.seconds)} at this machine's {pace} (updated after each step)"
         return "; ".join([*parts, told])
 
 
@@ -64,12 +68,15 @@ def step_cost(step: Step) -> float:
 
 def generation_cost(step: EvaluateStep) -> float:
     """Return the part of a step's cost that goes into generated answers, in tokens run forward."""
-    if not step.metrics:
-        return 0.0
+    return _prompt_cost(step) + _DECODE_COST * _answer_tokens(step) if step.metrics else 0.0
+
+
+def _answer_tokens(step: EvaluateStep) -> float:
+    """Return the tokens that a step generates, over all rows and beams."""
     longest = max((len(out) for out in step.typical_outputs), default=40) / _CHARACTERS_PER_TOKEN
     # An untrained model runs to its limit; a trained one answers about as long as the references are.
     answer = longest if step.after else 1.5 * longest + 4
-    return _prompt_cost(step) + _DECODE_COST * len(step.instances) * answer * step.decoding.beams
+    return len(step.instances) * answer * step.decoding.beams
 
 
 def option_scoring_cost(step: EvaluateStep) -> float:
@@ -128,7 +135,10 @@ def estimate(pending: Sequence[Step], loaded: LoadedModel, precision: str) -> Es
             return made
 
     told = outline(pending, precision, empty)
-    return dataclasses.replace(told, seconds=_seconds(pending, loaded))
+    rates = kept_rates(loaded)
+    return dataclasses.replace(
+        told, seconds=_seconds(pending, loaded, rates), measured="" if rates is None else rates.measured
+    )
 
 
 def _sizes(training: Sequence[TrainStep], empty: Callable[[], nn.Module]) -> list[int]:
@@ -145,20 +155,23 @@ def _sizes(training: Sequence[TrainStep], empty: Callable[[], nn.Module]) -> lis
     return sizes
 
 
-def _seconds(pending: Sequence[Step], loaded: LoadedModel) -> float:
-    """Return the time that steps will take: their costs, each kind's times the pace of a small step of that kind.
+def _seconds(pending: Sequence[Step], loaded: LoadedModel, rates: Rates | None) -> float:
+    """Return the time that steps will take: by measured rates, else their costs times the pace of a small step.
 
-    On a machine that others use too, the pace is that of the moment.
+    On a machine that others use too, the pace is that of the moment. Full tuning has no measured rate.
     """
     training = training_steps(pending)
     adapters = sum(step_cost(step) for step in training if not TUNERS[step.recipe.tuner].changes_base)
     full = sum(step_cost(step) for step in training if TUNERS[step.recipe.tuner].changes_base)
     judged = sum(step_cost(step) for step in evaluation_steps(pending) if step.uses_model)
-    seconds = 0.0
+    seconds = full * _learning_pace(loaded, full=True) if full else 0.0
+    if rates is not None:
+        steps = [step for step in evaluation_steps(pending) if step.uses_model]
+        answers = sum(_answer_tokens(step) for step in steps if step.metrics)
+        read = judged - _DECODE_COST * answers
+        return seconds + adapters / _TRAIN_COST / rates.training + read / rates.reading + answers / rates.decoding
     if adapters:
         seconds += adapters * _learning_pace(loaded, full=False)
-    if full:
-        seconds += full * _learning_pace(loaded, full=True)
     return seconds + (judged * _judging_pace(loaded) if judged else 0.0)
 
 

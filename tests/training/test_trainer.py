@@ -14,7 +14,7 @@ from tuition.models.tokens import TokenizedPrompt
 from tuition.models.tuners.lora import LoRA
 from tuition.training import train
 from tuition.training.optimiser import MasterOptimiser
-from tuition.training.trainer import rate_factor
+from tuition.training.runs import rate_factor
 
 END = 96
 RECIPE = Recipe(name="test", epochs=60, batch_size=3, learning_rate=1e-2, warmup=0.1)

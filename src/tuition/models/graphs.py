@@ -205,12 +205,21 @@ class StepGraphs:
         """Drop all graphs and their memory, as after memory ran out or when weights moved."""
         self._shapes = OrderedDict()
 
+    def close(self) -> None:
+        """Drop the graphs and the step, whose owner may own this: the memory of both is free at once."""
+        self.forget()
+        self._step = _closed
+
     def summary(self) -> str:
         """Return what was done in a line, for the run's record."""
         if self.reason and not self.replayed:
             return f"no graphs: {self.reason}"
         ended = f"; then none: {self.reason}" if self.reason else ""
         return f"graphs: {self.replayed} of {self.calls} steps replayed, shapes captured: {self.captured}{ended}"
+
+
+def _closed(**inputs: torch.Tensor) -> Tensors:
+    raise RuntimeError(f"these graphs are closed; nothing is run on {', '.join(inputs)}")
 
 
 def _first_line(error: BaseException) -> str:

@@ -53,19 +53,14 @@ class Objective(nn.Module):
         longer than the budget runs alone.
         """
         runs, prompts = self._packed(prompts, min(tokens, _PACK)) if self._packs else ([], prompts)
-        rows = without_lone_prefixes(prompts) if self.shares else [_whole(prompt) for prompt in prompts]
+        rows = without_lone_prefixes(prompts) if self.shares else whole_rows(prompts)
         run_costs = _RUN_COSTS[next(self.model.parameters()).device.type == "cpu"]
         for group in group_by_prefix(rows):
             ordered = sorted((rows[at] for at in group), key=_row_tokens, reverse=True)
             lengths = [_row_tokens(row) for row in ordered]
             cuts = cheapest_cuts(lengths, len(ordered[0].prefix), most=tokens, run_costs=run_costs)
             runs += [ordered[start:stop] for start, stop in pairwise([0, *cuts])]
-        return [part for run in runs for part in within_positions(run, self._most_positions())]
-
-    def _most_positions(self) -> int:
-        """Return how many positions' logits fit: for a large vocabulary, logits take most of the memory."""
-        vocabulary = int(self.model.get_input_embeddings().weight.shape[0])  # type: ignore[operator]
-        return max(1, _LOGITS_BYTES // (_COPIES * 4 * vocabulary))
+        return [part for run in runs for part in within_positions(run, most_positions(self.model))]
 
     def _packed(
         self, prompts: Sequence[TokenizedPrompt], tokens: int
@@ -92,6 +87,12 @@ class Objective(nn.Module):
         batch = collate(run, pad_right=counts_padding(self.model))
         loss: torch.Tensor = self._loss(batch.to(next(self.model.parameters()).device))
         return loss
+
+
+def most_positions(model: nn.Module) -> int:
+    """Return how many positions' logits fit: for a large vocabulary, logits take most of the memory."""
+    vocabulary = int(model.get_input_embeddings().weight.shape[0])  # type: ignore[operator]
+    return max(1, _LOGITS_BYTES // (_COPIES * 4 * vocabulary))
 
 
 def within_positions(run: Sequence[TokenizedPrompt], most: int) -> list[list[TokenizedPrompt]]:
@@ -151,5 +152,6 @@ def _row_tokens(prompt: TokenizedPrompt) -> int:
     return len(prompt.body) + len(prompt.target)
 
 
-def _whole(prompt: TokenizedPrompt) -> TokenizedPrompt:
-    return TokenizedPrompt((), prompt.prefix + prompt.body, prompt.target)
+def whole_rows(prompts: Sequence[TokenizedPrompt]) -> list[TokenizedPrompt]:
+    """Return prompts with their prefixes as the beginnings of their bodies, so that nothing is shared."""
+    return [TokenizedPrompt((), prompt.prefix + prompt.body, prompt.target) for prompt in prompts]

@@ -8,6 +8,7 @@ expanded tensor sum over the batch, the same gradients, up to rounding.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from transformers import DynamicCache
 
 from tuition.models.batches import IGNORED, PrefixBatch, collate
 from tuition.models.packed_prefix import packed_loss
+from tuition.models.packs import collate_packs, packs_loss
 from tuition.models.tokens import TokenizedPrompt
 
 _log = logging.getLogger(__name__)
@@ -163,7 +165,6 @@ def _plain_loss(model: nn.Module, batch: PrefixBatch) -> torch.Tensor:
     )
 
 
-@torch.no_grad()
 def sharing_is_exact(model: nn.Module, *, packed: bool = False, tolerance: float = 1e-3) -> bool:
     """Whether this model gives the same target loss with a shared prefix as without, on two short rows.
 
@@ -173,6 +174,30 @@ def sharing_is_exact(model: nn.Module, *, packed: bool = False, tolerance: float
     """
     if packed and (counts_padding(model) or soft_prompt(model) is not None):
         return False
+    return _equals_plain_loss(model, TargetLoss(model, share_prefix=True, packed=packed), tolerance)
+
+
+def packing_is_exact(model: nn.Module, *, tolerance: float = 1e-3) -> bool:
+    """Whether this model gives the same target loss for packs (`packs_loss`) as for plain rows.
+
+    Not so for layers that look back over a window or keep a state, nor for soft prompts, nor for attention kernels
+    that take no mask over a whole sequence.
+    """
+    if counts_padding(model) or soft_prompt(model) is not None:
+        return False
+
+    def packed(batch: PrefixBatch) -> torch.Tensor:
+        least = collate_packs([batch.prompts()])
+        count, length, asked = least.size
+        padded = collate_packs([batch.prompts()], (count, length + 3, asked + 1))
+        return packs_loss(model, padded.to(batch.prefix.device))
+
+    return _equals_plain_loss(model, packed, tolerance)
+
+
+@torch.no_grad()
+def _equals_plain_loss(model: nn.Module, shared_loss: Callable[[PrefixBatch], torch.Tensor], tolerance: float) -> bool:
+    """Whether a way to share a prefix gives the plain loss on two short ragged rows."""
     parameter = next(model.parameters())
     vocabulary = int(model.get_input_embeddings().weight.shape[0])  # type: ignore[operator]
     ids = tuple((7 * i + 3) % vocabulary for i in range(12))
@@ -182,7 +207,7 @@ def sharing_is_exact(model: nn.Module, *, packed: bool = False, tolerance: float
     model.eval()
     try:
         batch = collate(prompts, pad_right=counts_padding(model)).to(parameter.device)
-        shared = TargetLoss(model, share_prefix=True, packed=packed)(batch)
+        shared = shared_loss(batch)
         plain = TargetLoss(model, share_prefix=False)(batch)
     except (AttributeError, TypeError, ValueError, RuntimeError, IndexError) as error:
         _log.info("sharing a prefix failed: %s", error)

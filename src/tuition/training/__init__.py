@@ -1,5 +1,6 @@
 """One stage of training: from prompts and a recipe to tuned weights."""
 
-from tuition.training.trainer import TrainingLog, train
+from tuition.training.runs import TrainingLog
+from tuition.training.trainer import train
 
 __all__ = ["TrainingLog", "train"]

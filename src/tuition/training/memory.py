@@ -16,6 +16,14 @@ from tuition.training.optimiser import MasterOptimiser
 _Runs = Sequence[Sequence[TokenizedPrompt]]
 
 
+def does_not_fit(tokens: int) -> UserError:
+    """Return the error of a row that memory does not suffice for, alone as it is."""
+    return UserError(
+        f"a single row of {tokens} tokens does not fit into memory; lower max_length, set "
+        "gradient_checkpointing, or tune less of the model (LoRA, IA³)"
+    )
+
+
 class Accumulator:
     """Runs batches as micro-batches within a token budget, forward and backward; lowers it when memory runs out."""
 
@@ -48,10 +56,7 @@ class Accumulator:
                 self._group.sum_gradients(self._optimiser.parameters)
                 return sum(part for part, _, _ in results)
             if rows := [int(tokens) for _, tokens, single_row in results if single_row]:
-                raise UserError(
-                    f"a single row of {max(rows)} tokens does not fit into memory; lower max_length, set "
-                    "gradient_checkpointing, or tune less of the model (LoRA, IA³)"
-                )
+                raise does_not_fit(max(rows))
             self._optimiser.clear()
             free_memory()
             self.tokens = max(1, min(self.tokens, most) // 2)
@@ -72,7 +77,7 @@ class Accumulator:
             if not is_out_of_memory(error):
                 raise
         # Outside the handler, whose traceback would keep the tensors of the failed run alive.
-        return 0.0, max(_tokens(run) for run in runs)
+        return 0.0, max(tokens_of(run) for run in runs)
 
     def _accumulate(self, runs: _Runs, targets: int) -> float:
         total = 0.0
@@ -103,6 +108,7 @@ class Accumulator:
         return total
 
 
-def _tokens(run: Sequence[TokenizedPrompt]) -> int:
+def tokens_of(run: Sequence[TokenizedPrompt]) -> int:
+    """Return how many tokens a micro-batch is run as, with its padding where it is padded."""
     padded = len(run[0].prefix) + len(run) * max(len(row.body) + len(row.target) for row in run)
     return padded if len({row.prefix for row in run}) == 1 else packed_tokens(run)

@@ -37,7 +37,7 @@ class MasterOptimiser:
         pairs = [pair for pair in zip(self.parameters, self._masters, strict=True) if pair[0].grad is not None]
         # Kept only here: otherwise a parameter that is its own master is updated with another's step, and unclipped.
         gradients = {id(pair[0]): pair[0].grad for pair in pairs if pair[0].grad is not None}
-        self.clear()
+        self._let_go()
         norm = _norm(gradients.values())
         if math.isfinite(norm):
             for group in self._optimiser.param_groups:
@@ -60,6 +60,9 @@ class MasterOptimiser:
 
     def clear(self) -> None:
         """Clear all gradients."""
+        self._let_go()
+
+    def _let_go(self) -> None:
         for parameter, master in zip(self.parameters, self._masters, strict=True):
             parameter.grad = master.grad = None
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
+import itertools
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
 from typing import Any
 
 import torch
@@ -18,38 +17,31 @@ from tuition.base.interrupts import deferred_interrupts
 from tuition.base.seeds import derive_seed, named_random
 from tuition.models.attention import attention_for
 from tuition.models.batches import IGNORED, collate
+from tuition.models.execution import execution_for
 from tuition.models.objective import Objective
 from tuition.models.recipes import Recipe
 from tuition.models.tokens import TokenizedPrompt
 from tuition.training.checkpoints import Checkpoint
-from tuition.training.distributed import ALONE, Group, ProcessLostError
-from tuition.training.memory import Accumulator
+from tuition.training.device_optimiser import AheadOptimiser
+from tuition.training.distributed import ALONE, Group
 from tuition.training.optimiser import MasterOptimiser
+from tuition.training.passes import make_passes
+from tuition.training.runs import AheadRun, Run, StepRun, TrainingLog, diverged, rate_factor
 from tuition.training.sharding import make_whole, shard
 
+__all__ = [
+    "Advance",
+    "TrainingLog",
+    "check_targets",
+    "checkpointed",
+    "diverged",
+    "epoch_batches",
+    "rate_factor",
+    "train",
+    "trainable_weights",
+]
+
 Advance = Callable[[int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingLog:
-    """What training did: the mean loss per target token (nats) of each optimiser step, and its cost.
-
-    `resumed_at` is the step at which training resumed after an interruption, 0 where there was none; `halved` is how
-    often the token budget was halved to fit memory; `processes` is the number of processes; `together` is the number of
-    adapters trained at once on one base.
-    """
-
-    steps: int
-    losses: tuple[float, ...]
-    instances: int
-    target_tokens: int
-    trained_parameters: int
-    shared_prefix: bool
-    seconds: float
-    resumed_at: int = 0
-    halved: int = 0
-    processes: int = 1
-    together: int = 1
 
 
 def train(
@@ -93,14 +85,17 @@ def train(
         shard(tuned, group.sharding, recipe)
     # FSDP frees weights after one forward and backward pass, so a prefix cannot have a pass of its own.
     packed = recipe.gradient_checkpointing or group.sharding is not None
-    objective = Objective(tuned, share_prefix=recipe.share_prefix, checkpointed=packed).train()
-    optimiser = MasterOptimiser(tuned.parameters(), recipe)
-    run = _Run(objective, optimiser, recipe, checkpoint, group)
-    done = run.restore()
+    tuned.train()
     order = batches if batches is not None else epoch_batches(len(prompts), recipe.batch_size, seed)
     longest = max(len(prompt.body) + len(prompt.target) for prompt in prompts)
     prefix = max(len(prompt.prefix) for prompt in prompts)
-    with attention_for(tuned, rows=recipe.batch_size, row=longest, prefix=prefix), checkpointed(tuned, recipe):
+    run = _make_run(tuned, recipe, checkpoint, group, packed=packed)
+    done = run.restore()
+    with (
+        attention_for(tuned, rows=recipe.batch_size, row=longest, prefix=prefix),
+        checkpointed(tuned, recipe),
+        closing(run),
+    ):
         _take_steps(run, ([prompts[at] for at in positions] for positions in order), done, seed, advance, len(prompts))
     tuned.eval()
     group.same("the trained weights", trainable_weights(tuned))
@@ -109,8 +104,17 @@ def train(
     return run.log(prompts, seconds=time.perf_counter() - started, resumed_at=done)
 
 
+def _make_run(tuned: nn.Module, recipe: Recipe, checkpoint: Checkpoint | None, group: Group, *, packed: bool) -> Run:
+    execution = execution_for(next(tuned.parameters()).device)
+    if execution.ahead and group.size == 1:
+        passes = make_passes(tuned, recipe, packed=execution.packed)
+        return AheadRun(passes, AheadOptimiser(tuned.parameters(), recipe), recipe, checkpoint)
+    objective = Objective(tuned, share_prefix=recipe.share_prefix, checkpointed=packed)
+    return StepRun(objective, MasterOptimiser(tuned.parameters(), recipe), recipe, checkpoint, group)
+
+
 def _take_steps(
-    run: _Run,
+    run: Run,
     batches: Iterator[list[TokenizedPrompt]],
     done: int,
     seed: int,
@@ -123,6 +127,7 @@ def _take_steps(
         KeyboardInterrupt: the run was interrupted; the state was saved first.
     """
     steps = run.recipe.steps(instances)
+<<<<<<< HEAD
     with deferred_interrupts() as interrupts:
         for step in range(steps):
             batch = next(batches)
@@ -134,7 +139,23 @@ def _take_steps(
                 if interrupted:
                     run.save()
                     raise KeyboardInterrupt
+=======
+    for known in itertools.islice(batches, done):
+        advance(len(known))
+    with deferred_interrupts() as interrupts, closing(run.prepared(itertools.islice(batches, steps - done))) as ready:
+        for step, batch in enumerate(ready, start=done):
+            run.group.reseed(seed, step)
+            with run.saved_if_lost():
+                run.step(batch, steps)
+                interrupted = run.group.any(interrupts.asked)
+            if interrupted:
+                run.save()
+                raise KeyboardInterrupt
+>>>>>>> f0730bf (On CUDA, train in packed passes of few shapes, captured as graphs, without waiting for the device)
             advance(len(batch))
+        run.finish(steps)
+    if len(run.losses) < steps:
+        raise ValueError(f"the batches ended after {len(run.losses)} of {steps} steps")
 
 
 def trainable_weights(tuned: nn.Module) -> Iterator[torch.Tensor]:
@@ -156,102 +177,6 @@ def checkpointed(tuned: nn.Module, recipe: Recipe) -> Iterator[None]:
             yield
         finally:
             switch.gradient_checkpointing_disable()
-
-
-class _Run:
-    """A run of training: its state so far, and the next step."""
-
-    def __init__(
-        self,
-        objective: Objective,
-        optimiser: MasterOptimiser,
-        recipe: Recipe,
-        checkpoint: Checkpoint | None,
-        group: Group,
-    ) -> None:
-        self.losses: list[float] = []
-        self.accumulator = Accumulator(objective, optimiser, recipe.memory, group)
-        self._optimiser, self.recipe, self._checkpoint, self.group = optimiser, recipe, checkpoint, group
-
-    def log(self, prompts: Sequence[TokenizedPrompt], *, seconds: float, resumed_at: int) -> TrainingLog:
-        return TrainingLog(
-            steps=len(self.losses),
-            losses=tuple(self.losses),
-            instances=len(prompts),
-            target_tokens=sum(len(prompt.target) for prompt in prompts),
-            trained_parameters=sum(parameter.numel() for parameter in self._optimiser.parameters),
-            shared_prefix=self.accumulator.objective.shares,
-            seconds=seconds,
-            resumed_at=resumed_at,
-            halved=self.accumulator.halved,
-            processes=self.group.size,
-        )
-
-    def restore(self) -> int:
-        """Restore the checkpoint, if there is one; return the number of steps done."""
-        if self._checkpoint is not None:
-            self.losses = self._checkpoint.begin(self._optimiser)
-        states = self.group.meet("begin", len(self.losses), self.accumulator.objective.shares)
-        if len({done for done, _ in states}) > 1:
-            raise UserError("the processes do not see the same checkpoint; all machines must share the results' folder")
-        if len({shares for _, shares in states}) > 1:
-            raise UserError("some devices share prefixes exactly and others do not; set share_prefix: false")
-        return len(self.losses)
-
-    def step(self, batch: Sequence[TokenizedPrompt], steps: int) -> None:
-        recipe = self.recipe
-        loss = self.accumulator.backward(batch)
-        if not math.isfinite(loss):
-            self._diverged(f"the loss is {loss}", steps)
-        rate = recipe.learning_rate * rate_factor(recipe, len(self.losses), steps)
-        norm = self._optimiser.step(rate, recipe.max_gradient_norm)
-        if not math.isfinite(norm):
-            self._diverged(f"the gradients' norm is {norm}", steps)
-        self.losses.append(loss)
-        if self._checkpoint is None or len(self.losses) == steps:
-            return
-        if self.group.any(self.group.first and self._checkpoint.due()):
-            self.save()
-
-    def save(self) -> None:
-        # Where weights are sharded, every process has a part to save.
-        if self._checkpoint is not None and (self.group.first or self.group.sharding is not None):
-            self._checkpoint.save(self._optimiser, self.losses)
-
-    @contextmanager
-    def saved_if_lost(self) -> Iterator[None]:
-        """Save the state if another process is lost; where weights are sharded, its part is lost too."""
-        try:
-            yield
-        except ProcessLostError:
-            if self.group.sharding is None:
-                self._optimiser.clear()
-                self.save()
-            raise
-
-    def _diverged(self, what: str, steps: int) -> None:
-        self._optimiser.clear()
-        self.save()
-        raise diverged(what, len(self.losses) + 1, steps, self.recipe, self._checkpoint)
-
-
-def diverged(what: str, step: int, steps: int, recipe: Recipe, checkpoint: Checkpoint | None) -> UserError:
-    """Return the error for a loss or gradients that are not finite at `step` of `steps`."""
-    saved = f" The state before this step is saved in {checkpoint.folder}." if checkpoint else ""
-    return UserError(
-        f"at step {step} of {steps} {what}; lower the learning rate "
-        f"({recipe.learning_rate:g}) or use precision float32.{saved}"
-    )
-
-
-def rate_factor(recipe: Recipe, step: int, steps: int) -> float:
-    """Return the factor on the learning rate at `step` of `steps`: a linear warm-up, then the schedule."""
-    warm = math.ceil(recipe.warmup * steps)
-    if step < warm:
-        return (step + 1) / (warm + 1)
-    if recipe.schedule == "constant":
-        return 1.0
-    return (steps - step) / (steps - warm)
 
 
 def epoch_batches(count: int, size: int, seed: int) -> Iterator[list[int]]:

@@ -89,11 +89,11 @@ class Course:
     clock: Clock
 
 
-def ours(spec: Spec, loaded: LoadedModel, tuned: Any, steps: list[Step]) -> Course:
-    """Learn with Tuition's own loop."""
+def ours(spec: Spec, loaded: LoadedModel, tuned: Any, steps: list[Step], *, clock: Clock | None = None) -> Course:
+    """Learn with Tuition's own loop; `clock` replaces the one that ticks after every step."""
     rows = [row for step in steps for row in step]
     ends = list(itertools.accumulate((len(step) for step in steps), initial=0))
-    clock = Clock()
+    clock = Clock() if clock is None else clock
     log = train(
         tuned,
         rows,
@@ -115,9 +115,11 @@ def ours(spec: Spec, loaded: LoadedModel, tuned: Any, steps: list[Step]) -> Cour
     return Course(list(log.losses), _hash(fed), clock)
 
 
-def peer(spec: Spec, loaded: LoadedModel, tuned: Any, steps: list[Step], *, losses: bool = True) -> Course:
+def peer(
+    spec: Spec, loaded: LoadedModel, tuned: Any, steps: list[Step], *, losses: bool = True, clock: Clock | None = None
+) -> Course:
     """Learn with a peer's loop: the same module, rows, order, batches and optimiser, nothing logged or saved."""
-    clock = Clock()
+    clock = Clock() if clock is None else clock
     with tempfile.TemporaryDirectory() as folder:
         settings: dict[str, Any] = {
             "output_dir": folder,

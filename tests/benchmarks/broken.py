@@ -111,6 +111,11 @@ def quick_learners_figure(module: Any) -> None:
     change(module, "_y", lambda place: place + 1)
 
 
+def gpu(module: Any) -> None:
+    """The peer learns at a rate that is a tenth higher."""
+    training(module)
+
+
 def training(module: Any) -> None:
     """The peer learns at a rate that is a tenth higher."""
     import _training_sides
@@ -129,6 +134,7 @@ BREAKS: dict[str, Callable[[Any], None]] = {
     "collections": collections,
     "evaluation": evaluation,
     "forecast": forecast,
+    "gpu": gpu,
     "prefix_generation": prefix_generation,
     "prefix_training": prefix_training,
     "quick_learners_figure": quick_learners_figure,
@@ -139,6 +145,7 @@ BREAKS: dict[str, Callable[[Any], None]] = {
 ENOUGH = {
     "bootstrap": ("--studies", "0"),
     "evaluation": ("--what", "ranking", "--tasks", "task001"),
+    "gpu": ("--only", "one model", "--peers", "transformers"),
     "training": ("--only", "single-task", "--peers", "transformers"),
 }
 """Options by which a benchmark does no more than the part that is broken."""

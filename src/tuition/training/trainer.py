@@ -6,7 +6,7 @@ import itertools
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any
 
 import torch
@@ -87,21 +87,21 @@ def train(
     packed = recipe.gradient_checkpointing or group.sharding is not None
     tuned.train()
     order = batches if batches is not None else epoch_batches(len(prompts), recipe.batch_size, seed)
-    longest = max(len(prompt.body) + len(prompt.target) for prompt in prompts)
-    prefix = max(len(prompt.prefix) for prompt in prompts)
     run = _make_run(tuned, recipe, checkpoint, group, packed=packed)
     done = run.restore()
-    with (
-        attention_for(tuned, rows=recipe.batch_size, row=longest, prefix=prefix),
-        checkpointed(tuned, recipe),
-        closing(run),
-    ):
+    with _attention(tuned, prompts, recipe), checkpointed(tuned, recipe), closing(run):
         _take_steps(run, ([prompts[at] for at in positions] for positions in order), done, seed, advance, len(prompts))
     tuned.eval()
     group.same("the trained weights", trainable_weights(tuned))
     if group.sharding is not None:
         make_whole(tuned, keep=group.first)
     return run.log(prompts, seconds=time.perf_counter() - started, resumed_at=done)
+
+
+def _attention(tuned: nn.Module, prompts: Sequence[TokenizedPrompt], recipe: Recipe) -> AbstractContextManager[None]:
+    longest = max(len(prompt.body) + len(prompt.target) for prompt in prompts)
+    prefix = max(len(prompt.prefix) for prompt in prompts)
+    return attention_for(tuned, rows=recipe.batch_size, row=longest, prefix=prefix)
 
 
 def _make_run(tuned: nn.Module, recipe: Recipe, checkpoint: Checkpoint | None, group: Group, *, packed: bool) -> Run:

@@ -127,19 +127,6 @@ def _take_steps(
         KeyboardInterrupt: the run was interrupted; the state was saved first.
     """
     steps = run.recipe.steps(instances)
-<<<<<<< HEAD
-    with deferred_interrupts() as interrupts:
-        for step in range(steps):
-            batch = next(batches)
-            if step >= done:
-                run.group.reseed(seed, step)
-                with run.saved_if_lost():
-                    run.step(batch, steps)
-                    interrupted = run.group.any(interrupts.requested)
-                if interrupted:
-                    run.save()
-                    raise KeyboardInterrupt
-=======
     for known in itertools.islice(batches, done):
         advance(len(known))
     with deferred_interrupts() as interrupts, closing(run.prepared(itertools.islice(batches, steps - done))) as ready:
@@ -147,11 +134,10 @@ def _take_steps(
             run.group.reseed(seed, step)
             with run.saved_if_lost():
                 run.step(batch, steps)
-                interrupted = run.group.any(interrupts.asked)
+                interrupted = run.group.any(interrupts.requested)
             if interrupted:
                 run.save()
                 raise KeyboardInterrupt
->>>>>>> f0730bf (On CUDA, train in packed passes of few shapes, captured as graphs, without waiting for the device)
             advance(len(batch))
         run.finish(steps)
     if len(run.losses) < steps:

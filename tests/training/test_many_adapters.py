@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import AutoModelForCausalLM, GPT2Config
 
+from tests.models.adapters.test_group_passes import encoder_decoder
 from tests.models.architectures import VOCABULARY, build
 from tests.models.test_prefix import ragged
 from tuition.base.errors import UserError
@@ -169,6 +170,16 @@ def test_a_run_continues_from_an_adapter_or_stands_on_one(continued: bool, tmp_p
         assert_same_course(ours, str(seed), log, tmp_path / "alone")
 
 
+def test_an_encoder_decoders_runs_take_the_course_that_they_take_alone(tmp_path: Path) -> None:
+    ours = Outcomes(tmp_path)
+    train_together(
+        encoder_decoder(), [ours.run(f"run{at}", *given) for at, given in enumerate(varied(RECIPE))], slots=3
+    )
+    for at, (own, prompts, seed) in enumerate(varied(RECIPE)):
+        log = alone(encoder_decoder(), own, prompts, seed, tmp_path / "alone")
+        assert_same_course(ours, f"run{at}", log, tmp_path / "alone")
+
+
 def test_the_model_is_given_back_as_it_was(tmp_path: Path) -> None:
     model = build("llama").eval()
     state, modules = {n: v.clone() for n, v in model.state_dict().items()}, list(model.modules())
@@ -293,6 +304,26 @@ def test_an_interrupted_group_resumes_in_any_grouping(recipe: Recipe, again: str
         assert ours.logs[n].resumed_at == 3
         log = alone(build("llama"), recipe, task(seeds[n]), seeds[n], tmp_path / "alone")
         assert_same_course(ours, n, dataclasses.replace(log, resumed_at=3), tmp_path / "alone")
+
+
+def test_a_group_resumed_as_it_was_gives_the_bits_of_one_never_stopped(tmp_path: Path) -> None:
+    stopped, whole = Outcomes(tmp_path / "stopped"), Outcomes(tmp_path / "whole")
+    kept = {seed: Checkpoint(tmp_path / "kept" / str(seed)) for seed in (1, 2)}
+
+    def runs(ours: Outcomes, **of_first: Any) -> list[AdapterRun]:
+        named = {1: of_first, 2: {}}
+        saved = {seed: {"checkpoint": kept[seed]} if ours is stopped else {} for seed in kept}
+        return [ours.run(str(s), RECIPE, task(s), s, **saved[s], **named[s]) for s in (1, 2)]
+
+    with pytest.raises(KeyboardInterrupt):
+        train_together(build("llama"), runs(stopped, advance=interrupting(4)), slots=2)
+    train_together(build("llama"), runs(stopped), slots=2)
+    train_together(build("llama"), runs(whole), slots=2)
+    for name in ("1", "2"):
+        assert stopped.logs[name].resumed_at == 4
+        assert stopped.logs[name].losses == whole.logs[name].losses
+        found = stopped.weights(name)
+        assert all(torch.equal(value, found[weight]) for weight, value in whole.weights(name).items())
 
 
 def test_a_run_begun_alone_is_resumed_in_a_group(tmp_path: Path) -> None:

@@ -205,6 +205,9 @@ def test_what_cannot_be_stacked_is_refused_with_the_reason() -> None:
         num_local_experts=2,
     )
     assert "experts (num_local_experts: 2)" in why_not(AutoModelForCausalLM.from_config(mixtral), LoRA())
+    packed = build("llama")
+    packed.register_parameter("four_bits", nn.Parameter(torch.zeros(2, dtype=torch.uint8), requires_grad=False))
+    assert why_not(packed, LoRA()) == "its weights are quantised"
     assert "not Full" in why_not(build("llama"), Full())
     assert why_not(build("llama"), LoRA()) == ""
     with pytest.raises(UserError, match="cannot be stacked on this model: only LoRA"):

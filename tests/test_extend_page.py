@@ -61,6 +61,7 @@ def test_every_command_of_the_page_runs_with_the_package_installed(place: Path) 
     assert "Name the capital." in printed["show"]
     assert "word_count" in (place / "runs" / "norms" / "scores.csv").read_text()
     assert re.search(r"\d+ steps took \d+\.\d s", said)
+    assert '<section id="label_counts">' in (place / "runs" / "norms" / "report.html").read_text()
     assert (place / "norms-model" / "model.safetensors").is_file()
 
 

@@ -188,9 +188,9 @@ def test_a_prompt_of_a_prefix_alone_is_asked_from_its_last_token() -> None:
 
 def test_what_cannot_be_foretold_is_refused() -> None:
     model = build("gpt2")
-    with pytest.raises(ValueError, match="a token at least"):
+    with pytest.raises(ValueError, match="at least one token"):
         option_log_probabilities(model, PROMPTS[:1], [[ONE, ()]])
-    with pytest.raises(ValueError, match="every prompt needs a token"):
+    with pytest.raises(ValueError, match="every prompt needs at least one token"):
         option_log_probabilities(model, [TokenizedPrompt((), (), ())], [[ONE]])
     with pytest.raises(ValueError, match="2 prompts but 1 lists"):
         option_log_probabilities(model, PROMPTS[:2], [[ONE]])

@@ -156,7 +156,7 @@ def test_hostile_text_never_becomes_markup() -> None:
 
 def test_hostile_text_cannot_leave_the_data_of_the_charts() -> None:
     html = render_report(hostile_study())
-    block = html[html.index('id="data">') + len('id="data">') :]
+    block = html[html.index('id="curves-data">') + len('id="curves-data">') :]
     block = block[: block.index("</script>")]
     assert not set(block) & set("<>&\u2028\u2029")
     assert block.isascii()

@@ -1,6 +1,6 @@
 (() => {
   "use strict";
-  const data = JSON.parse(document.getElementById("data").textContent);
+  const data = JSON.parse(document.getElementById("curves-data").textContent);
   const holders = [...document.querySelectorAll(".chart")];
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const config = { displaylogo: false, responsive: true, modeBarButtons: [["toImage"]] };

@@ -14,7 +14,7 @@ from tuition.evaluation.metric_scores import Score
 from tuition.evaluation.stats.intervals import bootstrap_interval
 from tuition.reports.scores_csv import write_scores_csv
 from tuition.studies.results import PredictionRow, ScoreRow
-from tuition.studies.storage.store import open_store
+from tuition.studies.storage.store import StepOutcome, open_store
 
 PLAIN, TOLD = "quick-learners-input-only", "quick-learners"
 TASKS = tuple(f"task{number}" for number in range(6))
@@ -99,7 +99,8 @@ def make_study(
                                     for at, value in enumerate(values)
                                 ],
                             )  # fmt: skip
-                            store.finish(key, kind="evaluate", **place, seconds=1.0, details={}, scores=[kept[key]])
+                            outcome = StepOutcome(kind="evaluate", **place, seconds=1.0, details={}, scores=[kept[key]])
+                            store.finish(key, outcome)
                         s = kept[key]
                         rows.append(ScoreRow(task, arm, size, seed, s.metric, s.value, s.low, s.high, s.n))
     if whole:

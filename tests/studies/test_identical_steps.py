@@ -21,7 +21,7 @@ from tuition.studies.results import StudyResults
 from tuition.studies.run import gather, plan_study, run_plan
 from tuition.studies.spec.study import StudySpec
 from tuition.studies.storage.finished_steps import with_stored_keys
-from tuition.studies.storage.store import open_store
+from tuition.studies.storage.store import StepOutcome, open_store
 
 Make = Callable[..., StudySpec]
 RECIPE = {"name": "small-data", "epochs": 1, "min_steps": 2, "batch_size": 4}
@@ -121,7 +121,8 @@ def test_records_from_before_steps_were_joined_are_found_under_either_key(tiny_s
     with open_store(tmp_path) as store:
         for step in plan.work:
             kind = "train" if isinstance(step, TrainStep) else "evaluate"
-            store.finish(own[step.same], kind=kind, **place, scores=[Score("rouge_l", 1, 0, 2, 6)])  # type: ignore[arg-type]
+            outcome = StepOutcome(kind=kind, **place, scores=[Score("rouge_l", 1, 0, 2, 6)])  # type: ignore[arg-type]
+            store.finish(own[step.same], outcome)
         found = with_stored_keys(plan, store)
         assert {step.key for step in found.work} == set(own.values())
         assert {step.key for step in found.work} <= store.finished_keys()

@@ -7,7 +7,7 @@ import pytest
 from tuition.base.errors import UserError
 from tuition.evaluation.metric_scores import Score
 from tuition.studies.results import PredictionRow
-from tuition.studies.storage.store import Store, open_store
+from tuition.studies.storage.store import StepOutcome, Store, open_store
 
 UGLY = 'a,"b"\r\n\x00 <b> 🙂 \u202e'
 
@@ -22,7 +22,7 @@ def finish(store: Store, key: str = "k", **changes: object) -> None:
         "seconds": 2.0,
         "details": {"fit": {}, "a": [1]},
     }
-    store.finish(key, **{**place, **changes})  # type: ignore[arg-type]
+    store.finish(key, StepOutcome(**{**place, **changes}))  # type: ignore[arg-type]
 
 
 def row(prediction: str = UGLY) -> PredictionRow:

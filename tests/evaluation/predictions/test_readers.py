@@ -12,7 +12,7 @@ from tuition.base.errors import ProblemsError, UserError
 from tuition.evaluation.predictions import PREDICTION_READERS, find_prediction_reader, read_predictions
 from tuition.evaluation.predictions.references import found_references, own_references
 from tuition.studies.results import PredictionRow
-from tuition.studies.storage.store import open_store
+from tuition.studies.storage.store import StepOutcome, open_store
 
 
 def write_lines(path, rows):
@@ -134,9 +134,11 @@ def study(folder, answers=("red", "blue")):
             ]
             store.write_predictions(f"key{labels}", rows)
             store.finish(
-                f"key{labels}", kind="evaluate", task="task1", arm="arm", labels=labels, seed=1, seconds=0, details={}
+                f"key{labels}",
+                StepOutcome(kind="evaluate", task="task1", arm="arm", labels=labels, seed=1, seconds=0, details={}),
             )
-        store.finish("trained", kind="train", task="", arm="arm", labels=16, seed=1, seconds=0, details={})
+        trained = StepOutcome(kind="train", task="", arm="arm", labels=16, seed=1, seconds=0, details={})
+        store.finish("trained", trained)
     return folder
 
 

@@ -95,12 +95,22 @@ def ask(
         return []
     key = read_key(endpoint)
     with ResponseCache(cache or default_cache_path()) as store, deferred_interrupts() as interrupts:
-        run = _Run(endpoint, key, questions, read, store, ledger or Ledger(), advance, interrupts)
+        keeping = _Keeping(store, ledger or Ledger(), advance)
+        run = _Run(endpoint, key, questions, read, keeping, interrupts)
         run.take_cached()
         if run.missing:
             _wait_for(run.request_missing())
         interrupts.raise_if_requested()
     return run.replies()
+
+
+@dataclass(frozen=True, slots=True)
+class _Keeping:
+    """Where a run keeps its responses and what they cost, and what it calls with the number of new replies."""
+
+    store: ResponseCache
+    ledger: Ledger
+    advance: Callable[[int], None]
 
 
 class _Run(Generic[T]):
@@ -112,13 +122,11 @@ class _Run(Generic[T]):
         key: Key,
         questions: Sequence[Question],
         read: Read[T],
-        store: ResponseCache,
-        ledger: Ledger,
-        advance: Callable[[int], None],
+        keeping: _Keeping,
         interrupts: Interrupts,
     ) -> None:
-        self._endpoint, self._key, self._read, self._store = endpoint, key, read, store
-        self._ledger, self._advance, self._interrupts = ledger, advance, interrupts
+        self._endpoint, self._key, self._read, self._interrupts = endpoint, key, read, interrupts
+        self._store, self._ledger, self._advance = keeping.store, keeping.ledger, keeping.advance
         self._keys = [response_key(endpoint.url, question.path, question.body) for question in questions]
         self._repeats = Counter(self._keys)
         self._by_key = dict(zip(reversed(self._keys), reversed(questions), strict=True))

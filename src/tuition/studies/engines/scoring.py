@@ -18,7 +18,7 @@ from tuition.evaluation.visibility import unseen_counts
 from tuition.prompts.encode import answers
 from tuition.studies.planning.steps import EvaluateStep, Step
 from tuition.studies.results import PredictionRow
-from tuition.studies.storage.store import Store
+from tuition.studies.storage.store import StepOutcome, Store
 
 
 def keep_scored(
@@ -50,7 +50,8 @@ def keep_scored(
         told["rank"] = told.get("rank", {}) | {"absent": judged.absent, "tied": judged.tied, "chance": judged.chance}
     store.write_predictions(step.key, _rows(step, texts, rankings, right, scores))
     seconds = time.perf_counter() - started
-    store.finish(step.key, kind=step.kind, **labelled(step), seconds=seconds, details=told, scores=summary)
+    outcome = StepOutcome(kind=step.kind, **labelled(step), seconds=seconds, details=told, scores=summary)
+    store.finish(step.key, outcome)
     # Of the ways to weigh options one is told here; all of them stand in the tables.
     return ", ".join(f"{score.metric} {score.value:.1f}" for score in summary[: len(step.metrics) + 1])
 

@@ -17,7 +17,7 @@ from tuition.studies.export.adapter_encoding import write_encoding
 from tuition.studies.planning.estimate import step_cost
 from tuition.studies.planning.steps import TrainStep
 from tuition.studies.prompted_model import PromptedModel
-from tuition.studies.storage.store import Store
+from tuition.studies.storage.store import StepOutcome, Store
 
 if TYPE_CHECKING:
     from tuition.models.tokens import TokenizedPrompt
@@ -60,17 +60,19 @@ class PreparedTraining:
             write_encoding(folder, step.encoding)
         store.finish(
             step.key,
-            kind=step.kind,
-            **labelled(step),
-            seconds=seconds,
-            details={
-                "log": asdict(log),
-                "fit": asdict(ledger(row for own in self.fitted for row in own)),
-                "recipe": asdict(step.recipe),
-                "after": [earlier.key for earlier in step.after],
-                "rows": {own.task.name: rows for own, rows in zip(step.task_batches, self.rows, strict=True)},
-                "mixture": self.mixed.realised,
-            },
+            StepOutcome(
+                kind=step.kind,
+                **labelled(step),
+                seconds=seconds,
+                details={
+                    "log": asdict(log),
+                    "fit": asdict(ledger(row for own in self.fitted for row in own)),
+                    "recipe": asdict(step.recipe),
+                    "after": [earlier.key for earlier in step.after],
+                    "rows": {own.task.name: rows for own, rows in zip(step.task_batches, self.rows, strict=True)},
+                    "mixture": self.mixed.realised,
+                },
+            ),
         )
         return f"loss {log.losses[0]:.2f} → {log.losses[-1]:.2f} in {log.steps} steps"
 

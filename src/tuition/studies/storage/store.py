@@ -105,6 +105,33 @@ class Finished:
     files: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepOutcome:
+    """What a finished step was, and what came of it.
+
+    Attributes:
+        kind: `train` or `evaluate`.
+        task: the name of its task, or a title for several.
+        arm: the name of its arm.
+        labels: the number of labelled instances.
+        seed: the seed of the run.
+        seconds: how long it took.
+        details: what else is to be kept, as JSON.
+        scores: the scores of an evaluation step.
+        same: a hash that steps have in common whose results cannot differ; empty where it is not known.
+    """
+
+    kind: str
+    task: str
+    arm: str
+    labels: int
+    seed: int
+    seconds: float
+    details: dict[str, Any]
+    scores: Sequence[Score] = ()
+    same: str = ""
+
+
 class Store:
     """A folder of finished steps."""
 
@@ -146,34 +173,22 @@ class Store:
         with self._session() as session:
             return {row.same: row.key for row in session.scalars(select(SameRecord))}
 
-    def finish(
-        self,
-        key: str,
-        *,
-        same: str = "",
-        kind: str,
-        task: str,
-        arm: str,
-        labels: int,
-        seed: int,
-        seconds: float,
-        details: dict[str, Any],
-        scores: Sequence[Score] = (),
-    ) -> None:
+    def finish(self, key: str, outcome: StepOutcome) -> None:
         """Mark a step finished, with its details and scores: the last thing that is done for it.
 
         The record holds the checksums of the step's files and of itself.
         """
-        place = {"kind": kind, "task": task, "arm": arm, "labels": labels, "seed": seed}
-        files = file_checksums(self.adapter(key) if kind == "train" else self._predictions(key), self.folder)
-        details = {**details, FILES: files}
+        place = {name: getattr(outcome, name) for name in ("kind", "task", "arm", "labels", "seed")}
+        scores = outcome.scores
+        files = file_checksums(self.adapter(key) if outcome.kind == "train" else self._predictions(key), self.folder)
+        details = {**outcome.details, FILES: files}
         details[RECORD] = record_checksum(
             place, details, [(s.metric, *map(float, (s.value, s.low, s.high)), s.n) for s in scores]
         )
         row = StepRecord(
             key=key,
             **place,
-            seconds=seconds,
+            seconds=outcome.seconds,
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
             details=details,
             scores=[ScoreRecord(metric=s.metric, value=s.value, low=s.low, high=s.high, n=s.n) for s in scores],
@@ -182,8 +197,8 @@ class Store:
             # A record that was damaged or removed by hand may have left its scores behind.
             session.execute(delete(ScoreRecord).where(ScoreRecord.step == key))
             session.merge(row)
-            if same:
-                session.merge(SameRecord(same=same, key=key))
+            if outcome.same:
+                session.merge(SameRecord(same=outcome.same, key=key))
             session.commit()
 
     def damaged_keys(self) -> frozenset[str]:

@@ -82,8 +82,8 @@ class RunProgress:
         """Add a step that has started; several may run at once."""
         if not self._running:
             self._last_line = self._clock()
+        self._begun += step.key not in self._running  # one that failed in a group begins again alone
         self._running[step.key], self._within[step.key] = step, 0.0
-        self._begun += 1
         self._draw()
 
     def advance(self, step: Step, work: float) -> None:

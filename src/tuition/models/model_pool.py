@@ -68,10 +68,28 @@ class ModelPool:
             UserError: the stage cannot build on the one before it in this way.
         """
         chain = effective(links)
-        if start == "continue":
-            return self._continue(chain, tuner)
-        model = self._prepare_base(self.answering(chain), tuner, chain, start)
+        model, folder = self.below(chain, tuner, start)
+        if folder is not None:
+            return self._set_current(tuner, tuner.load(model, folder, learning=True))
         return self._set_current(tuner, tuner.attach(model, seed))
+
+    def below(self, links: Sequence[Link], tuner: Tuner, start: Start = "auto") -> tuple[nn.Module, Path | None]:
+        """Return the model under a further stage's adapter, and the saved adapter that the stage continues, if any.
+
+        Many adapters are put on this model at once (`models.adapters`); `reset` restores the base.
+
+        Raises:
+            UserError: the stage cannot build on the one before it in this way.
+        """
+        chain = effective(links)
+        if start != "continue":
+            return self._prepare_base(self.answering(chain), tuner, chain, start), None
+        if not chain or chain[-1].tuner != tuner:
+            raise UserError(
+                "`start: continue` trains the weights of the stage before it further, so there must be one, with the "
+                "same tuner and options; use `merge` or `stack`"
+            )
+        return self._prepare_base(self.answering(chain[:-1]), tuner, chain[:-1], chain[-1].start), chain[-1].folder
 
     def reset(self) -> None:
         """Remove adapters and restore the base's own weights; check that they are those that were loaded.
@@ -88,15 +106,6 @@ class ModelPool:
         free(self.base).eval()
         if weights_digest(self.base) != self._loaded_digest:
             raise RuntimeError("the base model's weights have changed since it was loaded; load it again")
-
-    def _continue(self, links: Sequence[Link], tuner: Tuner) -> nn.Module:
-        if not links or links[-1].tuner != tuner:
-            raise UserError(
-                "`start: continue` trains the weights of the stage before it further, so there must be one, with the "
-                "same tuner and options; use `merge` or `stack`"
-            )
-        model = self._prepare_base(self.answering(links[:-1]), tuner, links[:-1], links[-1].start)
-        return self._set_current(tuner, tuner.load(model, links[-1].folder, learning=True))
 
     def _prepare_base(self, model: nn.Module, tuner: Tuner, before: Sequence[Link], start: Start) -> nn.Module:
         """Return what a tuner is attached to: the model as it is, or with its adapters merged into its weights."""

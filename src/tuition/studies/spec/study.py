@@ -154,6 +154,9 @@ class StudySpec(Strict):
     ends on seen tasks is judged on the unseen ones without any of their labels (cross-task). Budgets are labels a task
     of the last stage: counts, percentages of a task's labels (`6%`) or `all`; they are nested.
 
+    `adapters_at_once` is the most models that are trained together on one base, where their steps allow it; it decides
+    no result. With 1 every step runs alone; `auto` lets the device decide.
+
     `model` may be a remote one, `openai:NAME@URL`, which is judged and not tuned; `remote` says how it is asked.
     """
 
@@ -166,6 +169,7 @@ class StudySpec(Strict):
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (1,)
     evaluate: Evaluate = Evaluate()
     remote: Remote = Remote()
+    adapters_at_once: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
 
     @field_validator("arms")
     @classmethod

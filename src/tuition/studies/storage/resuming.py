@@ -12,7 +12,7 @@ import orjson
 from tuition.base.errors import UserError, clip
 from tuition.studies.spec.study import STARTER, StudySpec, parse_study
 
-_FREE = ("study", "arms", "labels", "seeds", "remote")
+_FREE = ("study", "arms", "labels", "seeds", "remote", "adapters_at_once")
 """Parts of a study of which a folder may hold more than one run asks for, or that decide no result."""
 
 

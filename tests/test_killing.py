@@ -25,12 +25,15 @@ def steps_told(error: str) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("at_once", [1, 3])
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_run_goes_on_and_ends_with_the_same_numbers(
-    how: signal.Signals, write_task: Callable[..., Path], tiny_model: Path, tmp_path: Path
+    how: signal.Signals, at_once: int, write_task: Callable[..., Path], tiny_model: Path, tmp_path: Path
 ) -> None:
     study = tmp_path / "study.yaml"
-    study.write_text(yaml.safe_dump(study_text(write_task(), tiny_model, labels=[0, 2, 4], seeds=[1, 2])))
+    study.write_text(
+        yaml.safe_dump(study_text(write_task(), tiny_model, labels=[0, 2, 4], seeds=[1, 2], adapters_at_once=at_once))
+    )
     whole = subprocess.run(command(study, tmp_path / "whole"), capture_output=True, text=True, check=True)
     total = steps_told(whole.stderr)
     out = tmp_path / "killed"

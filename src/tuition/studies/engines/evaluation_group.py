@@ -171,9 +171,7 @@ class _Answering:
         results = [self.results[place] for place in range(len(self.requests))]
         answers: list[Prediction] = []
         if step.metrics:
-            answers = read_answers(
-                results.pop(0).answers, model.tokens, step.own_decoding, self.prepared.limit
-            )
+            answers = read_answers(results.pop(0).answers, model.tokens, step.own_decoding, self.prepared.limit)
         rankings: dict[int, Ranking] = {}
         for at, (positions, questions) in enumerate(self._ranked):
             found = questions.rankings(results[2 * at].options, results[2 * at + 1].options)

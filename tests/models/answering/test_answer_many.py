@@ -23,8 +23,8 @@ from tuition.models.load import load_model
 from tuition.models.tokens import TokenizedPrompt
 from tuition.prompts import Prompt
 
-TOGETHER = ["llama", "gpt2", "qwen2", "neox", "opt"]
-"""Architectures with plain attention; the others of `CONFIGS` have sliding windows."""
+TOGETHER = list(CONFIGS)
+"""Plain attention, learned positions, parallel blocks, and sliding windows narrower than prefixes."""
 
 
 def ids(draw: random.Random, count: int) -> tuple[int, ...]:
@@ -83,9 +83,20 @@ def test_every_architecture_gives_the_answers_of_its_requests_alone(architecture
     alone = [generate(model, one.prompts, GREEDY, end=one.end, new_tokens=one.new_tokens) for one in asked]
     results = answer_many(model, asked)
     assert answers(results) == alone
-    windows = architecture in ("gemma3", "mistral")
-    assert {bool(result.alone) for result in results} == {windows}
-    assert all("sliding" in result.alone for result in results) == windows
+    assert {result.alone for result in results} == {""}
+
+
+@pytest.mark.parametrize("config", [{"attention_chunk_size": 8}, {"sliding_window": 8}])
+def test_windows_that_attention_is_not_told_are_refused(
+    config: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = build("llama").eval()
+    wanted = [plain(model, prompt, frozenset(), 4) for prompt in TASKS[2]]
+    for name, value in config.items():
+        monkeypatch.setattr(model.config, name, value, raising=False)
+    [result] = answer_many(model, [AnswerRequest(TASKS[2], new_tokens=4)])
+    assert "chunked" in result.alone or "sliding windows" in result.alone
+    assert result.answers == wanted
 
 
 def test_recurrent_models_are_refused_and_answer_request_by_request(caplog: pytest.LogCaptureFixture) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
@@ -18,18 +19,26 @@ from torch.nn import functional
 from transformers import AttentionInterface
 
 NAME = "tuition_lanes"
-Prefixes = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
-"""Keys and values (G × H × P × D) of G prefixes, and which positions are there (G × P); N / G rows follow each."""
+Prefixes = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor | None]
+"""Keys and values (G × H × P × D) of G prefixes, and which positions are there (G × P); N / G rows follow each. In a
+layer with a sliding window also which positions are near enough to each token (N × Q × P)."""
 Own = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 """Keys and values (N × H × C × D) of rows' own columns, and which of them each token sees (N × Q × C)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer's number, what its scores are multiplied by, and how many positions its tokens see (None: all)."""
+
+    number: int
+    scale: float
+    window: int | None = None
 
 
 class Pass(Protocol):
     """One run of the model over some rows: it stores their keys and values, and attends for them."""
 
-    def attend(
-        self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float
-    ) -> torch.Tensor:
+    def attend(self, layer: Layer, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
         """Return what tokens read (N × heads × Q × D), from queries and the keys and values of these same tokens."""
 
 
@@ -80,18 +89,24 @@ def _forward(
             raise ValueError(f"this attention has no {unknown}")
     owner: Any = module
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    read = _running.get().attend(int(owner.layer_idx), query, key, value, scale)
+    layer = Layer(int(owner.layer_idx), scale, kwargs.get("sliding_window"))
+    read = _running.get().attend(layer, query, key, value)
     return read.transpose(1, 2).contiguous(), None
 
 
 AttentionInterface.register(NAME, _forward)
 
 
-def causal(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float) -> torch.Tensor:
+def causal(layer: Layer, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
     """Attend within whole sequences that are padded at the right: what is behind a token it never sees."""
-    groups = query.shape[1] // key.shape[1]
+    groups, length = query.shape[1] // key.shape[1], query.shape[2]
     key, value = _for_each_head(key, groups), _for_each_head(value, groups)
-    return functional.scaled_dot_product_attention(query, key, value, is_causal=True, scale=scale)
+    if layer.window is None or layer.window >= length:
+        return functional.scaled_dot_product_attention(query, key, value, is_causal=True, scale=layer.scale)
+    position = torch.arange(length, device=query.device)
+    distance = position[:, None] - position
+    seen = (distance >= 0) & (distance < layer.window)
+    return functional.scaled_dot_product_attention(query, key, value, attn_mask=seen, scale=layer.scale)
 
 
 def attend(query: torch.Tensor, prefix: Prefixes | None, own: Own, scale: float) -> torch.Tensor:
@@ -117,13 +132,15 @@ def _one_token(query: torch.Tensor, prefix: Prefixes | None, own: Own, scale: fl
     if prefix is None:
         weights = scores.softmax(dim=-1, dtype=torch.float32).to(query.dtype)
         return (weights @ values).reshape(rows, heads, 1, -1)
-    prefix_keys, prefix_values, there = prefix
+    prefix_keys, prefix_values, there, near = prefix
     count, width = there.shape
     lane = (count, rows // count, kv_heads, groups)
     # All rows of a lane meet its prefix in one matrix product.
     together = folded.view(*lane, -1).transpose(1, 2).reshape(count, kv_heads, -1, folded.shape[-1])
     before = (together @ prefix_keys.transpose(2, 3)).masked_fill(~there[:, None, None], lowest)
     before = before.view(count, kv_heads, lane[1], groups, width).transpose(1, 2).reshape(rows, kv_heads, groups, width)
+    if near is not None:
+        before = before.masked_fill(~near[:, None], lowest)
     weights = torch.cat([before, scores], dim=-1).softmax(dim=-1, dtype=torch.float32).to(query.dtype)
     of_prefix = weights[..., :width].view(*lane, width).transpose(1, 2).reshape(count, kv_heads, -1, width)
     read = (of_prefix @ prefix_values).view(count, kv_heads, lane[1], groups, -1).transpose(1, 2)
@@ -135,9 +152,10 @@ def _many_tokens(query: torch.Tensor, prefix: Prefixes | None, own: Own, scale: 
     if prefix is not None:
         rows, tokens = query.shape[0], query.shape[2]
         each = rows // prefix[0].shape[0]
-        before, back, there = (part.repeat_interleave(each, dim=0) for part in prefix)
+        before, back, there = (part.repeat_interleave(each, dim=0) for part in prefix[:3])
+        there = there[:, None].expand(-1, tokens, -1)
         keys, values = torch.cat([before, keys], dim=2), torch.cat([back, values], dim=2)
-        seen = torch.cat([there[:, None].expand(-1, tokens, -1), seen], dim=2)
+        seen = torch.cat([there if prefix[3] is None else there & prefix[3], seen], dim=2)
     groups = query.shape[1] // keys.shape[1]
     keys, values = _for_each_head(keys, groups), _for_each_head(values, groups)
     return functional.scaled_dot_product_attention(query, keys, values, attn_mask=seen[:, None], scale=scale)

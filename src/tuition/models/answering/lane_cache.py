@@ -27,7 +27,7 @@ class LaneCache:
 
     A lane's prefix (P positions at most) is stored once for all of its slots. A slot's columns (C) contain the body of
     one row, from column `starts[slot]` on, and its answer; the next token's place is `columns[slot]`, which goes on by
-    `growing[slot]` a step: 1, or 0 where there is no row.
+    `growing[slot]` a step: 1, or 0 where there is no row. `windows` has what each layer that ran over prefixes sees.
     """
 
     def __init__(self, lanes: int, slots: int, *, prefix: int, columns: int, device: torch.device) -> None:
@@ -35,6 +35,7 @@ class LaneCache:
         self.lanes, self.slots, self.prefix, self.width = lanes, slots, prefix, columns
         self.device = device
         self.layers: dict[int, LayerCache] = {}
+        self.windows: dict[int, int | None] = {}
         self.prefix_lengths = torch.zeros(lanes, dtype=torch.long, device=device)
         self.starts = torch.zeros(lanes * slots, dtype=torch.long, device=device)
         self.columns = torch.zeros(lanes * slots, dtype=torch.long, device=device)

@@ -138,7 +138,7 @@ class LaneModel:
         lanes = [slot // cache.slots for slot in slots]
         before = cache.prefix_lengths[where // cache.slots]
         positions = (torch.arange(width, device=cache.device) - starts[:, None]).clamp(min=0) + before[:, None]
-        rows = BodyPass(cache, LanePrefixes(cache, lanes), _causal(starts, width), where)
+        rows = BodyPass(cache, LanePrefixes(cache, lanes), _causal(starts, width), positions, where)
         return self._run(rows, ids, positions, owners, keep=1)[:, -1], [width] * len(slots)
 
     def run_rows(
@@ -157,7 +157,7 @@ class LaneModel:
         cache = self.cache
         where = torch.tensor(lanes, device=cache.device)
         positions = positions.to(cache.device) + cache.prefix_lengths[where][:, None]
-        rows = BodyPass(cache, LanePrefixes(cache, list(lanes)), seen.to(cache.device), None)
+        rows = BodyPass(cache, LanePrefixes(cache, list(lanes)), seen.to(cache.device), positions, None)
         return self._run(rows, ids, positions, owners, keep=keep)
 
     def begin(self, slots: Sequence[int], tokens: torch.Tensor) -> None:
@@ -183,10 +183,9 @@ class LaneModel:
     def _run_token(self, tokens: torch.Tensor, index: torch.Tensor) -> tuple[torch.Tensor]:
         """Run a step; all that it reads and writes keeps its place, so that the step can be captured."""
         cache, (owners, prefix, width) = self.cache, self._step
-        before = cache.prefix_lengths.repeat_interleave(cache.slots)
-        positions = (before + cache.columns - cache.starts)[:, None]
-        with running(TokenPass.over(cache, prefix, width)), self._rows(owners, index):
-            logits = self._logits(positions, input_ids=tokens)
+        one = TokenPass.over(cache, prefix, width)
+        with running(one), self._rows(owners, index):
+            logits = self._logits(one.positions, input_ids=tokens)
         cache.columns.add_(cache.growing)
         return (logits[:, -1],)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from tuition.models.answering.lane_attention import Prefixes, attend, causal
+from tuition.models.answering.lane_attention import Layer, Prefixes, attend, causal
 from tuition.models.answering.lane_cache import LaneCache
 
 
@@ -20,14 +20,13 @@ class PrefixPass:
     cache: LaneCache
     lanes: torch.Tensor
 
-    def attend(
-        self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float
-    ) -> torch.Tensor:
+    def attend(self, layer: Layer, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
         """Store a layer's keys and values; attend to earlier tokens."""
-        kept, length = self.cache.layer(layer, key, value), key.shape[2]
+        kept, length = self.cache.layer(layer.number, key, value), key.shape[2]
         kept.prefix_keys[self.lanes, :, :length] = key
         kept.prefix_values[self.lanes, :, :length] = value
-        return causal(query, key, value, scale)
+        self.cache.windows[layer.number] = layer.window
+        return causal(layer, query, key, value)
 
 
 class LanePrefixes:
@@ -41,33 +40,41 @@ class LanePrefixes:
         self._width = int(lengths.max())
         self._there = torch.arange(self._width, device=cache.device) < lengths[:, None]
 
-    def of(self, layer: int) -> Prefixes | None:
-        """Return keys, values and what is there of one layer's prefixes; None where all are empty."""
+    def of(self, layer: Layer, positions: torch.Tensor) -> Prefixes | None:
+        """Return keys, values and what is there of one layer's prefixes; None where all are empty.
+
+        `positions` (N × Q) are those of the tokens that look back.
+        """
         if not self._width:
             return None
-        kept = self._cache.layers[layer]
+        kept = self._cache.layers[layer.number]
         keys, values = (part[self._lanes, :, : self._width] for part in (kept.prefix_keys, kept.prefix_values))
-        return keys, values, self._there
+        return keys, values, self._there, near(layer, positions, self._width)
 
 
 @dataclass(frozen=True, slots=True)
 class BodyPass:
-    """Runs bodies behind their prefixes and stores them in slots; with no slots (options to be ranked) nowhere."""
+    """Runs bodies behind their prefixes and stores them in slots; with no slots (options to be ranked) nowhere.
+
+    `seen` (N × Q × Q) is what tokens see of their own row, `positions` (N × Q) where they are, prefixes counted.
+    """
 
     cache: LaneCache
     prefixes: LanePrefixes
     seen: torch.Tensor
+    positions: torch.Tensor
     slots: torch.Tensor | None
 
-    def attend(
-        self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float
-    ) -> torch.Tensor:
-        """Store a layer's keys and values; attend to the prefix and to what `seen` (N × Q × Q) shows of the row."""
+    def attend(self, layer: Layer, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+        """Store a layer's keys and values; attend to the prefix and to the row itself."""
         if self.slots is not None:
-            kept, width = self.cache.layer(layer, key, value), key.shape[2]
+            kept, width = self.cache.layer(layer.number, key, value), key.shape[2]
             kept.keys[self.slots, :, :width] = key
             kept.values[self.slots, :, :width] = value
-        return attend(query, self.prefixes.of(layer), (key, value, self.seen), scale)
+        seen = self.seen
+        if layer.window is not None:
+            seen = seen & (self.positions[:, :, None] - self.positions[:, None] < layer.window)
+        return attend(query, self.prefixes.of(layer, self.positions), (key, value, seen), layer.scale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,7 @@ class TokenPass:
     width: int
     there: torch.Tensor
     seen: torch.Tensor
+    positions: torch.Tensor
 
     @classmethod
     def over(cls, cache: LaneCache, prefix: int, width: int) -> TokenPass:
@@ -86,21 +94,31 @@ class TokenPass:
         there = torch.arange(prefix, device=cache.device) < cache.prefix_lengths[:, None]
         column = torch.arange(width, device=cache.device)
         seen = (column >= cache.starts[:, None]) & (column <= cache.columns[:, None])
-        return cls(cache, prefix, width, there, seen[:, None])
+        before = cache.prefix_lengths.repeat_interleave(cache.slots)
+        return cls(cache, prefix, width, there, seen[:, None], (before + cache.columns - cache.starts)[:, None])
 
-    def attend(
-        self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float
-    ) -> torch.Tensor:
+    def attend(self, layer: Layer, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
         """Store a layer's keys and values in each slot's next column; attend to its prefix and columns."""
-        kept = self.cache.layers[layer]
+        kept, cache = self.cache.layers[layer.number], self.cache
         slots = torch.arange(key.shape[0], device=key.device)
-        kept.keys[slots, :, self.cache.columns] = key[:, :, 0]
-        kept.values[slots, :, self.cache.columns] = value[:, :, 0]
-        prefix = None
+        kept.keys[slots, :, cache.columns] = key[:, :, 0]
+        kept.values[slots, :, cache.columns] = value[:, :, 0]
+        prefix, seen = None, self.seen
         if self.prefix:
-            prefix = (kept.prefix_keys[:, :, : self.prefix], kept.prefix_values[:, :, : self.prefix], self.there)
-        own = (kept.keys[:, :, : self.width], kept.values[:, :, : self.width], self.seen)
-        return attend(query, prefix, own, scale)
+            before = kept.prefix_keys[:, :, : self.prefix], kept.prefix_values[:, :, : self.prefix]
+            prefix = (*before, self.there, near(layer, self.positions, self.prefix))
+        if layer.window is not None:
+            column = torch.arange(self.width, device=cache.device)
+            seen = seen & (cache.columns[:, None, None] - column < layer.window)
+        own = (kept.keys[:, :, : self.width], kept.values[:, :, : self.width], seen)
+        return attend(query, prefix, own, layer.scale)
+
+
+def near(layer: Layer, positions: torch.Tensor, width: int) -> torch.Tensor | None:
+    """Return which of `width` positions of a prefix tokens at `positions` (N × Q) see; None without a window."""
+    if layer.window is None:
+        return None
+    return positions[:, :, None] - torch.arange(width, device=positions.device) < layer.window
 
 
 def runs(owners: Sequence[int]) -> list[int]:

@@ -16,7 +16,7 @@ from torch import nn
 from tuition.models.answering.lane_attention import lane_attention
 from tuition.models.answering.lane_cache import LaneCache
 from tuition.models.answering.lane_model import LaneModel
-from tuition.models.prefix import counts_padding, soft_prompt
+from tuition.models.prefix import soft_prompt
 from tuition.models.seq2seq import is_encoder_decoder
 
 _log = logging.getLogger(__name__)
@@ -61,8 +61,8 @@ def _probed(model: nn.Module) -> Support:
         return Support(f"{name} is an encoder-decoder")
     if soft_prompt(model) is not None:
         return Support("the model has a soft prompt of its own")
-    if counts_padding(model):
-        return Support(f"{name} has sliding or chunked attention")
+    if getattr(inner.config.get_text_config(), "attention_chunk_size", None):
+        return Support(f"{name} has chunked attention")
     if "position_ids" not in inspect.signature(inner.forward).parameters:
         return Support(f"{name} numbers tokens by columns, padding included")
     was_training = model.training
@@ -93,8 +93,20 @@ def _compared(model: nn.Module, name: str, tolerance: float = 1e-3) -> Support:
     loose = max(tolerance, 16 * torch.finfo(parameter.dtype).eps) * wanted.abs().clamp(min=1.0)
     if not bool(((found - wanted).abs() <= loose).all()):
         return Support(f"{name} keeps another cache than plain attention")
+    if not _windows_are_known(around.config.get_text_config(), cache):
+        return Support(f"{name} does not tell attention its sliding windows")
     column = sum(layer.keys[0, :, 0].numel() + layer.values[0, :, 0].numel() for layer in cache.layers.values())
     return Support("", column * next(iter(cache.layers.values())).keys.element_size())
+
+
+def _windows_are_known(config: Any, cache: LaneCache) -> bool:
+    """Whether attention was given the window of every layer that has one: the probe's rows are too short to show it."""
+    window = getattr(config, "sliding_window", None)
+    kinds = getattr(config, "layer_types", None) or ["sliding_attention" if window else "full_attention"] * len(
+        cache.windows
+    )
+    wanted = [window if kind == "sliding_attention" else None for kind in kinds]
+    return [cache.windows.get(layer) for layer in range(len(kinds))] == wanted
 
 
 def _alone(model: nn.Module, whole: Sequence[int], device: torch.device) -> torch.Tensor:

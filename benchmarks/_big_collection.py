@@ -1,4 +1,4 @@
-"""The measurements of `collections.py`, put together."""
+"""Runs the measurements of `collections.py` and compares their results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from _generated import generate
 from _table import Cell, argument_parser, parse, report
 
 _GOALS = {"warm open s": 1.0, "peak MB": 600.0}
-# What each side can do, in the order of measuring. The second fingerprint is the one of a collection not changed since.
+# Each implementation's operations, in the order of measuring. The second fingerprint is of an unchanged collection.
 _WORKS = {
     "first open and index": ("first", ("tuition", "json.load", "datasets")),
     "warm open": ("warm", ("tuition", "json.load", "datasets")),

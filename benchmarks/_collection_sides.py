@@ -1,6 +1,6 @@
-"""One measurement of `collections.py`, in a process of its own: `python _collection_sides.py SIDE WORK FOLDER DRAWN`.
+"""One measurement of `collections.py`, in its own process: `python _collection_sides.py SIDE WORK FOLDER DRAWN`.
 
-Prints one JSON object: seconds, the largest resident set in MB, and hashes of what came out.
+Prints one JSON object: seconds, the peak resident set size in MB, and hashes of the results.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Tuition:
     processes = 2
 
     def __init__(self, folder: Path, worth: int | None = 0 if "ALWAYS_INDEX" in os.environ else None) -> None:
-        """With `worth`, a collection has an index from so many bytes on."""
+        """Set the size in bytes (`worth`) from which a collection gets an index."""
         from tuition.tasks.index import source
         from tuition.tasks.index.many import index_collection
         from tuition.tasks.readers import open_collection
@@ -61,14 +61,14 @@ class Tuition:
 
 
 class Unindexed(Tuition):
-    """`open_collection` as it is without an index."""
+    """`open_collection` without an index."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, worth=1 << 60)
 
 
 class PlainJson:
-    """`json.load` of every file, one after the other, none kept."""
+    """`json.load` of every file, one after another, keeping none in memory."""
 
     def __init__(self, folder: Path) -> None:
         self._files = sorted((folder / "tasks").glob("*.json"))
@@ -100,7 +100,7 @@ class PlainJson:
 
 
 class HuggingFace:
-    """`datasets.load_dataset("json")`, a split for each file; it keeps the instances and not what the tasks say."""
+    """`datasets.load_dataset("json")`, a split for each file; it keeps instances but no instructions."""
 
     def __init__(self, folder: Path) -> None:
         import datasets
@@ -135,7 +135,7 @@ SIDES: dict[str, Callable[[Path], Any]] = {
 
 
 def main() -> None:
-    """Do one piece of work and print what it took and gave."""
+    """Run one operation and print its time, memory and results."""
     name, work, folder, drawn = sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4])
     side = SIDES[name](folder)
     places = plan(folder, json.loads(os.environ["ROWS"]), drawn) if work == "draw" else {}
@@ -146,7 +146,7 @@ def main() -> None:
     else:
         given.extend(side.draw(places) if work == "draw" else getattr(side, work)())
     seconds, worked = time.perf_counter() - start, _processor_seconds() - worked
-    # A worker's largest set is known, not when it was that large: taking all at once is the upper bound.
+    # A worker's peak memory is known, but not when it occurred: the sum of all peaks is an upper bound.
     workers = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (2 if work == "first" else 0)
     peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + workers) / 1000
     facts: dict[str, object] = {"seconds": seconds, "processor": worked, "peak": peak}
@@ -157,7 +157,7 @@ def main() -> None:
 
 
 def _processor_seconds() -> float:
-    """Return how long processors have worked for this process and for its children that have ended."""
+    """Return the CPU time of this process and of its finished children."""
     usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(one.ru_utime + one.ru_stime for one in usage)
 

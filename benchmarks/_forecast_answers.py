@@ -1,4 +1,4 @@
-"""Whether a target comes within reach, what as many labels again are worth: how well these are answered."""
+"""Accuracy of two forecasts: whether a target is reached, and the gain from doubling the number of labels."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def within(low: Array, high: Array, truth: Array) -> float:
 
 
 def reachability(trials: list[Trial], targets: Array, ours: dict[str, Array]) -> dict[str, Any]:
-    """Return how often "does the target come within reach R?" is answered rightly, and how reliable the chances are."""
+    """Return how often "is the target reached at R times the labels?" is answered correctly, and the calibration."""
     truth = np.array([t.truths for t in trials])
     best = np.fmax.accumulate(truth, axis=1)
     power = np.maximum.accumulate(_forecast_peers.point_forecasts(trials, "power law with plateau"), axis=1)
@@ -60,7 +60,7 @@ def reachability(trials: list[Trial], targets: Array, ours: dict[str, Array]) ->
 
 
 def gains(trials: list[Trial], ours: dict[str, Array]) -> dict[str, float]:
-    """Return how well the worth of as many labels again is foreseen, against "nothing"."""
+    """Return how well the gain from doubling the labels is predicted, compared with predicting no gain."""
     truth = np.array([t.truths[0] - t.now for t in trials])
     low, middle, high = ours["gains"]
     known = ~np.isnan(truth)

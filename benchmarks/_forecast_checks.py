@@ -1,4 +1,4 @@
-"""What `forecast.py` measures, found in another way too; and made-up curves, for `--quick`."""
+"""Independent recomputation of what `forecast.py` measures; and synthetic curves, for `--quick`."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def checks(
     levels: Array,
     diagram: list[dict[str, Any]],
 ) -> dict[str, bool]:
-    """Return whether what was measured is what another way to it gives.
+    """Return whether an independent computation gives the same results.
 
     Args:
-        trials: the first of those that `ours` is about.
-        ours: what `foreseen` gave for all trials together.
+        trials: the first of the trials that `ours` covers.
+        ours: what `foreseen` returned for all trials together.
         foreseen: the forecaster.
         crps: the score of quantiles at `levels`.
         levels: the probabilities of the quantiles.
-        diagram: what the figure shows.
+        diagram: the data of the figure.
     """
     alone = [foreseen([trial], np.zeros(1))["quantiles"][:, 0] for trial in trials]
     together = np.moveaxis(ours["quantiles"][:, : len(trials)], 1, 0)
@@ -58,14 +58,14 @@ def _fits_agree(trials: Sequence[Trial]) -> bool:
 
 
 def _fit_agrees(trial: Trial, family: Family) -> bool:
-    """Whether our level and gain fit as well as scipy's, within the same bounds, for some shapes of a family."""
+    """Return whether our level and gain fit as well as scipy's, within the same bounds, for some shapes of a family."""
     sizes = np.where(trial.seen.sizes == 0, 0.5, trial.seen.sizes)
     y = np.asarray(trial.seen.values, dtype=np.float64)
     for row in family.grid[:_SHAPES]:
         shape = family.shape(sizes, *row)
         level, gain = _forecast_peers.least_squares(shape[None, None], y[None, None], family)
         error = float(((y - level[0, 0] + gain[0, 0] * shape) ** 2).sum())
-        # Scaled, since shapes may be as small as 1e-25; a gain's bounds, 0 and none, stay what they are.
+        # Scaled, since shapes may be as small as 1e-25; a gain's bounds, 0 and infinity, do not change by scaling.
         fall = -shape / np.linalg.norm(shape)
         columns, target = np.stack([np.ones_like(fall), fall], axis=1), y
         bounds = ([-np.inf, 0], [1 if family.plateau else np.inf, np.inf])
@@ -98,7 +98,7 @@ def _read_back(svg: str) -> list[tuple[str, str]]:
 
 
 def made_curves(datasets: int = 12, learners: int = 4, sizes: int = 40) -> list[Curve]:
-    """Return made-up curves in the form of the database: power laws with a plateau, and noise."""
+    """Return synthetic curves in the database's format: power laws with a plateau, and noise."""
     rng = np.random.default_rng(5)
     ladder = np.round(16 * 2 ** (np.arange(sizes) / 2)).astype(np.int64)
     made = []

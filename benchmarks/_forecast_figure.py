@@ -20,12 +20,12 @@ def _text(x: float, y: float, text: str, anchor: str = "middle", more: str = "")
 
 
 def place(dot: dict[str, Any]) -> tuple[str, str]:
-    """Return where in the figure a dot of the diagram is."""
+    """Return the position of a dot in the figure."""
     return f"{_x(dot['stated'])}", f"{_y(dot['came'])}"
 
 
 def reliability_svg(diagram: list[dict[str, Any]]) -> str:
-    """Return the diagram of stated chances against how often the target came; a dot's area is its number of answers."""
+    """Return the diagram of predicted against observed frequency; a dot's area is its number of forecasts."""
     width, height = _SIDE + 1.5 * _MARGIN, _SIDE + 1.6 * _MARGIN
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" font-family="sans-serif" '

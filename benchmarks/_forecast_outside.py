@@ -1,4 +1,4 @@
-"""The same forecaster on curves unlike those it learnt from (printed, or language models'), and the printing."""
+"""The same forecaster on out-of-domain curves (published ones, or language models'), and printing the results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ THESIS_INSTANCES = 11_810
 
 
 def thesis() -> list[dict[str, Any]]:
-    """Return, for the thesis's two full curves, each later point as foreseen from the first three and four."""
+    """Return, for the thesis's two full curves, each later point as predicted from the first three and four."""
     rows = []
     for name, scores in THESIS.items():
         runs = {n: [Run(v, THESIS_INSTANCES)] for n, v in zip(THESIS_SIZES, scores, strict=True)}
@@ -34,7 +34,7 @@ def thesis() -> list[dict[str, Any]]:
 
 
 def language_models(path: Path) -> dict[str, Any]:
-    """Return how far the calibration carries over to language models' curves: each later point from those before it."""
+    """Return how well the calibration transfers to language models' curves: each later point from those before it."""
     rows: list[dict[str, Any]] = []
     metrics = _metrics(path)
     for metric in metrics:
@@ -76,8 +76,8 @@ def _prefixes(curve: Points) -> list[dict[str, Any]]:
         part = Points(curve.task, curve.arm, curve.metric, curve.top, {n: curve.runs[n] for n in sizes[:known]})
         [made] = forecast_points([part], at=sizes[known:])
         for place, expected in enumerate(made.at, start=known):
-            # What came is a measurement, to whose noise the interval owes room. The part of the test set's noise
-            # that moves all points alike is in the forecast already.
+            # The observed score is a measurement, so the interval must include its noise. The part of the test
+            # set's noise that all points share is already in the forecast.
             own = float(whole.noise[place, place]) - _shared_variance(whole, place)
             room = curve.top * max(own, 0.0) ** 0.5
             came = float(whole.values[place]) * curve.top
@@ -101,7 +101,7 @@ def _prefixes(curve: Points) -> list[dict[str, Any]]:
 
 
 def _shared_variance(whole: Measured, place: int) -> float:
-    """Return the part of a point's noise that moves all points: off its diagonal, noise is a product of such parts."""
+    """Return the part of a point's noise that all points share, from the covariances, which are products of these."""
     one, two = [i for i in range(len(whole.sizes)) if i != place][:2]
     return float(whole.noise[place, one] * whole.noise[place, two] / whole.noise[one, two])
 

@@ -1,9 +1,9 @@
-"""What the forecaster is measured against: the last value, and each family of curves alone, fitted by least squares.
+"""What the forecaster is compared with: the last value, and each family of curves alone, fitted by least squares.
 
 A family's shapes are searched on a grid several times denser than the forecaster's, and for each the level and gain
 that fit best within the range (level at most 1, gain not negative) are found in closed form: the least-squares optimum
-up to the grid. The distributions around these point forecasts are those of their errors on the learning half, by
-number of points and reach, so that all are judged with widths learnt from the same curves.
+up to the grid. The distributions around these point forecasts are those of their errors on the training half, by
+number of points and reach, so that the widths of all forecasts are estimated from the same curves.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def peers() -> list[str]:
 
 
 def point_forecasts(trials: Sequence[Trial], name: str) -> Array:
-    """Return the scores (N, R) that the peer `name` foresees at the trials' goals."""
+    """Return the scores (N, R) that the peer `name` predicts at the trials' goals."""
     if name == LAST:
         return np.array([np.full(len(t.goals), t.seen.values[-1]) for t in trials])
     place = next(i for i, family in enumerate(FAMILIES) if family.name == name)
@@ -53,7 +53,7 @@ def point_forecasts(trials: Sequence[Trial], name: str) -> Array:
 
 def _fit(trials: Sequence[Trial], family: Family, grid: tuple[tuple[float, ...], ...]) -> Array:
     sizes = np.array([t.seen.sizes for t in trials])
-    # A power of no labels does not exist: half a label stands for none.
+    # A negative power of zero does not exist: half a label is used instead.
     sizes = np.where(sizes == 0, 0.5, sizes)
     y = np.array([t.seen.values for t in trials])[:, None]
     goals = np.array([t.goals for t in trials])
@@ -85,7 +85,7 @@ def least_squares(shape: Array, y: Array, family: Family) -> tuple[Array, Array]
 
 
 def residual_quantiles(trials: Sequence[Trial], name: str, levels: Array) -> dict[tuple[int, int], Array]:
-    """Return the quantiles of a peer's errors on `trials`, by (points, place of the reach)."""
+    """Return the quantiles of a peer's errors on `trials`, by (points, index of the reach)."""
     guess = point_forecasts(trials, name)
     truth = np.array([t.truths for t in trials])
     counts = np.array([len(t.seen.sizes) for t in trials])

@@ -1,4 +1,4 @@
-"""A generated collection in the schema of Super-NaturalInstructions: lengths and words of real tasks, drawn anew."""
+"""A generated collection in the schema of Super-NaturalInstructions: lengths and words resampled from real tasks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SOURCE_ROWS = 2000
 
 
 def generate(folder: Path, tasks: int, rows: int) -> str:
-    """Write `tasks` files of `rows` instances to `folder`/tasks, and return in words what they are made from."""
+    """Write `tasks` files of `rows` instances to `folder`/tasks, and return a description of their source."""
     (folder / "tasks").mkdir(parents=True)
     with ProcessPoolExecutor() as pool:
         list(pool.map(partial(_write, folder / "tasks", rows), range(1, tasks + 1), chunksize=8))
@@ -34,8 +34,8 @@ def _write(folder: Path, rows: int, number: int) -> None:
         f'  {{\n   "id": "task{number:04}-{index}",\n   "input": {text},\n   "output": [\n    {output}\n   ]\n  }}'
         for index, (text, output) in pairs
     )
-    told = json.dumps({**task, "Instances": []}, indent=1, ensure_ascii=False)
-    head, tail = told.split('"Instances": []')
+    text = json.dumps({**task, "Instances": []}, indent=1, ensure_ascii=False)
+    head, tail = text.split('"Instances": []')
     path = folder / f"task{number:04}_generated.json"
     path.write_text(f'{head}"Instances": [\n{instances}\n ]{tail}', encoding="utf-8")
 
@@ -46,7 +46,7 @@ def _sources() -> list[Path]:
 
 @lru_cache(maxsize=8)
 def _source(number: int) -> tuple[dict[str, object], list[str], list[int], list[str]]:
-    """Return what a task says, and the words, lengths and outputs of its instances."""
+    """Return a task's instructions, and the words, lengths and outputs of its instances."""
     sources = _sources()
     if not sources:
         draw = random.Random(number)

@@ -1,4 +1,4 @@
-"""The reader of the Learning Curve Database, which lies with the script that learns from it."""
+"""The reader of the Learning Curve Database, imported from `scripts/`."""
 
 import sys
 from pathlib import Path

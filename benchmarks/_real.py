@@ -1,4 +1,4 @@
-"""Real prompts, as the benchmarks of training and generation need them."""
+"""Real prompts for the benchmarks of training and generation."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ STARTER_TASKS = ("task001", "task004", "task006")
 
 
 def tasks(*, quick: bool = False) -> tuple[Path, tuple[str, ...], str]:
-    """Return a collection's path, task names in it, and where they are from.
+    """Return a collection's path, task names in it, and their source.
 
-    With `quick` it is one task of the starter collection, which is always there.
+    With `quick` it is one task of the starter collection, which is always available.
     """
     if quick:
         return STARTER_PATH, STARTER_TASKS[:1], "the starter collection"

@@ -1,4 +1,4 @@
-"""What the benchmarks share: `--json` and `--quick`, and printing measurements as one table or one JSON object."""
+"""Shared by the benchmarks: `--json` and `--quick`, and printing measurements as one table or one JSON object."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WIDTH = 110
 
 
 def argument_parser(description: str) -> argparse.ArgumentParser:
-    """Return a parser that knows `--json` and `--quick`, to which a benchmark adds its own options."""
+    """Return a parser with `--json` and `--quick`, to which a benchmark adds its own options."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, made in place: checks equality in seconds")
@@ -39,13 +39,13 @@ def report(
     *,
     as_json: bool = False,
 ) -> int:
-    """Print what was measured, then whether it is equal to what it was compared with; return the exit status.
+    """Print the measurements, then the result of each equality check; return the exit status.
 
     Args:
-        title: the table's.
-        rows: measurements side by side.
-        facts: what is printed once, below the table.
-        checks: what was compared, and whether it is equal; at least one. No speed is one of them.
+        title: the table's title.
+        rows: measurements, one mapping for each row.
+        facts: values that are printed once, below the table.
+        checks: what was compared, and whether it is equal; at least one. Speeds are not checked.
         as_json: print one JSON object instead.
 
     Returns:
@@ -58,7 +58,7 @@ def report(
 
 
 def verdict(checks: Mapping[str, bool]) -> dict[str, Cell]:
-    """Return the lines that say of each check, then of all, whether it holds."""
+    """Return the lines that report the result of each check, then of all together."""
     lines: dict[str, Cell] = {f"check: {name}": "yes" if holds else "NO" for name, holds in checks.items()}
     return {**lines, "equal": "yes" if all(checks.values()) else "NO"}
 
@@ -66,10 +66,10 @@ def verdict(checks: Mapping[str, bool]) -> dict[str, Cell]:
 def print_table(
     title: str, rows: Sequence[Mapping[str, Cell]], facts: Mapping[str, Cell], *, as_json: bool = False
 ) -> None:
-    """Print what was measured: `rows` side by side, `facts` once below them.
+    """Print the measurements: `rows` as a table, `facts` below it.
 
     As JSON it is exactly one object, `{"benchmark", "rows", "facts", "machine"}`, and nothing else is printed.
-    Rows may lack cells; a column stands where it first appears.
+    Rows may lack cells; columns are in the order in which they first appear.
     """
     if as_json:
         print(json.dumps({"benchmark": title, "rows": list(rows), "facts": dict(facts), "machine": _machine()}))

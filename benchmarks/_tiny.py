@@ -1,4 +1,4 @@
-"""The model of a benchmark: what `--model` names, or with `--quick` a tiny one with random weights, made in place."""
+"""The model of a benchmark: the one named by `--model`, or with `--quick` a new tiny one with random weights."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.tiny_models import save_tiny_llama
 
 TINY = "tiny-random"
-"""The name of the tiny model, as `--model` takes it."""
+"""The name of the tiny model, as a value of `--model`."""
 
 
 @contextmanager
 def local_model(name: str) -> Iterator[str]:
-    """Yield what loads the model `name`; a tiny one is removed in the end.
+    """Yield the path or name of the model to load; a tiny one is removed at the end.
 
-    Its weights are drawn widely, so that an answer or a loss depends on every token before it: with the usual narrow
-    ones, a model that has lost its prefix would hardly differ.
+    Its weights have a large standard deviation, so that an answer or a loss depends on every token before it: with the
+    usual small one, a model without its prefix would hardly differ.
     """
     if name != TINY:
         yield name

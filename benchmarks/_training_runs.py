@@ -1,4 +1,4 @@
-"""What `training.py` measures: settings, the rows of their steps, and processes that are run once and remembered."""
+"""What `training.py` measures: settings, the rows of their steps, and processes whose results are cached."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ CATEGORIES = {
     "Keyword Tagging": "task036",
     "Grammar Error Correction": "task1557",
 }
-"""A task of each category, with inputs of 23 to 134 characters in the mean."""
+"""A task of each category, with mean input lengths of 23 to 134 characters."""
 PEERS = ("TRL", "TRL, padding-free", "transformers")
 
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """A way of learning: how rows are told, which tuner learns, from which tasks together, and who can do it."""
+    """A training setting: the encoding, the tuner, the tasks trained on together, and the peers that support it."""
 
     name: str
     encoding: str
@@ -58,7 +58,7 @@ class Setting:
 SETTINGS = (
     Setting("single-task", "quick-learners", "lora", pooled=False, shared=True),
     Setting("multi-task", "quick-learners", "lora", pooled=True, shared=True),
-    # Adam's first step moves a weight by the whole rate even where its gradient is but rounding, and here all weights.
+    # Adam's first step changes every weight by the full learning rate, even if its gradient is only rounding.
     Setting("full", "quick-learners", "full", pooled=False, shared=True, bound=2e-3),
     Setting("input-only", "quick-learners-input-only", "lora", pooled=True, shared=False),
     Setting("T5", "quick-learners", "lora", pooled=True, shared=False, peers=("transformers",), encoder_decoder=True),
@@ -67,7 +67,7 @@ SETTINGS = (
 
 @dataclasses.dataclass(frozen=True)
 class Sizes:
-    """Rows a step and steps a process, as timed and as compared in fp32."""
+    """Rows per step and steps per process, for timing and for the comparison in fp32."""
 
     batch: int
     steps: int
@@ -76,10 +76,10 @@ class Sizes:
 
 
 def tasks(categories: Sequence[str], *, quick: bool = False) -> tuple[dict[str, Task], str]:
-    """Return one task of each category, and where they are from; with `quick` two tasks of the starter collection.
+    """Return one task of each category, and their source; with `quick` two tasks of the starter collection.
 
     Raises:
-        SystemExit: a category is none of those known.
+        SystemExit: a category is unknown.
     """
     if unknown := sorted(set(categories) - set(CATEGORIES)):
         raise SystemExit(f"no task is chosen for {', '.join(unknown)}; there are: {', '.join(CATEGORIES)}")
@@ -95,26 +95,26 @@ def tasks(categories: Sequence[str], *, quick: bool = False) -> tuple[dict[str, 
 
 
 def others(count: int, *, quick: bool = False) -> list[Task]:
-    """Return the tasks whose first rows are the shortest, one model each to be made of them."""
+    """Return the tasks whose first rows are the shortest, to train one model on each."""
     folder = SHARED / "superni"
     collection = open_collection(folder if folder.is_dir() and not quick else STARTER_PATH)
-    return sorted(collection, key=lambda task: (_told(task), task.name))[:count]
+    return sorted(collection, key=lambda task: (_characters_per_step(task), task.name))[:count]
 
 
-def _told(task: Task) -> int:
-    """Characters that a step over eight of the first rows has to read: the definition once, the rows each."""
+def _characters_per_step(task: Task) -> int:
+    """Return the characters of a step over eight of the first rows: the definition counted once, each row in full."""
     return len(task.definition) + sum(len(row.input) for _, row in zip(range(8), task.instances(), strict=False))
 
 
 def rows_of(model: str, task: Task, setting: Setting, count: int) -> list[TokenizedPrompt]:
-    """Return the first `count` training rows of a task as the setting tells them, as tokens."""
+    """Return the first `count` training rows of a task in the setting's encoding, tokenised."""
     pool = split_task(task, test=50, validation=10, order="file").pool
     prompts = [encode(task, row, ENCODINGS[setting.encoding]) for row in pool[:count]]
     return load_tokens(model)(prompts)
 
 
 def steps_of(rows: Sequence[TokenizedPrompt], size: int, count: int) -> list[list[TokenizedPrompt]]:
-    """Return the rows of `count` optimiser steps, from the start again where there are too few."""
+    """Return the rows of `count` optimiser steps, starting over if there are too few."""
     return [[rows[(step * size + at) % len(rows)] for at in range(size)] for step in range(count)]
 
 
@@ -162,12 +162,12 @@ def make_t5(model: str, folder: Path, *, quick: bool = False) -> str:
 
 
 class Kept:
-    """Measurements, each a process, run once: a file remembers them from one call of the benchmark to the next."""
+    """Measurements, each run once in its own process; a file caches them between runs of the benchmark."""
 
     def __init__(self, file: Path, *, run: bool = True, apart: bool = True) -> None:
-        """With `run` false nothing new is measured, and what is not in the file is left out.
+        """Open the cache; with `run` false nothing new is measured, and what is not in the file is left out.
 
-        With `apart` false all is measured in this process, which saves their starts; memory is then that of all.
+        With `apart` false all is measured in this process, which is faster; memory is then that of all together.
         """
         self._file, self._run, self._measured = file, run, _in_a_process if apart else _here
         self._known: dict[str, dict[str, Any]] = {}
@@ -177,14 +177,14 @@ class Kept:
                 self._known[entry["key"]] = entry
 
     def __call__(self, title: str, repeat: int, **spec: Any) -> dict[str, Any] | None:
-        """Return what `_training_sides.py` says of a measurement, with the seconds that its process took."""
-        told = json.dumps({"exact": [], "courses": [], "steps": [], **spec}, default=_plain)
-        # A T5's folder lies elsewhere in each call.
-        named = json.dumps({**json.loads(told), "model": Path(str(spec["model"])).name, "repeat": repeat})
+        """Return the results of `_training_sides.py` for a measurement, with the seconds that its process took."""
+        spec_text = json.dumps({"exact": [], "courses": [], "steps": [], **spec}, default=_plain)
+        # A T5's folder is temporary, and another one in each run.
+        named = json.dumps({**json.loads(spec_text), "model": Path(str(spec["model"])).name, "repeat": repeat})
         key = hashlib.sha256(named.encode()).hexdigest()
         if key not in self._known and self._run:
             print(f"{title}, {spec['side']}, repeat {repeat + 1}", file=sys.stderr, flush=True)
-            entry = {"key": key, "title": title, "side": spec["side"], **self._measured(told)}
+            entry = {"key": key, "title": title, "side": spec["side"], **self._measured(spec_text)}
             with self._file.open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(entry) + "\n")
             self._known[key] = entry
@@ -224,6 +224,6 @@ def _written(spec: str) -> Iterator[Path]:
 
 
 def base_of(model: str) -> str:
-    """Return the model's name, once it is there: fetching and converting it is no part of a measurement."""
+    """Return the model's name after loading it once: downloading and converting is not part of a measurement."""
     model_path(model)
     return model

@@ -1,7 +1,7 @@
-"""One measurement of `training.py`, in a process of its own: `python _training_sides.py SPEC.json`.
+"""One measurement of `training.py`, in its own process: `python _training_sides.py SPEC.json`.
 
-Prints one JSON object: wall and processor seconds of each optimiser step after the first, the most memory taken, the
-losses of a short course in fp32, and a hash of the very tokens that went in.
+Prints one JSON object: wall-clock and CPU seconds of each optimiser step after the first, the peak memory, the losses
+of a short run in fp32, and a hash of the input tokens.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ RATE = 5e-4
 
 @dataclasses.dataclass(frozen=True)
 class Spec:
-    """What one process measures: a side, how it tunes which model, and the rows of each optimiser step.
+    """What one process measures: an implementation, its tuner and model, and the rows of each optimiser step.
 
-    `exact` are the rows of the steps whose losses are compared in fp32; `courses`, where there are any, are whole
-    models to be trained and kept one after another instead, each a list of steps.
+    `exact` are the rows of the steps whose losses are compared in fp32; `courses`, if there are any, are complete
+    training runs, each a list of steps, whose models are trained and saved one after another instead.
     """
 
     side: str
@@ -52,19 +52,19 @@ class Spec:
 
 def read_spec(path: Path) -> Spec:
     """Return the measurement that a file describes."""
-    told = json.loads(path.read_text(encoding="utf-8"))
+    fields = json.loads(path.read_text(encoding="utf-8"))
     for name in ("steps", "exact"):
-        told[name] = _steps(told[name])
-    told["courses"] = [_steps(course) for course in told["courses"]]
-    return Spec(**told)
+        fields[name] = _steps(fields[name])
+    fields["courses"] = [_steps(course) for course in fields["courses"]]
+    return Spec(**fields)
 
 
-def _steps(told: list[list[list[list[int]]]]) -> list[Step]:
-    return [[TokenizedPrompt(*map(tuple, row)) for row in step] for step in told]
+def _steps(steps: list[list[list[list[int]]]]) -> list[Step]:
+    return [[TokenizedPrompt(*map(tuple, row)) for row in step] for step in steps]
 
 
 class Clock(TrainerCallback):
-    """Notes wall and processor time at the end of each optimiser step."""
+    """Records wall-clock and CPU time at the end of each optimiser step."""
 
     def __init__(self) -> None:
         self.wall: list[float] = []
@@ -82,7 +82,7 @@ class Clock(TrainerCallback):
 
 @dataclasses.dataclass(frozen=True)
 class Course:
-    """What learning gave: the losses of the steps, where asked for, what went in, and when each step ended."""
+    """The result of training: the losses of the steps, if requested, the input's hash, and when each step ended."""
 
     losses: list[float]
     fed: str
@@ -90,7 +90,7 @@ class Course:
 
 
 def ours(spec: Spec, loaded: LoadedModel, tuned: Any, steps: list[Step], *, clock: Clock | None = None) -> Course:
-    """Learn with Tuition's own loop; `clock` replaces the one that ticks after every step."""
+    """Train with Tuition's own loop; `clock` replaces the one that ticks after every step."""
     rows = [row for step in steps for row in step]
     ends = list(itertools.accumulate((len(step) for step in steps), initial=0))
     clock = Clock() if clock is None else clock
@@ -118,7 +118,7 @@ def ours(spec: Spec, loaded: LoadedModel, tuned: Any, steps: list[Step], *, cloc
 def peer(
     spec: Spec, loaded: LoadedModel, tuned: Any, steps: list[Step], *, losses: bool = True, clock: Clock | None = None
 ) -> Course:
-    """Learn with a peer's loop: the same module, rows, order, batches and optimiser, nothing logged or saved."""
+    """Train with a peer's loop: the same module, rows, order, batches and optimiser, nothing logged or saved."""
     clock = Clock() if clock is None else clock
     with tempfile.TemporaryDirectory() as folder:
         settings: dict[str, Any] = {
@@ -129,7 +129,7 @@ def peer(
             "lr_scheduler_type": "constant",
             "weight_decay": 0.0,
             "max_grad_norm": 1.0,
-            # The weights are in the precision that is measured: no casting at every operation.
+            # The weights have the measured precision: no casting at every operation.
             "bf16": False,
             "use_cpu": not torch.cuda.is_available(),
             "gradient_checkpointing": False,
@@ -146,12 +146,12 @@ def peer(
         trainer.add_callback(clock)
         trainer.remove_callback(PrinterCallback)  # it prints to standard output, where the JSON goes
         trainer.train()
-    told = [float(entry["loss"]) for entry in trainer.state.log_history if "loss" in entry]
-    return Course(told, _hash(trainer.fed), clock)
+    losses = [float(entry["loss"]) for entry in trainer.state.log_history if "loss" in entry]
+    return Course(losses, _hash(trainer.fed), clock)
 
 
 class _Watched:
-    """A trainer that notes which tokens it was given."""
+    """A trainer that records its input tokens."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.fed: list[list[tuple[tuple[int, ...], tuple[int, ...]]]] = []
@@ -163,7 +163,7 @@ class _Watched:
 
 
 def _rows_in(inputs: Any) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """Return the sequence and the learnt tokens of each row of a peer's batch, padded or flattened."""
+    """Return the sequence and the target tokens of each row of a peer's batch, padded or flattened."""
     ids, labels, mask = inputs["input_ids"], inputs["labels"], inputs.get("attention_mask")
     if mask is None:
         starts = (inputs["position_ids"][0] == 0).nonzero()[1:, 0].tolist()
@@ -187,7 +187,7 @@ def _trainer(side: str, loaded: LoadedModel, tuned: Any, rows: Sequence[Tokenize
         data = Dataset.from_dict(
             {
                 "input_ids": [list(row.ids) for row in rows],
-                "completion_mask": [[int(learnt) for learnt in row.label_mask] for row in rows],
+                "completion_mask": [[int(is_target) for is_target in row.label_mask] for row in rows],
             }
         )
         flat = {"padding_free": side == "TRL, padding-free", "completion_only_loss": True, "max_length": None}
@@ -203,12 +203,12 @@ def _trainer(side: str, loaded: LoadedModel, tuned: Any, rows: Sequence[Tokenize
 
 
 def _hash(fed: Sequence[Sequence[tuple[tuple[int, ...], tuple[int, ...]]]]) -> str:
-    """Return a hash of the rows of each step, in whatever order within a step."""
+    """Return a hash of the rows of each step, independent of the order within a step."""
     return hashlib.sha256(json.dumps([sorted(step) for step in fed]).encode()).hexdigest()
 
 
 def _high_water() -> float:
-    """Return the most memory that this process has had so far, in MB: a GPU's, or its largest resident set."""
+    """Return the peak memory of this process so far, in MB: on a GPU, or of its resident set."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 1e6
     [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
@@ -216,7 +216,7 @@ def _high_water() -> float:
 
 
 def measure(spec: Spec) -> dict[str, Any]:
-    """Time the steps in the precision asked for, then take the losses of the exact ones in fp32."""
+    """Time the steps in the requested precision, then compute the losses of the exact ones in fp32."""
     tuner = make_tuner(spec.tuner, {})
     loaded = load_model(spec.model, precision=spec.precision)
     tuned = tuner.attach(loaded.model, seed=1)
@@ -240,7 +240,7 @@ def measure(spec: Spec) -> dict[str, Any]:
 
 
 def whole(spec: Spec) -> dict[str, Any]:
-    """Train and keep a model for each course: ours on one warm base, a peer's on a base loaded for it."""
+    """Train and save a model for each course: ours on one loaded base model, a peer's on one loaded for each."""
     tuner = make_tuner(spec.tuner, {})
     loaded = load_model(spec.model, precision=spec.precision)
     warm = ModelPool(loaded.model) if spec.side == "tuition" else None
@@ -260,13 +260,13 @@ def whole(spec: Spec) -> dict[str, Any]:
 
 
 def run(file: Path) -> dict[str, Any]:
-    """Do what a file says and return what it took and gave."""
+    """Run the measurement that a file describes and return its results."""
     spec = read_spec(file)
     return whole(spec) if spec.courses else measure(spec)
 
 
 def main() -> None:
-    """Do what the file says and print what it took and gave."""
+    """Run the measurement that the file describes and print its results."""
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
     print(json.dumps(run(Path(sys.argv[1]))))

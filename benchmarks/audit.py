@@ -2,18 +2,18 @@
 
     python benchmarks/audit.py [--json] [--collection PATH] [--peer-rows 20000] [--brute-rows 6000]
 
-The collection is the 119 test tasks of Super-NaturalInstructions (103,496 rows) unless another is named. Three things
-are measured, each in a process of its own, so that memory is told apart:
+The collection is the 119 test tasks of Super-NaturalInstructions (103,496 rows) unless another is given. Three things
+are measured, each in its own process, so that memory is measured separately:
 
 - every audit of `tuition check`, with reading, and the near-duplicate audit alone;
 - near duplicates (Jaccard similarity of 0.8 or more between sets of three-word sequences) by our exact join and by
-  datasketch's `MinHashLSH` (128 permutations), which is given the very same sets and whose candidates are verified
+  datasketch's `MinHashLSH` (128 permutations), which is given the same sets and whose candidates are verified
   by their true similarity. Both see the same rows, drawn by a fixed seed;
 - on fewer rows, both against brute force over all pairs: the share of true pairs that each finds.
 
-It also plants a word in rows of one label and says how many rows it takes until the audit of triggers finds it.
-The exit status is 1 if our join misses a pair, or invents one, or there is no pair at all. With `--quick` the rows are
-made up, every third nearly a copy of the one before.
+It also plants a word in rows of one label and reports how many rows it takes until the audit of triggers finds it.
+The exit status is 1 if our join misses a pair, or reports a wrong one, or there is no pair at all. With `--quick` the
+rows are synthetic, every third nearly a copy of the one before.
 """
 
 from __future__ import annotations
@@ -92,25 +92,25 @@ def compare(options: argparse.Namespace) -> int:
 
 
 def make_collection(folder: Path, tasks: int = 2, rows: int = 200) -> Path:
-    """Write tasks of made-up rows of which every third is nearly the one before: one to three of 40 words differ."""
+    """Write tasks of synthetic rows of which every third is nearly the one before: one to three of 40 words differ."""
     draw = random.Random(1)
     (folder / "tasks").mkdir()
     for number in range(1, tasks + 1):
-        told: list[list[str]] = []
+        rows_of_words: list[list[str]] = []
         for at in range(rows):
             words = [f"w{draw.randrange(3000)}" for _ in range(40)]
             if at % 3 == 2:
-                words = list(told[-1])
+                words = list(rows_of_words[-1])
                 for place in draw.sample(range(40), draw.randint(1, 3)):
                     words[place] = f"w{draw.randrange(3000)}"
-            told.append(words)
+            rows_of_words.append(words)
         task = {
             "Definition": ["Say yes or no."],
             "Positive Examples": [],
             "Negative Examples": [],
             "Instances": [
                 {"id": f"task{number:03}-{at}", "input": " ".join(words), "output": [draw.choice(("yes", "no"))]}
-                for at, words in enumerate(told)
+                for at, words in enumerate(rows_of_words)
             ],
         }
         (folder / "tasks" / f"task{number:03}_made.json").write_text(json.dumps(task), encoding="utf-8")
@@ -178,7 +178,7 @@ def _audit(names: Sequence[str] | None) -> Callable[[Path, Sequence[str]], _Foun
 
 
 def _texts(path: Path, rows: int) -> list[str]:
-    """Return the contents of so many rows, drawn from all tasks by a fixed seed."""
+    """Return the contents of the given number of rows, drawn from all tasks with a fixed seed."""
     from tuition.splits.content import content_key
     from tuition.tasks.readers import open_collection
 
@@ -241,20 +241,20 @@ _MEASURES = {"all audits": _audit(None), "near-duplicate audit": _audit(["near-d
 
 
 def _planted() -> int | None:
-    """Return in how many of 1,000 rows with two even labels a planted word is found in each of ten draws."""
+    """Return in how many of 1,000 rows with two balanced labels a planted word is found in each of ten draws."""
     from tuition.audit.rows import task_rows
     from tuition.audit.triggers import triggers
     from tuition.tasks.types import Instance, Task
 
     def found(count: int, seed: int) -> bool:
         draw = random.Random(seed)
-        told = [[f"w{draw.randrange(3000)}" for _ in range(30)] for _ in range(1000)]
-        labels = [draw.choice(("yes", "no")) for _ in told]
+        rows_of_words = [[f"w{draw.randrange(3000)}" for _ in range(30)] for _ in range(1000)]
+        labels = [draw.choice(("yes", "no")) for _ in rows_of_words]
         for number in draw.sample([n for n, label in enumerate(labels) if label == "yes"], count):
-            told[number].insert(draw.randrange(30), "cf")
+            rows_of_words[number].insert(draw.randrange(30), "cf")
         rows = tuple(
             Instance(str(n), " ".join(words), (label,))
-            for n, (words, label) in enumerate(zip(told, labels, strict=True))
+            for n, (words, label) in enumerate(zip(rows_of_words, labels, strict=True))
         )
         made = task_rows(Task("made", ("Say yes or no.",), lambda: iter(rows)))
         return any("cf" in trigger.text.split() for trigger in triggers(made))

@@ -1,17 +1,17 @@
-"""What 10,000 resamples over 119 tasks of 100 instances cost, and how often their intervals hold the truth.
+"""The cost of 10,000 resamples over 119 tasks of 100 instances, and the coverage of their intervals.
 
     python benchmarks/bootstrap.py [--json] [--studies 1000] [--resamples 500]
 
-The draws are timed beside a plain numpy loop that draws tasks, then seeds and instances within each draw, 2,000 times;
-both must give the same spread and percentiles, up to chance. `--studies 0` stops there.
+Resampling is timed against a plain numpy loop that draws tasks, then seeds and instances within each draw, 2,000 times;
+both must give the same standard deviation and percentiles, up to sampling error. `--studies 0` stops there.
 
-Studies are made whose true mean is known, by stated numbers of tasks, seeds and instances and stated sources of chance;
-of each, every method says a 95% interval, and the table says in how many of a hundred studies the truth is inside.
+Studies with a known true mean are simulated, with the given numbers of tasks, seeds and instances and the given sources
+of variance; for each, every method computes a 95% interval, and the table gives the percentage that contain the truth.
 `ours` is `hierarchical_interval`; `nested` draws with replacement at every level and takes percentiles; `BCa` is
-scipy's, of the tasks' means, or of the instances' where tasks are fixed. The exit status is 1 if the draws are not the
-loop's, or if `ours` covers less than 92% or more than 98% (of 1,000 studies; fewer have wider bounds, for chance) in
-some setting whose name is not marked `*`: those have so long a tail that no method holds, and are there to show by how
-much.
+scipy's, of the tasks' means, or of the instances' where tasks are fixed. The exit status is 1 if the draws differ from
+the loop's, or if `ours` covers less than 92% or more than 98% (of 1,000 studies; fewer have wider bounds, for sampling
+error) in a setting whose name is not marked `*`: those have so long a tail that no method reaches its nominal coverage,
+and are there to show by how much.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ THESE: tuple[Level, ...] = ("seeds", "instances")
 
 @dataclass(frozen=True)
 class Setting:
-    """Where scores of made studies come from: standard deviations of what tasks, seeds and so on add to a score.
+    """How scores of simulated studies are generated: standard deviations of the effects of tasks, seeds and so on.
 
-    `seed_everywhere` is what a seed adds to all tasks alike. `kind` is `normal`; `binary`: 1 where the sum is above a
-    threshold drawn by task; `skewed`: tasks' means are gamma (skewness 1.4); `tail`: they are lognormal (skewness 6).
+    `seed_everywhere` is a seed's effect shared by all tasks. `kind` is `normal`; `binary`: 1 where the sum is above a
+    threshold drawn for each task; `skewed`: tasks' means are gamma (skewness 1.4); `tail`: lognormal (skewness 6).
     """
 
     name: str
@@ -54,7 +54,7 @@ class Setting:
     kind: str = "normal"
 
     def study(self, rng: np.random.Generator) -> tuple[list[Floats], float]:
-        """Return the scores of a study, seeds × instances a task, and the truth that its claim is about."""
+        """Return the scores of a study, seeds × instances for each task, and the true value that its claim is about."""
         tasks = rng.normal(0, self.task, self.tasks)
         if self.kind == "skewed":
             tasks = self.task * (rng.gamma(2, 1, self.tasks) - 2)
@@ -76,7 +76,7 @@ class Setting:
             made.append(scores)
         if "tasks" not in self.drawn:
             return made, float(np.mean(truths))
-        # Thresholds are as likely above as below, so half of all binary scores are 1.
+        # Thresholds are symmetric about 0, so half of all binary scores are 1.
         return made, 0.5 if self.kind == "binary" else 0.0
 
 
@@ -111,17 +111,17 @@ def _above(cut: float) -> float:
 
 
 def ours(scores: Sequence[Floats], setting: Setting, resamples: int, seed: int) -> tuple[float, float]:
-    """The interval of `hierarchical_interval`."""
+    """Return the interval of `hierarchical_interval`."""
     return _ours(scores, setting, resamples, seed, corrected=True)
 
 
 def nested(scores: Sequence[Floats], setting: Setting, resamples: int, seed: int) -> tuple[float, float]:
-    """Percentiles of means drawn with replacement at every level."""
+    """Return percentiles of means drawn with replacement at every level."""
     return _ours(scores, setting, resamples, seed, corrected=False)
 
 
 def bca(scores: Sequence[Floats], setting: Setting, resamples: int, seed: int) -> tuple[float, float]:
-    """The BCa interval (scipy's) of tasks' means, or of instances' means within their tasks."""
+    """Return the BCa interval (scipy's) of tasks' means, or of instances' means within their tasks."""
     from scipy.stats import bootstrap
 
     sides = (
@@ -157,10 +157,10 @@ METHODS: dict[str, Callable[[Sequence[Floats], Setting, int, int], tuple[float, 
     "nested": nested,
     "BCa": bca,
 }
-_BCA_SHARE = 8  # scipy's BCa takes a jackknife a study; fewer studies do for it
+_BCA_SHARE = 8  # scipy's BCa takes a jackknife for each study; fewer studies are enough for it
 _ASKED, _RESAMPLES, _LOOPED = 5.0, 10_000, 2000
 _NOMINAL, _BOUND = 95, 3.0  # points of coverage in either direction, of 1,000 studies
-_TOLERANCE = 0.06  # four times the standard deviation by which the ends of 2,000 draws vary, as a share of the width
+_TOLERANCE = 0.06  # four standard deviations of an interval's end over 2,000 draws, as a share of the width
 
 
 def main() -> int:
@@ -196,7 +196,7 @@ def _bound(studies: int) -> float:
 
 
 def covered(studies: int, resamples: int) -> tuple[list[dict[str, Cell]], list[str]]:
-    """Return the coverage of every method in every setting, and the settings in which ours is out of bounds."""
+    """Return the coverage of every method in every setting, and the settings in which ours is outside the bounds."""
     rows: list[dict[str, Cell]] = []
     outside = []
     for setting in SETTINGS:
@@ -211,7 +211,7 @@ def covered(studies: int, resamples: int) -> tuple[list[dict[str, Cell]], list[s
 
 
 def coverage(setting: Setting, method: str, studies: int, resamples: int) -> float:
-    """Return the share of made studies whose interval holds the truth."""
+    """Return the share of simulated studies whose interval contains the true value."""
     inside = 0
     for number in range(studies):
         scores, truth = setting.study(np.random.default_rng([number, 1]))
@@ -221,7 +221,7 @@ def coverage(setting: Setting, method: str, studies: int, resamples: int) -> flo
 
 
 def _times(tasks: int) -> list[dict[str, Cell]]:
-    """Return for each claim the best of three times, that of the plain loop, and whether both draw the same."""
+    """Return for each claim the best of three times, that of the plain loop, and whether both distributions agree."""
     rng = np.random.default_rng(0)
     one: list[Floats] = [rng.beta(0.7, 0.9, (1, 100)) for _ in range(tasks)]
     three: list[Floats] = [rng.beta(0.7, 0.9, (1, 100)) + rng.normal(0, 0.05, (3, 100)) for _ in range(tasks)]
@@ -257,7 +257,7 @@ def _times(tasks: int) -> list[dict[str, Cell]]:
 
 
 def _loop(scores: Sequence[Floats], drawn: tuple[Level, ...], rng: np.random.Generator) -> Floats:
-    """Return means drawn as one would write it down."""
+    """Return resampled means, computed by the most direct loop."""
     means = np.empty(_LOOPED)
     for at in range(_LOOPED):
         chosen = rng.integers(0, len(scores), len(scores)) if "tasks" in drawn else range(len(scores))
@@ -272,7 +272,7 @@ def _loop(scores: Sequence[Floats], drawn: tuple[Level, ...], rng: np.random.Gen
 
 
 def _difference(ours: Floats, plain: Floats) -> float:
-    """Return by how much the ends of 95% and the spread differ at most, as a share of the interval's width."""
+    """Return the largest difference of the 95% interval's ends and the spread, as a share of the interval's width."""
     low, high = np.quantile(plain, [0.025, 0.975])
     ends = np.abs(np.quantile(ours, [0.025, 0.975]) - [low, high]) / (high - low)
     return float(max(*ends, abs(ours.std() / plain.std() - 1)))

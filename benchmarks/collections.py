@@ -1,18 +1,18 @@
-"""A collection of Super-NaturalInstructions' size: opening and drawing, against plain reading and `datasets`.
+"""A collection of the size of Super-NaturalInstructions: opening and drawing, against `json.load` and `datasets`.
 
     python benchmarks/collections.py [--json] [--tasks 1616] [--rows 3106] [--drawn 757] [--repeats 3] [--folder DIR]
 
-The collection is generated (2 to 3 GB, in a temporary folder that is removed in the end), task by task with lengths
-and words of a test task of Super-NaturalInstructions, drawn anew. Each measurement is a process of its own, the sides
-by turns; times are medians and leave the start of Python and its imports out; the files lie in the system's memory.
-CPU seconds are those of all processors. Memory is the largest resident set, with that of every worker. The exit status
-is 1 if any two sides disagree.
+The collection is generated (2 to 3 GB, in a temporary folder that is removed at the end), task by task with lengths
+and words resampled from a test task of Super-NaturalInstructions. Each measurement is a separate process, with the
+implementations alternating; times are medians and exclude the start of Python and its imports; the files are in the
+page cache. CPU seconds are those of all cores. Memory is the peak resident set size, summed over all workers. The exit
+status is 1 if any two implementations disagree.
 """  # noqa: A005 - the name that the project's goals use
 
 import sys
 
 if __name__ == "collections":
-    # Beside a benchmark that is run as a script, this file stands before the standard library's: step aside for that.
+    # When another benchmark is run as a script, this file shadows the standard library's module: import that instead.
     import os
 
     _places = sys.path[:]

@@ -31,9 +31,9 @@ from tuition.tasks import Instance
 from tuition.tasks.readers import open_collection
 
 RANKED = ("task242", "task1385", "task1152")
-"""Two options of one token, which suit the harness best; three; and ten or more, of which ten are ranked."""
+"""Two options of one token, the harness's best case; three; and ten or more, of which ten are ranked."""
 STARTER_RANKED = ("task001", "task007")
-"""Those of the starter collection that `--quick` ranks: options of several tokens, and ten of about one."""
+"""The starter tasks that `--quick` ranks: options of several tokens, and ten of about one."""
 _MOST_OPTIONS = 10
 _READ = 200
 TOLERANCE = 1e-4
@@ -42,7 +42,7 @@ Sums = list[list[float]]
 
 
 def questions(name: str, rows: int, *, quick: bool) -> tuple[list[Prompt], list[str]]:
-    """Return a task's first rows as prompts, and its commonest answers as options."""
+    """Return a task's first rows as prompts, and its most frequent answers as options."""
     task = open_collection(tasks(quick=quick)[0])[name]
     read: list[Instance] = list(itertools.islice(task.instances(), _READ))
     found = Counter(row.outputs[0] for row in read).most_common(_MOST_OPTIONS)
@@ -50,7 +50,7 @@ def questions(name: str, rows: int, *, quick: bool) -> tuple[list[Prompt], list[
 
 
 def ours(loaded: LoadedModel, batch: int) -> Callable[[Sequence[Prompt], Sequence[str]], Sums]:
-    """From texts to the summed log-probability of each option of each prompt, through the tree."""
+    """Return the summed log-probability of each option of each prompt, computed from texts through the prefix tree."""
 
     def run(prompts: Sequence[Prompt], options: Sequence[str]) -> Sums:
         asked = option_questions(loaded, loaded.tokens(prompts), [options] * len(prompts))
@@ -61,7 +61,7 @@ def ours(loaded: LoadedModel, batch: int) -> Callable[[Sequence[Prompt], Sequenc
 
 
 def harness(loaded: LoadedModel, batch: int) -> Callable[[Sequence[Prompt], Sequence[str]], Sums]:
-    """The same by lm-evaluation-harness's `hf` backend, as its multiple-choice tasks ask it."""
+    """Return the same from lm-evaluation-harness's `hf` backend, called as by its multiple-choice tasks."""
     from lm_eval.api.instance import Instance as Request
     from lm_eval.models.huggingface import HFLM
 
@@ -83,7 +83,7 @@ def harness(loaded: LoadedModel, batch: int) -> Callable[[Sequence[Prompt], Sequ
 
 
 def timed(sides: dict[str, Callable[[], Any]], repeats: int) -> tuple[dict[str, float], dict[str, float]]:
-    """Run the sides in turn; return each one's median time and median processor time, in seconds, after a warm-up."""
+    """Run the implementations in turn; return the median wall-clock and CPU seconds of each, after a warm-up."""
     wall: dict[str, list[float]] = {side: [] for side in sides}
     busy: dict[str, list[float]] = {side: [] for side in sides}
     for repeat in range(repeats + 1):
@@ -106,9 +106,9 @@ def ranking(quick: LoadedModel, precise: LoadedModel, name: str, given: Any) -> 
     exact = [make(precise, given.batch)(few, options) for make in (ours, harness)]
     pairs = [(a, b) for one, other in zip(*exact, strict=True) for a, b in zip(one, other, strict=True)]
     tokens = quick.tokens.ids([f" {option}" for option in options])
-    told = {"options": len(options), "tokens an option": statistics.fmean(map(len, tokens))}
+    columns = {"options": len(options), "tokens an option": statistics.fmean(map(len, tokens))}
     found = {_APART: max(abs(a - b) for a, b in pairs)}
-    return _row(f"rank {name}", quick.tokens(prompts), told, wall, busy, found)
+    return _row(f"rank {name}", quick.tokens(prompts), columns, wall, busy, found)
 
 
 def generation(quick: LoadedModel, precise: LoadedModel, name: str, given: Any) -> dict[str, Cell]:
@@ -126,14 +126,14 @@ def generation(quick: LoadedModel, precise: LoadedModel, name: str, given: Any) 
 def _row(
     what: str,
     rows: Sequence[TokenizedPrompt],
-    told: Mapping[str, Cell],
+    columns: Mapping[str, Cell],
     wall: Mapping[str, float],
     busy: Mapping[str, float],
     found: Mapping[str, Cell],
 ) -> dict[str, Cell]:
     return {
         "what": what,
-        **told,
+        **columns,
         "prefix": len(rows[0].prefix),
         "body, mean": statistics.fmean(len(row.body) for row in rows),
         "tuition s": wall["tuition"],
@@ -184,7 +184,7 @@ def main() -> int:
 
 
 def checks(table: Sequence[Mapping[str, Cell]]) -> dict[str, bool]:
-    """Return whether what was measured is what the peers give."""
+    """Return whether the results equal those of the peers."""
     apart = [float(row[_APART]) for row in table if _APART in row]  # type: ignore[arg-type]
     differing = [row[_DIFFERING] for row in table if _DIFFERING in row]
     found = {}

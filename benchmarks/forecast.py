@@ -1,4 +1,4 @@
-"""How honest and how sharp the forecasts of learning curves are, on data sets that nothing was learnt from.
+"""Calibration and sharpness of the forecasts of learning curves, on held-out data sets.
 
     python benchmarks/forecast.py --cache FOLDER [--json] [--figure docs/figures/reliability.svg]
                                   [--lm-curves scores.csv] [--draws 4] [--quick]
@@ -6,8 +6,8 @@
 The curves are those of the held-out half of the Learning Curve Database, as users would have measured them (see
 `scripts/lcdb_curves.py`): few sizes, one to 25 runs, 50 test instances to a whole test set. The truth is the mean of
 all runs on whole test sets. CRPS is taken over 39 quantiles. Everything is in points of accuracy, 0-100. The exit
-status is 1 where a forecast, a peer's fit, a CRPS or the figure is not what another way to it gives
-(`_forecast_checks.py`); how good forecasts are is no part of it. With `--quick` the curves are made up.
+status is 1 if a forecast, a peer's fit, a CRPS or the figure differs from an independent computation
+(`_forecast_checks.py`); it does not depend on how good the forecasts are. With `--quick` the curves are synthetic.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ LEVELS = np.arange(1, 40) / 40
 STEPS = (0.01, 0.02, 0.05, 0.1)
 OURS = "tuition"
 CHECKED = 40
-"""Trials whose forecasts are made in another way too."""
+"""The number of trials whose forecasts are also computed independently."""
 
 
 def crps(quantiles: Array, truth: Array) -> Array:
@@ -52,7 +52,7 @@ def crps(quantiles: Array, truth: Array) -> Array:
 
 
 def foreseen(trials: Sequence[Trial], targets: Array, kin: Sequence[Kin] | None = None) -> dict[str, Array]:
-    """Return our quantiles (39, N, R), ends of the intervals (4, N, R), chances of the targets (N, R), gains (3, N)."""
+    """Return our quantiles (39, N, R), interval ends (4, N, R), probabilities of the targets (N, R), gains (3, N)."""
     components, calibration = shipped()
     count, reaches = len(trials), len(REACHES)
     made = {"quantiles": np.empty((len(LEVELS), count, reaches)), "ends": np.empty((4, count, reaches))}
@@ -108,7 +108,7 @@ def cells(
 
 
 def verdicts(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return in how many cells each claim holds, and the cells that miss one."""
+    """Return in how many cells each claim holds, and the cells in which one fails."""
     single = [n for n in _forecast_peers.peers() if n not in (_forecast_peers.LAST, "power law with plateau")]
     found: dict[str, Any] = {}
     for claim, low, high in (("coverage 80", 75, 90), ("coverage 95", 92, 98)):
@@ -155,7 +155,7 @@ def conditions(trials: list[Trial], ours: dict[str, Array]) -> list[dict[str, An
 
 
 def kinship(curves: list[Curve]) -> list[dict[str, Any]]:
-    """Return what long curves of kin do for curves of two and three points."""
+    """Return how much long curves of the same task or arm improve forecasts from two and three points."""
     rows = []
     for by_data, name in ((True, "same task, other arms"), (False, "same arm, other tasks")):
         made = list(lcdb_curves.families(curves, by_data, (2, 3), seed=4))
@@ -183,7 +183,7 @@ def _with_kin(made: list[lcdb_curves.Family], by_data: bool) -> tuple[Array, Arr
     components, calibration = shipped()
     seen = [s for f in made for s in (f.short.seen, *f.kin)]
     owner = np.repeat(np.arange(len(made)), [1 + len(f.kin) for f in made])
-    # Names are such that only the kin in question is kin.
+    # Names are chosen so that only the intended curves are related.
     kin: list[Kin] = [(int(o), -1 - i) if by_data else (-1 - i, int(o)) for i, o in enumerate(owner)]
     quantiles = np.empty((3, len(seen), len(REACHES)))
     for places, ensemble in ensembles(seen, components, calibration, kin):
@@ -194,7 +194,7 @@ def _with_kin(made: list[lcdb_curves.Family], by_data: bool) -> tuple[Array, Arr
 
 
 def speed(trials: list[Trial]) -> dict[str, float]:
-    """Return how many whole forecasts (all answers, with a target) are made in a second of one core's time."""
+    """Return the number of complete forecasts (all answers, with a target) per second on one core."""
     curves = []
     for t in trials[:2000]:
         runs = {int(n): [Run(float(v), 100)] for n, v in zip(t.seen.sizes, t.seen.values, strict=True)}
@@ -205,15 +205,15 @@ def speed(trials: list[Trial]) -> dict[str, float]:
 
 
 def run(curves: list[Curve], draws: int, lm_curves: Path | None) -> dict[str, Any]:
-    """Return everything measured, as plain data; `facts` say whether it is equal to what it was compared with."""
+    """Return all measurements, as plain data; `facts` contain the results of the equality checks."""
     learning, held = lcdb_curves.halves(curves)
     trials = [t for _, t in lcdb_curves.trials(held, POINTS, draws, seed=2)]
-    learnt = [t for _, t in lcdb_curves.trials(learning, POINTS, max(draws // 2, 1), seed=2)]
+    training_trials = [t for _, t in lcdb_curves.trials(learning, POINTS, max(draws // 2, 1), seed=2)]
     rng = np.random.default_rng(7)
     last = np.array([t.seen.values[-1] for t in trials])
     targets = np.minimum(last + rng.choice(STEPS, len(trials)), 0.999)
     ours = foreseen(trials, targets)
-    rows = cells(trials, held, learnt, ours)
+    rows = cells(trials, held, training_trials, ours)
     found = {
         "held-out curves": len(held),
         "held-out data sets": len({c.dataset for c in held}),
@@ -235,7 +235,7 @@ def run(curves: list[Curve], draws: int, lm_curves: Path | None) -> dict[str, An
 
 
 def main() -> int:
-    """Measure, print, draw where asked, and return the exit status."""
+    """Measure, print, draw the figure if requested, and return the exit status."""
     parser = argument_parser(str(__doc__).splitlines()[0])
     parser.add_argument("--cache", type=Path, help="where the database is, or is fetched to")
     parser.add_argument("--draws", type=int, default=4, help="ways to measure each curve, for each number of points")

@@ -25,14 +25,14 @@ Answers = list[tuple[int, ...]]
 
 
 def ours(loaded: LoadedModel, rows: Sequence[TokenizedPrompt], batch: int, new_tokens: int) -> Answers:
-    """Each task's prefix once, rows sorted by length, ended rows leave their batch."""
+    """Generate with each task's prefix computed once, rows sorted by length, and finished rows leaving their batch."""
     return generate_greedily(
         loaded.model, rows, end=end_tokens(loaded, loaded.tokens), new_tokens=new_tokens, batching=Batching(batch)
     )
 
 
 def peer(loaded: LoadedModel, rows: Sequence[TokenizedPrompt], batch: int, new_tokens: int) -> Answers:
-    """Transformers' generate, whole prompts padded at the left, sorted by length too."""
+    """Generate with transformers: whole prompts padded on the left, also sorted by length."""
     end = end_tokens(loaded, loaded.tokens)
     answers: Answers = [()] * len(rows)
     order = sorted(range(len(rows)), key=lambda at: len(rows[at].body), reverse=True)

@@ -1,8 +1,8 @@
 """LoRA training with an exactly shared prefix, against TRL's SFTTrainer: same model, adapter, rows, order and batches.
 
-Both learn the same token sequences (SFTTrainer is given them as ids with a completion mask) with AdamW at the same
-constant rate, in bfloat16 weights, without dropout, packing or checkpointing of gradients. The check is that the losses
-of both in fp32, from the same start, are equal up to rounding; the exit status is 1 where they are not.
+Both train on the same token sequences (SFTTrainer is given them as ids with a completion mask) with AdamW at the same
+constant learning rate, with bfloat16 weights, without dropout, packing or gradient checkpointing. The check is that the
+losses of both in fp32, from the same initialisation, are equal up to rounding; the exit status is 1 if they are not.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ from tuition.training import train
 _TUNER = LoRA(rank=16, alpha=32)
 _RATE = 1e-4
 _EXACT_RATE = 5e-4
-"""The rate of the fp32 steps. Up-projections start at zero: at a lower rate, losses hardly depend on the adapter."""
+"""The learning rate in fp32. LoRA's B is zero at first: at a lower rate, losses hardly depend on the adapter."""
 _EXACT_BATCH, _EXACT_STEPS = 4, 3
 _BOUND = 2e-4
-"""Relative difference of a loss between the two in fp32 that rounding explains; another adapter differs by more."""
+"""The relative difference of fp32 losses that rounding explains; another adapter differs by more."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Run:
 
 
 def ours(model: str, rows: Sequence[TokenizedPrompt], batch: int, precision: str, rate: float = _RATE) -> Run:
-    """One epoch of ours over `rows`; only the order of rows may differ from one run to another of the same seed."""
+    """Run one epoch of ours over `rows`; only the order of rows may differ between runs with the same seed."""
     loaded = load_model(model, precision=precision)
     tuned = _TUNER.attach(loaded.model, seed=1)
     times = [time.perf_counter()]
@@ -63,7 +63,7 @@ def ours(model: str, rows: Sequence[TokenizedPrompt], batch: int, precision: str
 
 
 def peer(model: str, rows: Sequence[TokenizedPrompt], batch: int, precision: str, rate: float = _RATE) -> Run:
-    """One epoch of TRL's SFTTrainer over the same rows in the same order, from the same adapter."""
+    """Run one epoch of TRL's SFTTrainer over the same rows in the same order, from the same adapter."""
     from tuition.training.trainer import epoch_batches
 
     loaded = load_model(model, precision=precision)
@@ -73,7 +73,7 @@ def peer(model: str, rows: Sequence[TokenizedPrompt], batch: int, precision: str
     data = Dataset.from_dict(
         {
             "input_ids": [list(row.ids) for row in ordered],
-            "completion_mask": [[int(learnt) for learnt in row.label_mask] for row in ordered],
+            "completion_mask": [[int(is_target) for is_target in row.label_mask] for row in ordered],
         }
     )
     steps = _Steps()
@@ -116,7 +116,7 @@ def peer(model: str, rows: Sequence[TokenizedPrompt], batch: int, precision: str
 
 
 def _start_as(model: PeftModel, reference: PeftModel) -> None:
-    """Copy the adapter of `reference` into that of `model`, whatever either adapter is called.
+    """Copy the adapter of `reference` into that of `model`, whatever their names are.
 
     Raises:
         ValueError: the two adapters are not on the same layers.
@@ -144,12 +144,12 @@ def _gaps(times: Sequence[float]) -> list[float]:
 
 
 def _median_rate(runs: Sequence[Run], batch: int) -> float:
-    """Samples a second, from the median step of all runs without each run's first (its warm-up)."""
+    """Return samples per second, from the median step of all runs without each run's first (its warm-up)."""
     return batch / statistics.median(second for run in runs for second in run.seconds[1:])
 
 
 def measure(model: str, rows: Sequence[TokenizedPrompt], timed: int, options: argparse.Namespace) -> dict[str, Cell]:
-    """Return both rates over the first `timed` rows, their ratio, and how far the fp32 losses are apart at most."""
+    """Return both rates over the first `timed` rows, their ratio, and the largest difference of the fp32 losses."""
     sides: dict[str, Callable[..., Run]] = {"tuition": ours, "TRL": peer}
     runs: dict[str, list[Run]] = {name: [] for name in sides}
     for _ in range(options.repeats):

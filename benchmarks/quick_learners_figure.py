@@ -3,10 +3,10 @@
     tuition compare RUN --factors --json | python benchmarks/quick_learners_figure.py > FIGURE.svg
     python benchmarks/quick_learners_figure.py --quick [--json]
 
-A line is an arm: its colour says how it was pre-finetuned, a dashed one is of the first level of `encoding`. Bands are
-the 95% intervals of these tasks; a study without the factors `setting`, `encoding` or `pre-finetuning` has one panel,
-line style or colour. Means are read back from the figure; the exit status is 1 where they are not those that went in.
-With `--quick` scores are made up, compared by `tuition compare` and drawn, and the means are those of the scores.
+Each line is an arm: its colour shows how it was pre-finetuned; dashed lines have the first level of `encoding`. Bands
+are the 95% intervals for these tasks; a study without the factors `setting`, `encoding` or `pre-finetuning` has one
+panel, line style or colour. Means are read back from the figure; the exit status is 1 if they differ from the input.
+With `--quick`, synthetic scores are compared by `tuition compare` and drawn, and the means are those of the scores.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _COLOURS = ("#555555", "#d17a00", "#0b62a4", "#2e8540", "#8e3b8e", "#b3261e")
 Point = Mapping[str, Any]
 
 
-def curves_svg(told: Mapping[str, Any]) -> str:
-    """Return the figure of what `tuition compare --factors --json` printed."""
-    arms: Mapping[str, Mapping[str, str]] = told["factorial"]["arms"]
-    points = [point for point in told["curves"] if point["arm"] in arms]
+def curves_svg(comparison: Mapping[str, Any]) -> str:
+    """Return the figure of the output of `tuition compare --factors --json`."""
+    arms: Mapping[str, Mapping[str, str]] = comparison["factorial"]["arms"]
+    points = [point for point in comparison["curves"] if point["arm"] in arms]
     panels, colours, styles = (_levels(arms, name) for name in ("setting", "pre-finetuning", "encoding"))
     sizes = sorted({point["labels"] for point in points})
     top = _top(points)
@@ -45,7 +45,7 @@ def curves_svg(told: Mapping[str, Any]) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
         'font-size="12" fill="#222" role="img" aria-labelledby="title">',
-        f'<title id="title">Mean {escape(told["metric"])} over tasks by labels, for each arm</title>',
+        f'<title id="title">Mean {escape(comparison["metric"])} over tasks by labels, for each arm</title>',
         f'<rect width="{width}" height="{height}" fill="#fff"/>',
     ]
     for at, panel in enumerate(panels):
@@ -69,7 +69,7 @@ def _levels(arms: Mapping[str, Mapping[str, str]], factor: str) -> list[str]:
 
 
 def _x(labels: int, sizes: Sequence[int]) -> float:
-    """Return the place of a number of labels: logarithmic from the smallest positive one on, and none beside it."""
+    """Return the position of a number of labels: logarithmic from the smallest positive one on, zero next to it."""
     positive = [size for size in sizes if size]
     scale = [math.log2(1 + 3 * size / (positive[0] if positive else 1)) for size in (labels, sizes[-1])]
     return round(12 + (_WIDTH - 24) * scale[0] / (scale[1] or 1), 1)
@@ -106,9 +106,9 @@ def _line(
         f'<path d="M{path("mean", points)}" fill="none" stroke="{colour}" stroke-width="2"{dash}/>',
     ]
     for point in points:
-        told = f"{arm}, {point['labels']} labels: {point['mean']:.1f} ({point['low']:.1f} to {point['high']:.1f})"
+        title = f"{arm}, {point['labels']} labels: {point['mean']:.1f} ({point['low']:.1f} to {point['high']:.1f})"
         place = f'cx="{_x(point["labels"], sizes)}" cy="{_y(point["mean"], top)}"'
-        parts.append(f'<circle {place} r="3" fill="{colour}"><title>{escape(told)}</title></circle>')
+        parts.append(f'<circle {place} r="3" fill="{colour}"><title>{escape(title)}</title></circle>')
     return parts
 
 
@@ -137,7 +137,7 @@ _SIZES = (0, 16, 64)
 
 
 def drawn_means(svg: str, top: float) -> Means:
-    """Return the means that the heights of a figure's dots say, whatever their titles say."""
+    """Return the means given by the heights of a figure's dots, whatever their titles say."""
     found: Means = {}
     for circle in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}circle"):
         [title] = circle
@@ -147,12 +147,12 @@ def drawn_means(svg: str, top: float) -> Means:
 
 
 def _alike(found: Means, wanted: Means, top: float) -> bool:
-    """Whether means are equal up to the tenth of a unit to which the figure's places are rounded."""
+    """Return whether means are equal up to the tenth of a unit to which the figure's positions are rounded."""
     return found.keys() == wanted.keys() and all(abs(found[at] - wanted[at]) <= 0.06 * top / _HEIGHT for at in wanted)
 
 
 def made_scores(file: Path) -> Means:
-    """Write made-up scores of arms that cross three factors, as `tuition compare` reads them; return their means."""
+    """Write synthetic scores of arms that cross three factors, as `tuition compare` reads them; return their means."""
     means: Means = {}
     with file.open("w", encoding="utf-8", newline="") as stream:
         table = csv.writer(stream)
@@ -170,15 +170,16 @@ def made_scores(file: Path) -> Means:
 
 
 def check_quickly(*, as_json: bool) -> int:
-    """Compare made-up scores, draw them, print whether the figure shows their means, and return the exit status."""
+    """Compare synthetic scores, draw them, print whether the figure shows their means, and return the exit status."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "scores.csv"
         wanted = made_scores(file)
         command = [sys.executable, "-m", "tuition", "compare", str(file), "--json", "--resamples", "100"]
         named = [part for name in _FACTORS for part in ("--factor", name)]
-        told = json.loads(subprocess.run([*command, *named], check=True, stdout=subprocess.PIPE, text=True).stdout)
-    top = _top(told["curves"])
-    found = drawn_means(curves_svg(told), top)
+        printed = subprocess.run([*command, *named], check=True, stdout=subprocess.PIPE, text=True).stdout
+        comparison = json.loads(printed)
+    top = _top(comparison["curves"])
+    found = drawn_means(curves_svg(comparison), top)
     rows = [
         {"arm": arm, "labels": labels, "mean score": mean, "in the figure": found.get((arm, labels))}
         for (arm, labels), mean in wanted.items()
@@ -188,14 +189,14 @@ def check_quickly(*, as_json: bool) -> int:
 
 
 def main() -> int:
-    """Draw what comes in, or with `--quick` what is made up; return the exit status."""
+    """Draw the JSON from standard input, or with `--quick` synthetic scores; return the exit status."""
     options = argument_parser(str(__doc__).splitlines()[0]).parse_args()
     if options.quick:
         return check_quickly(as_json=options.json)
-    told = json.load(sys.stdin)
-    svg = curves_svg(told)
+    comparison = json.load(sys.stdin)
+    svg = curves_svg(comparison)
     sys.stdout.write(svg)
-    points = [point for point in told["curves"] if point["arm"] in told["factorial"]["arms"]]
+    points = [point for point in comparison["curves"] if point["arm"] in comparison["factorial"]["arms"]]
     wanted = {(point["arm"], point["labels"]): point["mean"] for point in points}
     top = _top(points)
     if _alike(drawn_means(svg, top), wanted, top):

@@ -1,15 +1,15 @@
-"""ROUGE-L against `rouge_score`: the same scores to the last bit, in how much less time?
+"""ROUGE-L against `rouge_score`: bitwise equal scores, and the ratio of times.
 
     python benchmarks/rouge.py [--json] [--pairs 10000] [--repeats 5]
-    python benchmarks/rouge.py --alone --pairs 1000000    # ours only: seconds, processor seconds and largest memory
+    python benchmarks/rouge.py --alone --pairs 1000000    # ours only: wall-clock seconds, CPU seconds and peak memory
 
 Pairs come from the test tasks of Super-NaturalInstructions: a task is drawn, and one of its outputs as the reference.
-The prediction is, by turns, another output of that task, or the reference with every fifth word or so left out.
+The prediction is alternately another output of that task, or the reference with about every fifth word left out.
 
-Both sides score the same pairs in the same run, round by round: rouge_score as its users call it, one
-`RougeScorer(["rougeL"], use_stemmer=True)` and one `score` call a pair; ours by one `rouge_l_many` call. Warm times are
-medians after one round that is not counted. Cold times are of a fresh process each: import, and every word new.
-The exit status is 1 if any score differs.
+Both implementations score the same pairs in the same run, round by round: rouge_score in the usual way, with one
+`RougeScorer(["rougeL"], use_stemmer=True)` and one `score` call for each pair; ours with one `rouge_l_many` call. Warm
+times are medians after a warm-up round. Cold times are from a new process each, including the import and stemming each
+word for the first time. The exit status is 1 if any score differs.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def main() -> int:
 
 
 def _alone(pairs: Pairs, source: str, *, as_json: bool) -> int:
-    """Score pairs by ours only, as a process that has just begun does; say what it takes, with the pairs themselves."""
+    """Score pairs with ours only, in a new process; print its time and memory, including the pairs themselves."""
     held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     busy = time.process_time()
     seconds = _seconds(lambda: _tuition()(pairs))
@@ -109,7 +109,7 @@ def _tuition() -> Scorer:
 
 
 def rouge_score() -> Scorer:
-    """Return rouge_score as its users call it."""
+    """Return rouge_score called in the usual way."""
     from rouge_score.rouge_scorer import RougeScorer
 
     scorer = RougeScorer(["rougeL"], use_stemmer=True)
@@ -131,7 +131,7 @@ def _cold_seconds(name: str, pairs: int, *, quick: bool) -> float:
 
 
 def outputs_of_tasks(*, quick: bool = False) -> tuple[list[list[str]], str]:
-    """Return the outputs of each task, and where they come from; with `quick` they are few and generated."""
+    """Return the outputs of each task, and their source; with `quick` they are few and generated."""
     if quick:
         return _generated_outputs(tasks=10, instances=50, vocabulary=500), "generated words"
     files = sorted((_DATA / "superni" / "tasks").glob("*.json"))
@@ -157,7 +157,7 @@ def _generated_outputs(tasks: int = 100, instances: int = 1000, vocabulary: int 
 
 
 def draw_pairs(outputs: list[list[str]], count: int) -> Pairs:
-    """Return so many pairs of a prediction and a reference, as the head of this file says."""
+    """Return the given number of pairs of a prediction and a reference, drawn as described at the top of this file."""
     draw = random.Random(_SEED)
     pairs: list[tuple[str, str]] = []
     for at in range(count):

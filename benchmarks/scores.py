@@ -1,12 +1,12 @@
-"""ROUGE-L over a million pairs: seconds and memory, beside `rouge_score` on a sample, with the equality check.
+"""ROUGE-L over a million pairs: seconds and memory, compared with `rouge_score` on a sample, with the equality check.
 
     python benchmarks/scores.py [--json] [--pairs 1000000] [--sample 5000]
 
-Pairs are made as in `rouge.py`, of real outputs of Super-NaturalInstructions where they are at hand. Each side runs in
-a fresh process: its time is that of scoring alone, imports and new words among it; its memory is the
-process's greatest, the pairs' texts among it. rouge_score scores the first pairs only, by one `score` call a pair, and
-its time for all is worked out from that. ROUGE-1 and the cross-lingual ROUGE-L stand beside. The exit status is 1 if
-any score of the sample differs in any bit.
+Pairs are drawn as in `rouge.py`, from real outputs of Super-NaturalInstructions if they are available. Each
+implementation runs in a new process: its time is that of scoring, including imports and new words; its memory is the
+process's peak, including the pairs' texts. rouge_score scores the first pairs only, with one `score` call for each, and
+its time for all is extrapolated. ROUGE-1 and the cross-lingual ROUGE-L are also measured. The exit status is 1 if any
+score of the sample differs in any bit.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""Learning against TRL's SFTTrainer and transformers' Trainer: same rows, batches, order, start and optimiser.
+"""Training against TRL's SFTTrainer and transformers' Trainer: same rows, batches, order, initialisation and optimiser.
 
     python benchmarks/training.py [--json] [--only SETTING …] [--categories NAME …] [--peers NAME …] [--batch 8]
         [--steps 4] [--repeats 2] [--models 20] [--alone 3] [--keep FILE] [--table] [--no-apart] [--quick]
 
-Each side is a process of its own, the sides by turns; the first optimiser step of each is its warm-up. Weights and
-computing are in bfloat16 where the processor has it, for all sides alike; Tuition alone keeps fp32 masters. No side has
-dropout, checkpointing of gradients or workers that load data, and peers log and save nothing. Losses are compared in a
-second course in fp32, and the tokens that went in by their hash. `--keep FILE` remembers every process, so that a long
-run can be made in portions; `--table` only prints these. The exit status is 1 where losses or tokens differ.
+Each measurement is a separate process, with the implementations alternating; the first optimiser step of each is its
+warm-up. Weights and computation are in bfloat16 for all of them, if the processor supports it; only Tuition keeps fp32
+master weights. None has dropout, gradient checkpointing or data-loading workers, and peers log and save nothing. Losses
+are compared in a second run in fp32, and the input tokens by their hash. `--keep FILE` caches every process, so that a
+long run can be split; `--table` only prints the cached results. The exit status is 1 where losses or tokens differ.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ Runs = dict[str, list[dict[str, Any]]]
 
 
 def setting_rows(setting: Setting, given: Any, kept: Kept, model: str, precision: str) -> list[dict[str, Cell]]:
-    """Measure one setting and return its rows of the table, one a side and case."""
+    """Measure one setting and return its rows of the table, one for each implementation and case."""
     sizes = Sizes(given.batch, given.steps, 4 if setting.pooled else 2, 3)
     chosen, _ = tasks(given.categories, quick=given.quick)
     sides = ("tuition", *(peer for peer in setting.peers if peer in given.peers))
@@ -71,7 +71,7 @@ def setting_rows(setting: Setting, given: Any, kept: Kept, model: str, precision
 
 
 def compared(title: str, runs: Runs, batch: int, bound: float) -> Iterator[dict[str, Cell]]:
-    """Yield a row a side: its rate with spread, ours against it, and whether it learnt the same from the same."""
+    """Yield a row for each implementation: rate with spread, ratio to ours, and equality of input and losses."""
     if "tuition" not in runs:
         return
     mine = runs["tuition"]
@@ -96,12 +96,12 @@ def compared(title: str, runs: Runs, batch: int, bound: float) -> Iterator[dict[
 
 
 def _middles(runs: Sequence[Mapping[str, Any]], what: str) -> list[float]:
-    """Return the median over processes of each step, since the steps' rows are of unlike lengths."""
+    """Return the median over processes of each step, since the steps' rows have different lengths."""
     return [statistics.median(taken) for taken in zip(*(run[what] for run in runs), strict=True)]
 
 
 def many_rows(given: Any, kept: Kept, model: str, precision: str) -> list[dict[str, Cell]]:
-    """Measure many single-task models by one warm process, and some of them by processes of their own."""
+    """Measure many single-task models trained in one process, and some of them trained in separate processes."""
     setting = SETTINGS[0]
     courses = []
     for task in others(given.models, quick=given.quick):
@@ -114,7 +114,7 @@ def many_rows(given: Any, kept: Kept, model: str, precision: str) -> list[dict[s
         return []
     made: list[dict[str, Cell]] = [_process(title, "tuition, one process", [warm], 1.0, warm, fed=True)]
     for side in ("tuition", *(peer for peer in setting.peers if peer in given.peers)):
-        # Evenly over the tasks, which are in order of length.
+        # Evenly spaced over the tasks, which are sorted by length.
         places = [round((at + 0.5) * len(courses) / given.alone - 0.5) for at in range(given.alone)]
         tried = [(at, kept(f"model {at}", 0, side=side, courses=[courses[at]], **spec)) for at in places]
         found = [(at, run) for at, run in tried if run is not None]
@@ -143,7 +143,7 @@ def _process(
 
 
 def summary(table: Sequence[Mapping[str, Cell]]) -> dict[str, Cell]:
-    """Return the geometric means of the ratios against the faster peer of each case, by what the goals tell apart."""
+    """Return the geometric means of the ratios against the faster peer of each case, by group of cases."""
     facts: dict[str, Cell] = {}
     kinds = {setting.name: "shared prefix" if setting.shared else "no shared prefix" for setting in SETTINGS}
     for kind, goal in _GOALS.items():
@@ -162,7 +162,7 @@ def summary(table: Sequence[Mapping[str, Cell]]) -> dict[str, Cell]:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return what reads the command line."""
+    """Return the command line's parser."""
     made = argument_parser(str(__doc__).splitlines()[0])
     made.add_argument("--model", default="smollm2-135m")
     made.add_argument("--only", nargs="+", default=[*_NAMES, MANY], choices=[*_NAMES, MANY], metavar="SETTING")
@@ -211,7 +211,7 @@ def main() -> int:
 
 
 def measure(given: argparse.Namespace, model: str, precision: str) -> list[dict[str, Cell]]:
-    """Return the rows of the table, for all settings asked for."""
+    """Return the rows of the table, for all selected settings."""
     table: list[dict[str, Cell]] = []
     with tempfile.TemporaryDirectory() as folder:
         kept = Kept(given.keep or Path(folder) / "runs.jsonl", run=not given.table, apart=given.apart)

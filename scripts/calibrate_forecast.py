@@ -1,15 +1,15 @@
-"""Learn the forecaster's weights and widths from the learning half of the Learning Curve Database.
+"""Estimate the forecaster's weights and widths from the training half of the Learning Curve Database.
 
     python scripts/calibrate_forecast.py --cache FOLDER [--out src/tuition/reports/forecasting/calibration.json]
 
-1. Draw what users would have measured of each curve (few sizes, few runs, few test instances).
-2. Weigh the components so that they foresee the rest of the curves best (stacking on the logarithmic score).
-3. Cross-fit over groups of data sets, and keep for each number of points and each reach the normal scores at which the
-   raw forecast must be read to be right as often as it says (conformal in kind: empirical quantiles of the errors).
-4. Choose how much other curves of the same task, or of the same arm, may say: short curves beside up to ten long ones
-   of the same data set, or of the same learner.
+1. Simulate users' measurements of each curve (few sizes, few runs, few test instances).
+2. Weight the components so that they predict the rest of the curves best (stacking on the logarithmic score).
+3. Cross-fit over groups of data sets, and store for each number of points and each reach the normal scores at which the
+   raw forecast has its nominal coverage (similar to conformal prediction: empirical quantiles of the errors).
+4. Choose the weight of other curves of the same task, or of the same arm: short curves together with up to ten long
+   ones of the same data set, or of the same learner.
 
-The held-out half is never read here beyond the split. On one core it takes about five minutes and 3 GB of memory.
+The held-out half is used only for the split. On one core it takes about five minutes and 3 GB of memory.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _OUT = Path(__file__).resolve().parents[1] / "src/tuition/reports/forecasting/ca
 
 
 def tables(trials: list[Trial], components: Components) -> tuple[Array, Array]:
-    """Return log likelihoods (N, T*J) of what was seen and log densities (N, 4, T*J) of what came after."""
+    """Return log likelihoods (N, T*J) of the measured points and log densities (N, 4, T*J) of the later ones."""
     count = len(WIGGLES) * len(components)
     likelihood = np.empty((len(trials), count), np.float32)
     density = np.empty((len(trials), len(_LEARNT_AT), count), np.float32)
@@ -67,7 +67,7 @@ def tables(trials: list[Trial], components: Components) -> tuple[Array, Array]:
 
 
 def stack(likelihood: Array, density: Array, iterations: int = 60) -> tuple[Array, float]:
-    """Return log weights (T*J,) and the sharpness that maximise the mean logarithmic score, kept near equal weights."""
+    """Return the log weights (T*J,) and sharpness that maximise the mean logarithmic score, shrunk to equal weights."""
     known = np.isfinite(density[:, :, 0])
     number, count = known.sum(), likelihood.shape[1]
     dense = np.exp(np.where(known[:, :, None], density, 0.0))
@@ -91,12 +91,12 @@ def stack(likelihood: Array, density: Array, iterations: int = 60) -> tuple[Arra
 
 
 def with_weights(plain: Calibration, weights: Array, sharpness: float) -> Calibration:
-    """Return `plain` with learnt weights."""
+    """Return `plain` with the given weights and sharpness."""
     return dataclasses.replace(plain, log_weights=weights.reshape(len(WIGGLES), -1), sharpness=sharpness)
 
 
 def errors(trials: list[Trial], components: Components, calibration: Calibration) -> tuple[Array, Array]:
-    """Return the normal scores (N, R + 1) of what came after in the raw forecasts, and the wildness (N,).
+    """Return the normal scores (N, R + 1) of the later points in the raw forecasts, and the wildness (N,).
 
     The last column is that of the gain from the last size to twice that.
     """
@@ -116,12 +116,12 @@ def errors(trials: list[Trial], components: Components, calibration: Calibration
 def widths(points: npt.NDArray[np.int64], sets: npt.NDArray[np.int64], normal: Array) -> Array:
     """Return the quantiles (K, R + 1, 7) of the errors by number of points and reach.
 
-    They are conformal: with D data sets behind a cell, the quantile at (D + 1) / D times the level holds for a new one.
+    They are conformal: with D data sets in a cell, the quantile at (D + 1) / D times the level covers a new one.
     """
     made = np.empty((len(POINTS), normal.shape[1], len(LEVELS)))
     for i, k in enumerate(POINTS):
         for j in range(normal.shape[1]):
-            # Few curves are both long and known at many sizes: far reaches borrow from neighbouring numbers of points.
+            # Few curves are both long and known at many sizes: long reaches also use neighbouring numbers of points.
             near = points == k if j < 4 or j == len(REACHES) else np.abs(points - k) <= 2
             rows = near & ~np.isnan(normal[:, j])
             away = np.abs(np.array(LEVELS) - 0.5) * (1 + 1 / len(set(sets[rows])))
@@ -132,7 +132,7 @@ def widths(points: npt.NDArray[np.int64], sets: npt.NDArray[np.int64], normal: A
 def choose_kinship(
     curves: list[Curve], components: Components, calibration: Calibration
 ) -> dict[str, dict[str, float]]:
-    """Return the mean absolute errors of short curves, in points, by kind of kin and by what one of these counts."""
+    """Return the mean absolute errors of short curves, in points, by kind of related curve and its weight."""
     found: dict[str, dict[str, float]] = {}
     for side in ("task_kin", "arm_kin"):
         families = list(lcdb_curves.families(curves, by_data=side == "task_kin", points=(2, 3), seed=3))
@@ -153,12 +153,12 @@ def choose_kinship(
 
 
 def least_worth(error: dict[str, float]) -> float:
-    """Return the smallest worth whose error is within one percent of the best: no more trust in kin than pays."""
+    """Return the smallest weight of related curves whose error is within one percent of the best."""
     return min(float(worth) for worth, gap in error.items() if gap <= 1.01 * min(error.values()))
 
 
 def learn(curves: list[Curve]) -> dict[str, Any]:
-    """Return the plain data of `calibration.json`, learnt from `curves`."""
+    """Return the content of `calibration.json`, estimated from `curves`."""
     components = all_components()
     plain = plain_calibration(components)
     trials = [t for _, t in lcdb_curves.trials(curves, POINTS, DRAWS, seed=1)]
@@ -169,23 +169,23 @@ def learn(curves: list[Curve]) -> dict[str, Any]:
     likelihood, density = tables(trials, components)
     normal, wild = np.empty((len(trials), len(REACHES) + 1)), np.empty(len(trials))
     for f in range(FOLDS):
-        learnt = with_weights(plain, *stack(likelihood[fold != f], density[fold != f]))
+        weighted = with_weights(plain, *stack(likelihood[fold != f], density[fold != f]))
         inside = np.flatnonzero(fold == f)
-        normal[inside], wild[inside] = errors([trials[i] for i in inside], components, learnt)
-        print(f"fold {f + 1} of {FOLDS}: sharpness {learnt.sharpness:.2f}")
+        normal[inside], wild[inside] = errors([trials[i] for i in inside], components, weighted)
+        print(f"fold {f + 1} of {FOLDS}: sharpness {weighted.sharpness:.2f}")
     weights, sharpness = stack(likelihood, density)
     by_kin = choose_kinship(curves, components, with_weights(plain, weights, sharpness))
     print(f"sharpness {sharpness:.2f}; mean absolute error by kin {by_kin}")
     raw = ndtr(normal)
-    learnt_widths = np.round(widths(points, np.array([curves[t.curve].dataset for t in trials]), normal), 3)
+    estimated_widths = np.round(widths(points, np.array([curves[t.curve].dataset for t in trials]), normal), 3)
     return {
         "log_weights": [round(float(w), 2) for w in weights],
         "sharpness": round(sharpness, 3),
         **{side: least_worth(error) for side, error in by_kin.items()},
         "points": POINTS,
         "reaches": REACHES,
-        "quantiles": learnt_widths[:, :-1].tolist(),
-        "gains": learnt_widths[:, -1].tolist(),
+        "quantiles": estimated_widths[:, :-1].tolist(),
+        "gains": estimated_widths[:, -1].tolist(),
         "wild": [round(float(np.quantile(wild[points == k], 0.98)), 3) for k in POINTS],
         "facts": {
             "database": f"LCDB {lcdb_curves.VERSION} (Mohr et al., 2022), test accuracy",
@@ -204,7 +204,7 @@ def learn(curves: list[Curve]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Learn and write."""
+    """Estimate the calibration and write it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--cache", type=Path, required=True, help="where the database is, or is fetched to")
     parser.add_argument("--out", type=Path, default=_OUT)

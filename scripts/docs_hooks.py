@@ -1,4 +1,4 @@
-"""Adds the pages of the documentation's site that are generated: nothing of them is committed.
+"""Adds the generated pages of the documentation site, which are not committed.
 
 `make docs` loads this file as a hook of mkdocs (see mkdocs.yml).
 """
@@ -38,14 +38,14 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Let links to the files beside docs/ lead to their pages on the site."""
+    """Make links to files outside docs/ point to their pages on the site."""
     return re.sub(
         r"\]\(((?:\.\./)*)\.\./(CONTRIBUTING|CHANGELOG)\.md", lambda link: f"]({link[1]}{BESIDE[link[2]]}", markdown
     )
 
 
 def for_the_site(text: str) -> str:
-    """Return a page of the repository's root with its links into docs/ as the site has them."""
+    """Return a page of the repository's root with its links into docs/ rewritten for the site."""
     return text.replace("](docs/", "](").replace("](CHANGELOG.md", "](changes.md")
 
 
@@ -66,7 +66,7 @@ def title(section: str) -> str:
 
 
 def anchor(section: str) -> str:
-    """Return the place of a command's heading on the page."""
+    """Return the anchor of a command's heading on the page."""
     return title(section).strip("`").replace(" ", "-")
 
 
@@ -76,7 +76,7 @@ def summary(section: str) -> str:
 
 
 def python_api() -> str:
-    """Return the page from which mkdocstrings writes the docstring of every public name."""
+    """Return the page from which mkdocstrings generates the documentation of every public name."""
     import tuition
 
     entries = [

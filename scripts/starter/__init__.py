@@ -1,1 +1,1 @@
-"""How the starter collection is written: one module a task, with its word lists and sentence frames."""
+"""The generator of the starter collection: one module for each task, with its word lists and sentence frames."""

@@ -1,4 +1,4 @@
-"""Task 5, analogy: complete the second pair of words as the first one is made."""
+"""Task 5, analogy: complete the second pair of words by the relation of the first."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starter.build import Row, StarterTask
 from starter.words import Deck
 from tuition.tasks.types import Example
 
-# Pairs "word:answer" by their relation; a bar parts answers that are equally right.
+# Pairs "word:answer" by their relation; a bar separates equally correct answers.
 RELATIONS: dict[str, str] = {
     "grown animal and its young": (
         "cat:kitten, dog:puppy|pup, cow:calf, horse:foal, sheep:lamb, goat:kid, pig:piglet, duck:duckling, "
@@ -110,7 +110,7 @@ RELATIONS: dict[str, str] = {
 
 
 def rows(rng: random.Random) -> Iterator[Row]:
-    """Yield analogies; every pair is asked for once, behind another pair of its relation."""
+    """Yield analogies; every pair is asked for once, after another pair with its relation."""
     asked: list[Row] = []
     for pairs in RELATIONS.values():
         known = [(word, answers.split("|")) for word, _, answers in (pair.partition(":") for pair in pairs.split(", "))]

@@ -1,4 +1,4 @@
-"""What a starter task is, and how its drawn rows become a file in Super-NaturalInstructions' format."""
+"""Starter tasks, and writing their rows to a file in Super-NaturalInstructions' format."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class StarterTask:
-    """A task's instruction and the endless draw of its rows.
+    """A task's instruction and the unlimited generator of its rows.
 
     `nearness` is the share of common words above which a row counts as a copy of an earlier one and is dropped.
     """
@@ -54,7 +54,7 @@ def words_of(text: str) -> frozenset[str]:
 
 
 def nearness(one: frozenset[str], other: frozenset[str]) -> float:
-    """Return the Jaccard overlap of two word sets, in [0, 1]."""
+    """Return the Jaccard similarity of two word sets, in [0, 1]."""
     return len(one & other) / len(one | other)
 
 
@@ -62,7 +62,7 @@ def draw_rows(task: StarterTask) -> list[Row]:
     """Draw the task's rows: distinct, none a copy of another or of an example, in shuffled order.
 
     Raises:
-        ValueError: the task's words and frames do not give enough rows.
+        ValueError: the task's words and frames do not produce enough rows.
     """
     rows: list[Row] = []
     taken = {normalised(example.input) for example in (*task.positive, *task.negative)}
@@ -85,7 +85,7 @@ def draw_rows(task: StarterTask) -> list[Row]:
 
 
 def task_text(task: StarterTask) -> str:
-    """Return the task's JSON file: the keys of Super-NaturalInstructions, one example or instance a line."""
+    """Return the task's JSON file: the keys of Super-NaturalInstructions, one line for each example or instance."""
     number = task.name.partition("_")[0]
     instances = []
     for row in draw_rows(task):

@@ -18,8 +18,8 @@ ITEMS = phrases(
     "box of wine, tool cabinet, mattress"
 )
 
-# {new} is the delivery date. {before}, {after} and {either} are days that were planned first; {ordered} and {past} lie
-# before the e-mail, {late} behind the delivery.
+# {new} is the delivery date. {before}, {after} and {either} are days that were planned first; {ordered} and {past} are
+# before the e-mail, {late} after the delivery.
 FRAMES = (
     "Dear {name}, thank you for your order of {ordered}. Your {item} will be delivered on {new}. The invoice is payable"
     " by {late}. Kind regards, {shop}",
@@ -69,34 +69,34 @@ FRAMES = (
 Style = Callable[[date, bool], str]
 
 
-def _year(day: date, told: bool, comma: str = "") -> str:
-    return f"{comma} {day.year}" if told else ""
+def _year(day: date, with_year: bool, comma: str = "") -> str:
+    return f"{comma} {day.year}" if with_year else ""
 
 
-# How one writer writes dates: day, and whether the year is told.
+# Date formats, each a function of the day and of whether the year is given.
 STYLES: tuple[Style, ...] = (
-    lambda day, told: f"{day.day} {month_name(day)}{_year(day, told)}",
-    lambda day, told: f"{month_name(day)} {day.day}{_year(day, told, ',')}",
-    lambda day, told: f"{ordinal(day.day)} {month_name(day)}{_year(day, told)}",
-    lambda day, told: f"{day_name(day)}, {day.day} {month_name(day)}{_year(day, told)}",
-    lambda day, told: f"{day_name(day)} {month_name(day)} {ordinal(day.day)}{_year(day, told, ',')}",
-    lambda day, told: f"{day.day} {month_name(day)[:3]}{_year(day, told)}",
-    lambda day, told: f"{day_name(day)[:3]} {day.day} {month_name(day)[:3]}{_year(day, told)}",
+    lambda day, with_year: f"{day.day} {month_name(day)}{_year(day, with_year)}",
+    lambda day, with_year: f"{month_name(day)} {day.day}{_year(day, with_year, ',')}",
+    lambda day, with_year: f"{ordinal(day.day)} {month_name(day)}{_year(day, with_year)}",
+    lambda day, with_year: f"{day_name(day)}, {day.day} {month_name(day)}{_year(day, with_year)}",
+    lambda day, with_year: f"{day_name(day)} {month_name(day)} {ordinal(day.day)}{_year(day, with_year, ',')}",
+    lambda day, with_year: f"{day.day} {month_name(day)[:3]}{_year(day, with_year)}",
+    lambda day, with_year: f"{day_name(day)[:3]} {day.day} {month_name(day)[:3]}{_year(day, with_year)}",
 )
 HEADERS = ("Sent: {sent}. ", "Date: {sent}. ", "[{sent}] ", "E-mail of {sent}: ")
 
 
 def rows(rng: random.Random) -> Iterator[Row]:
-    """Yield e-mails; a third of them give the year only in the line that says when they were sent."""
+    """Yield e-mails; a third of them give the year only in the header with the date on which they were sent."""
     frames, styles, headers = Deck(rng, FRAMES), Deck(rng, STYLES), Deck(rng, HEADERS)
     while True:
         days = _dates(rng)
         style = styles.draw()
         frame = frames.draw()
-        told = rng.random() < 0.65
-        if not told or rng.random() < 0.3:
+        with_year = rng.random() < 0.65
+        if not with_year or rng.random() < 0.3:
             frame = headers.draw() + frame
-        slots = {key: style(day, told or key == "sent") for key, day in days.items()}
+        slots = {key: style(day, with_year or key == "sent") for key, day in days.items()}
         name, sender = rng.sample(NAMES, 2)
         text = frame.format(
             **slots,

@@ -57,7 +57,7 @@ LAYOUTS: tuple[Callable[[Facts], str], ...] = (
 
 
 def rows(rng: random.Random) -> Iterator[Row]:
-    """Yield lists of facts in shuffled order; host, time and price are missing now and then."""
+    """Yield lists of facts in shuffled order; host, time and price are sometimes missing."""
     events, layouts, places = Deck(rng, EVENTS), Deck(rng, LAYOUTS), Deck(rng, PLACES)
     prices = Deck(rng, [*PRICES, *["free"] * 5])
     while True:
@@ -71,9 +71,9 @@ def rows(rng: random.Random) -> Iterator[Row]:
         if rng.random() < 0.85:
             facts["price"] = prices.draw()
         sentence = _sentence(facts, day)
-        told = [(rng.choice(NAMES_OF_FIELDS[key]), value) for key, value in facts.items()]
-        rng.shuffle(told)
-        yield Row(layouts.draw()(told), (sentence,))
+        fields = [(rng.choice(NAMES_OF_FIELDS[key]), value) for key, value in facts.items()]
+        rng.shuffle(fields)
+        yield Row(layouts.draw()(fields), (sentence,))
 
 
 def _sentence(facts: dict[str, str], day: date) -> str:

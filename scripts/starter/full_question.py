@@ -1,4 +1,4 @@
-"""Task 8, question rewriting: a follow-up question is made to stand by itself."""
+"""Task 8, question rewriting: a follow-up question is rewritten to be understood without its context."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from starter.question_subjects import SUBJECTS, Subject
 from starter.words import CITIES, DAYS, MEN, SURNAMES, WOMEN, Deck
 from tuition.tasks.types import Example
 
-# A first question, its answer, what is asked next in short, and that in full.
+# A first question, its answer, an elliptical follow-up question, and its full form.
 SHORT = (
     (
         "When does the {place} open on {day}s?",
@@ -71,34 +71,34 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "word": ("thank you", "good night", "library", "umbrella", "how are you", "bread", "my friend"),
     "food": ("brown rice", "lentils", "a soft egg", "beetroot", "chickpeas", "a whole pumpkin", "sweet potatoes"),
 }
-LEADS = ("Context: {told} Follow-up: {asked}", "{told} Follow-up: {asked}", "{told} - {asked}")
+LEADS = ("Context: {statement} Follow-up: {question}", "{statement} Follow-up: {question}", "{statement} - {question}")
 
 
 def rows(rng: random.Random) -> Iterator[Row]:
-    """Yield follow-up questions: three in four have a pronoun, the others leave words out."""
+    """Yield follow-up questions: three in four have a pronoun, the others are elliptical."""
     subjects, short, leads = Deck(rng, SUBJECTS), Deck(rng, SHORT), Deck(rng, LEADS)
     names = {subject: Deck(rng, subject.names) for subject in SUBJECTS}
     questions = {subject: Deck(rng, subject.questions) for subject in SUBJECTS}
     while True:
         if rng.random() < 0.25:
-            told, asked, full = _short(rng, short.draw())
+            statement, question, full = _short(rng, short.draw())
         else:
             subject = subjects.draw()
-            told, asked, full = _pronoun(rng, subject, names[subject].draw(), questions[subject].draw())
-        yield Row(leads.draw().format(told=told, asked=asked), (full,))
+            statement, question, full = _pronoun(rng, subject, names[subject].draw(), questions[subject].draw())
+        yield Row(leads.draw().format(statement=statement, question=question), (full,))
 
 
 def _pronoun(rng: random.Random, subject: Subject, name: str, question: str) -> tuple[str, str, str]:
     city, day = rng.choice(CITIES), rng.choice(DAYS)
     name = name.format(city=city)
-    told = rng.choice(subject.told).format(n=name, N=name[0].upper() + name[1:], city=city, day=day)
+    statement = rng.choice(subject.statements).format(n=name, N=name[0].upper() + name[1:], city=city, day=day)
     question = question.replace("{city}", rng.choice(CITIES)).replace("{day}", day)
     s, o, p = subject.pronouns
     owner = f"{name}'" if name.endswith("s") else f"{name}'s"
-    # Only the first pronoun gives way to the name; "What made Omar change his plans?" keeps its second.
+    # Only the first pronoun is replaced by the name; "What made Omar change his plans?" keeps its second.
     first = min((mark for mark in ("{s}", "{o}", "{p}") if mark in question), key=question.index)
     full = question.replace(first, {"{s}": name, "{o}": name, "{p}": owner}[first], 1)
-    return told, question.format(s=s, o=o, p=p), full.format(s=s, o=o, p=p)
+    return statement, question.format(s=s, o=o, p=p), full.format(s=s, o=o, p=p)
 
 
 def _short(rng: random.Random, frame: tuple[str, str, str, str]) -> tuple[str, str, str]:
@@ -109,8 +109,8 @@ def _short(rng: random.Random, frame: tuple[str, str, str, str]) -> tuple[str, s
         "price": str(rng.randint(12, 48)),
         "teacher": f"{rng.choice(WOMEN + MEN)} {rng.choice(SURNAMES)}",
     }
-    first, answer, asked, full = (part.format(**flat) for part in frame)
-    return f"{first} {answer}", asked, full
+    first, answer, question, full = (part.format(**flat) for part in frame)
+    return f"{first} {answer}", question, full
 
 
 TASK = StarterTask(

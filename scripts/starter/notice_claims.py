@@ -1,4 +1,4 @@
-"""Task 9, textual entailment: does a notice bear out what somebody claims."""
+"""Task 9, textual entailment: does a notice entail a claim."""
 
 from __future__ import annotations
 

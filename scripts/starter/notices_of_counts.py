@@ -1,4 +1,4 @@
-"""Notices that turn on an amount: ages, prices, weights, places; with claims about them."""
+"""Notices about an amount (ages, prices, weights, places), with claims about them."""
 
 from __future__ import annotations
 

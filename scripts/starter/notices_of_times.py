@@ -1,4 +1,4 @@
-"""Notices that turn on a time of day, a date or a month, with claims about them."""
+"""Notices about a time of day, a date or a month, with claims about them."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from starter.build import Row, StarterTask
 from starter.words import DAYS, NAMES, NUMBERS, STREETS, Deck, an, capital, listed, phrases
 from tuition.tasks.types import Example
 
-# One thing and several of it, by the kind of shop.
+# Products in the singular and the plural, by kind of shop.
 PRODUCTS: dict[str, tuple[str, ...]] = {
     "grocer": phrases(
         "jar of honey/jars of honey, bag of rice/bags of rice, lemon/lemons, bottle of olive oil/bottles of olive "
@@ -95,11 +95,11 @@ def rows(rng: random.Random) -> Iterator[Row]:
             if product not in drawn:
                 drawn.append(product)
         ordered, left_out = drawn[:-1], drawn[-1]
-        told, tags = zip(*(_entry(rng, product) for product in ordered), strict=True)
+        phrases, tags = zip(*(_entry(rng, product) for product in ordered), strict=True)
         text = frames.draw().format(
-            all=listed(told),
-            one=told[0],
-            rest=listed(told[1:]),
+            all=listed(phrases),
+            one=phrases[0],
+            rest=listed(phrases[1:]),
             no=left_out.partition("/")[2],
             name=rng.choice(NAMES),
             day=rng.choice(DAYS),
@@ -110,20 +110,20 @@ def rows(rng: random.Random) -> Iterator[Row]:
 
 
 def _entry(rng: random.Random, product: str) -> tuple[str, str]:
-    """Return how a note says the product with its number, and its tag."""
+    """Return the phrase for a product with its number, and its tag."""
     one, _, several = product.partition("/")
     number = rng.choices([1, rng.randint(2, 9), 6, 12, rng.randint(10, 30)], weights=[5, 9, 1, 2, 3])[0]
     if number == 1:
-        told = rng.choice([an(one), an(one), f"one {one}"])
+        phrase = rng.choice([an(one), an(one), f"one {one}"])
     elif number == 12 and " of " not in one:
-        told = f"a dozen {several}"
+        phrase = f"a dozen {several}"
     elif number == 6 and " of " not in one and rng.random() < 0.5:
-        told = f"half a dozen {several}"
+        phrase = f"half a dozen {several}"
     elif number <= len(NUMBERS) - 1 and rng.random() < 0.65:
-        told = f"{NUMBERS[number]} {several}"
+        phrase = f"{NUMBERS[number]} {several}"
     else:
-        told = f"{number} {several}"
-    return told, f"{number} x {one}"
+        phrase = f"{number} {several}"
+    return phrase, f"{number} x {one}"
 
 
 TASK = StarterTask(

@@ -1,4 +1,4 @@
-"""Task 3, rewriting: a gruff note full of short forms becomes one polite question."""
+"""Task 3, rewriting: a terse note with abbreviations becomes one polite question."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starter.build import Row, StarterTask
 from starter.words import NAMES, Deck
 from tuition.tasks.types import Example
 
-# What is asked for: as it is scribbled, and in full where that differs (behind the bar).
+# Requests: abbreviated, and in full if that differs (after the bar).
 DEEDS = (
     "send me the draft contract",
     "book a table for 6 ppl|book a table for 6 people",
@@ -137,7 +137,7 @@ NAMED = (
 
 
 def rows(rng: random.Random) -> Iterator[Row]:
-    """Yield notes; a third of them speak to somebody by name."""
+    """Yield notes; a third of them address somebody by name."""
     deeds, whens = Deck(rng, DEEDS), Deck(rng, WHENS)
     frames, named = Deck(rng, FRAMES), Deck(rng, NAMED)
     while True:

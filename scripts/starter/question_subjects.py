@@ -1,4 +1,4 @@
-"""What follow-up questions are about: things and people, what is told of them, and what may be asked."""
+"""What follow-up questions are about: things and people, statements about them, and possible questions."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from starter.words import MEN, SURNAMES, WOMEN, phrases
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Things that can be asked about: their names, what was said about them, and follow-up questions.
+    """A group of things or people: their names, statements about them, and follow-up questions.
 
-    In a question `{s}` stands where a pronoun is the subject, `{o}` the object, `{p}` a possessive. `pronouns` has
-    the three in that order.
+    In a question `{s}` marks a subject pronoun, `{o}` an object pronoun, `{p}` a possessive; `pronouns` are in this
+    order.
     """
 
     names: tuple[str, ...]
-    told: tuple[str, ...]
+    statements: tuple[str, ...]
     questions: tuple[str, ...]
     pronouns: tuple[str, str, str] = ("it", "it", "its")
 
@@ -33,7 +33,7 @@ _PERSON_QUESTIONS = (
     "Will {s} come to {city} this year?",
     "Who were {p} parents?",
 )
-_PERSON_TOLD = (
+_PERSON_STATEMENTS = (
     "{n} has just been named head of the {city} city orchestra.",
     "Last night the Harper Prize for young chemists went to {n}.",
     "{n} left a bank in {city} to become a chef.",
@@ -183,8 +183,8 @@ SUBJECTS = (
             "Who first made a map of {o}?",
         ),
     ),
-    Subject(_FEMALE, _PERSON_TOLD, _PERSON_QUESTIONS, ("she", "her", "her")),
-    Subject(_MALE, _PERSON_TOLD, _PERSON_QUESTIONS, ("he", "him", "his")),
+    Subject(_FEMALE, _PERSON_STATEMENTS, _PERSON_QUESTIONS, ("she", "her", "her")),
+    Subject(_MALE, _PERSON_STATEMENTS, _PERSON_QUESTIONS, ("he", "him", "his")),
     Subject(
         phrases(
             "the Rusty Strings, the Desert Larks, the twins Ada and Zeno, the Brass Foxes, the Ferreira sisters, the "

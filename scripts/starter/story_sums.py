@@ -1,4 +1,4 @@
-"""Task 7, arithmetic: a number to be worked out from a little story."""
+"""Task 7, arithmetic: a number to be calculated from a short story."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Numbers = Mapping[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A text with numbers drawn from ranges, some that follow from them (`made`), and its answer."""
+    """A text with numbers drawn from ranges, numbers derived from them (`made`), and its answer."""
 
     text: str
     ranges: Mapping[str, tuple[int, int]]

@@ -16,13 +16,13 @@ GATHERINGS = phrases(
     "science fair, planning day, cooking class, neighbourhood barbecue, code review, school concert, strategy "
     "workshop, volunteer briefing, theatre trip, design review, charity auction, museum visit, poetry slam, bike tour"
 )
-# Nobody invites others to these.
+# Events to which nobody invites others.
 APPOINTMENTS = phrases(
     "dental check-up, piano lesson, house viewing, car inspection, job interview, swimming lesson, photo shoot, "
     "guitar lesson, vet appointment, eye test, flu vaccination, driving test, passport appointment, tax consultation"
 )
 
-# {topic} and {when} are what the subject line needs; {other} is a time that no longer holds or does not matter.
+# The subject line needs {topic} and {when}; {other} is an outdated or irrelevant time.
 FRAMES: dict[str, tuple[str, ...]] = {
     "Invitation": (
         "Hi all, we would love to see you at the {topic} on {when}. Bring a friend if you like!",
@@ -77,8 +77,8 @@ def rows(rng: random.Random) -> Iterator[Row]:
                 topic=topic,
                 a_topic=an(topic),
                 name=rng.choice(NAMES),
-                when=f"{day} at {_told(hour, minute, style)}",
-                other=f"{other_day} at {_told(other_hour, other_minute, style)}",
+                when=f"{day} at {_formatted_time(hour, minute, style)}",
+                other=f"{other_day} at {_formatted_time(other_hour, other_minute, style)}",
                 otherday=third_day,
             )
             # A sentence that ends in "p.m." takes no second full stop.
@@ -89,8 +89,8 @@ def _time(rng: random.Random) -> tuple[int, int]:
     return rng.randint(8, 20), rng.choice([0, 0, 15, 30, 30, 45])
 
 
-def _told(hour: int, minute: int, style: int) -> str:
-    """Return a time of day as messages write it: "15:30", "3.30 p.m.", "3:30 pm" or in words."""
+def _formatted_time(hour: int, minute: int, style: int) -> str:
+    """Return a time of day in one of the messages' formats: "15:30", "3.30 p.m.", "3:30 pm" or in words."""
     if style == 0:
         return f"{hour:02d}:{minute:02d}"
     if style == 1:

@@ -117,7 +117,7 @@ FRAMES: dict[str, tuple[str, ...]] = {
     ),
 }
 
-# Remarks about another team's matters that went well: no word alone may give the team away.
+# Positive remarks about another team's topics, so that no single word identifies the team.
 ASIDES: dict[str, tuple[str, ...]] = {
     "billing": (
         "The {amount} went through without trouble.",
@@ -178,7 +178,7 @@ _RELATIVES = (("sister", "her"), ("brother", "his"), ("mother", "her"), ("father
 
 
 def rows(rng: random.Random) -> Iterator[Row]:
-    """Yield messages, each team in turn; half of them carry a remark about another team's matters."""
+    """Yield messages, each team in turn; half of them contain a remark about another team's topics."""
     frames = {team: Deck(rng, FRAMES[team]) for team in TEAMS}
     openings, closings, plain = Deck(rng, OPENINGS), Deck(rng, CLOSINGS), Deck(rng, PLAIN)
     while True:

@@ -1,4 +1,4 @@
-"""Words that several starter tasks share, and the small grammar that puts them together."""
+"""Words shared by several starter tasks, and helpers that inflect and join them."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _SILENT_H = ("hour", "honest", "herb ")
 
 
 class Deck(Generic[T]):
-    """Deals its items in shuffled rounds, so that each turns up equally often."""
+    """Deals its items in shuffled rounds, so that each is drawn equally often."""
 
     def __init__(self, rng: random.Random, items: Sequence[T]) -> None:
         """Hold the items; the first deal shuffles them."""
@@ -70,14 +70,14 @@ class Deck(Generic[T]):
 
 
 def an(noun: str) -> str:
-    """Return `noun` behind "a" or "an", as it is spoken."""
+    """Return `noun` after "a" or "an", by its pronunciation."""
     sound = noun.lower()
     vowel = sound.startswith(tuple("aeiou")) and not sound.startswith(_CONSONANT_VOWELS)
     return f"an {noun}" if vowel or sound.startswith(_SILENT_H) else f"a {noun}"
 
 
 def capital(text: str) -> str:
-    """Return `text` with its first letter as a capital and the rest as it is."""
+    """Return `text` with its first letter in upper case and the rest unchanged."""
     return text[:1].upper() + text[1:]
 
 

@@ -131,10 +131,9 @@ def compare_arms(
 
     The mean difference over tasks (with equal weights) is returned twice: with tasks resampled, a claim about tasks
     like these, and with only instances and seeds resampled, a claim about exactly these tasks. The p-value of the first
-    flips the signs of the tasks' differences; that of the second, and of each task, flips the signs of instances'
-    differences. Sign flips ignore the variation between seeds, so with several seeds p is at least that of Student's t
-    with the interval's standard error and degrees of freedom. The tasks' p-values are corrected; a task is significant
-    where the corrected p is at most 1 − level.
+    flips the signs of the tasks' differences; that of the second, and of each task, flips those of instances. Sign
+    flips ignore the variation between seeds, so with several seeds p is at least that of Student's t for the interval.
+    The tasks' p-values are corrected; a task is significant if the corrected p is at most 1 − level.
 
     Args:
         scores: the points of all arms.

@@ -112,7 +112,7 @@ def _others(names: Iterable[str], arms: Mapping[str, ArmView]) -> list[str]:
 
 
 def script_json(value: object) -> str:
-    r"""Return JSON that may stand inside a `<script>` element: ASCII, with `<`, `>` and `&` written as `\u003c`…."""
+    r"""Return JSON that is safe inside a `<script>` element: ASCII, with `<`, `>` and `&` written as `\u003c`…."""
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

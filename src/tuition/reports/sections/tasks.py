@@ -49,7 +49,7 @@ def _context(page: PageData) -> Mapping[str, Any]:
 
 
 def _answer_scores(row: PredictionRow) -> str:
-    """Return an answer's graded scores in 0-100; exact match is told by its mark already."""
+    """Return an answer's graded scores in 0-100; exact match is already shown by its mark."""
     return ", ".join(f"{metric_title(m)} {100 * score:.0f}" for m, score in row.scores.items() if m != "exact_match")
 
 

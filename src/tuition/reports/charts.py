@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ArmStyle:
-    """How an arm is distinguished without its colour: a marker and a dash, in plotly's words and as SVG for the legend."""
+    """An arm's marker and dash, which distinguish it without its colour: plotly's names, and SVG for the legend."""
 
     symbol: str
     dash: str

@@ -55,7 +55,7 @@ worst: {like: nothing, colour: red}
         "'loud'",
         "definiton",
         "no count",
-        "places definition",
+        "slots definition",
         "[1]",
         "nothing",
         "colour",
@@ -84,7 +84,7 @@ def test_a_rationale_is_learnt_before_the_answer_and_the_answer_read_back() -> N
     assert read_answer(prompt.target, encoding) == "4"
     assert read_answer("a So the answer is: b. So the answer is: c", encoding) == "c"
     assert read_answer("just 4", encoding) == "just 4"
-    with pytest.raises(UserError, match=r"instance 2: .* learns rationales"):
+    with pytest.raises(UserError, match=r"instance 2: .* needs rationales"):
         encode(TASK, ROWS[1], encoding)
 
 

@@ -44,5 +44,5 @@ def test_what_each_probe_tells() -> None:
 
 @pytest.mark.parametrize("name", [name for name in PROBES if name != "without-definition"])
 def test_a_probe_that_cannot_be_made_says_why(name: str) -> None:
-    with pytest.raises(UserError, match=f"the probe '{name}' cannot be made, since"):
+    with pytest.raises(UserError, match=f"the probe '{name}' is not possible, since"):
         PROBES[name](BARE, [BARE], 1)

@@ -68,9 +68,9 @@ def test_templates_are_drawn_for_each_instance_always_the_same_and_never_one_tha
 
 
 def test_a_template_by_name_that_is_not_there_is_told_with_those_that_are() -> None:
-    with pytest.raises(UserError, match=r"rte has not one 'supose'.* it has: suppose, bare"):
+    with pytest.raises(UserError, match=r"rte does not have one 'supose'.* it has: suppose, bare"):
         told("supose")
-    with pytest.raises(UserError, match="rte has not templates of its own task"):
+    with pytest.raises(UserError, match="rte does not have templates of its own task"):
         encode(dataclasses.replace(TASK, templates=()), row(1), ENCODINGS["flan"])
 
 

@@ -1,4 +1,4 @@
-"""How a task is told to a model: encodings, and the three parts of a prompt."""
+"""How a task becomes a prompt: encodings, and the three parts of a prompt."""
 
 from tuition.prompts.encode import encode
 from tuition.prompts.encodings import ENCODINGS, find_encoding

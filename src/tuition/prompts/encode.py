@@ -1,4 +1,4 @@
-"""Task, instance and encoding become a prompt: plain functions on text."""
+"""From task, instance and encoding to a prompt: plain functions on text."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ def encode(
     seed: int = 0,
     counts: Counts | None = None,
 ) -> Prompt:
-    """Tell one instance of `task`: the prefix that all its instances share, the instance's body, and the target.
+    """Return the prompt of one instance: the prefix that all instances of the task share, its body, and the target.
 
     Args:
         task: where the instruction comes from.
-        instance: the row to tell.
-        encoding: which elements are told, and how.
+        instance: the row to encode.
+        encoding: which elements the prompt has, and their wording.
         output: the target's text; the instance's main output where it is not given.
-        shown: exemplars and demonstrations, for an encoding that tells any.
-        seed: decides which encoding or template an instance gets, where one is drawn for each.
-        counts: at most so many examples of a kind, where fewer than all are wanted.
+        shown: exemplars and demonstrations, for an encoding that has any.
+        seed: decides which encoding or template an instance gets, where one is sampled for each.
+        counts: the most examples of each kind, where fewer than all are wanted.
 
     Raises:
-        UserError: the task has no template that this instance can be told in, or no rationale to learn.
+        UserError: the task has no template that can render this instance, or lacks a rationale that is needed.
     """
     chosen = variant(task, instance, encoding, seed)
     if chosen.template or chosen.jinja:
@@ -48,9 +48,9 @@ def encode(
 
 
 def variant(task: Task, instance: Instance, encoding: Encoding, seed: int = 0) -> Encoding:
-    """Return the encoding that this instance is told in: itself, or the one drawn by a named seed from several.
+    """Return the encoding of this instance: `encoding` itself, or the one sampled by a named seed from several.
 
-    Tk-Instruct's mixed model draws one of five for each instance (Wang et al. 2022, Table 4's last row).
+    Tk-Instruct's mixed model samples one of five for each instance (Wang et al. 2022, Table 4's last row).
     """
     if not encoding.one_of:
         return encoding
@@ -60,9 +60,9 @@ def variant(task: Task, instance: Instance, encoding: Encoding, seed: int = 0) -
 def answers(
     task: Task, instance: Instance, encoding: Encoding, *, seed: int = 0
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return what counts as right for an instance, and its closed set of options (empty for free answers).
+    """Return an instance's accepted answers, and its closed set of options (empty for free answers).
 
-    These are the row's accepted outputs and the task's options, or, where a template tells the row, the template's
+    These are the row's accepted outputs and the task's options, or, where a template renders the row, the template's
     words for them.
     """
     chosen = variant(task, instance, encoding, seed)
@@ -74,7 +74,7 @@ def answers(
 
 
 def training_output(task: Task, instance: Instance, seed: int) -> str:
-    """Return the output to learn: the only one, or one drawn by a named seed (Tk-Instruct draws one of several)."""
+    """Return the output to train on: the only one, or one sampled by a named seed, as in Tk-Instruct."""
     if len(instance.outputs) == 1:
         return instance.outputs[0]
     return named_random("training output", task.name, instance.id, seed).choice(instance.outputs)
@@ -83,7 +83,7 @@ def training_output(task: Task, instance: Instance, seed: int) -> str:
 def read_answer(text: str, encoding: Encoding) -> str:
     """Return a model's answer: what follows the last marker, for an encoding that puts a rationale before it.
 
-    A text without the marker is its own answer, so that a model that left the form is judged by what it wrote.
+    A text without the marker is the answer as a whole, so that a model that ignores the format is scored by its text.
     """
     if not encoding.answer_after or encoding.answer_after not in text:
         return text

@@ -1,6 +1,7 @@
-"""What gives way when a prompt is too long: examples from the last, then the instance's text at one end. All counted.
+"""Shortening prompts that are too long: drop examples from the last, then truncate the instance's text. All is counted.
 
-The definition and the target are never cut. Nothing here knows a tokenizer: the caller hands over a counting function.
+The definition and the target are never truncated. Nothing here depends on a tokenizer: the caller passes a function
+that counts tokens.
 """
 
 from __future__ import annotations
@@ -18,16 +19,16 @@ from tuition.tasks.types import Instance, Task
 
 Count = Callable[[str], int]
 TooLong = Literal["shorten", "drop-instance", "raise"]
-"""What becomes of an instance that does not fit whole: it is shortened, left out, or refused."""
+"""What happens to an instance that does not fit: it is shortened, dropped, or refused."""
 End = Literal["end", "start"]
 
 
 @dataclass(frozen=True, slots=True)
 class LengthPolicy:
-    """How many tokens a prompt may have, and what gives way where it has more.
+    """How many tokens a prompt may have, and how a longer one is shortened.
 
-    `room` tokens are kept free for special tokens or for an answer yet to be generated. Under `shorten`, worked
-    examples give way first, from the last; then the instance's text is cut at its `cut` end.
+    `room` tokens are reserved for special tokens or for an answer yet to be generated. Under `shorten`, few-shot
+    examples are dropped first, from the last; then the instance's text is truncated at its `cut` end.
     """
 
     limit: int
@@ -38,7 +39,7 @@ class LengthPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A prompt that fits, and what was given up for it; `prompt` is None where the whole instance was."""
+    """A prompt that fits, and what was dropped or truncated for it; `prompt` is None where the instance was dropped."""
 
     prompt: Prompt | None
     dropped_examples: int = 0
@@ -46,13 +47,13 @@ class Fitted:
 
     @property
     def whole(self) -> bool:
-        """Whether nothing was given up."""
+        """Whether nothing was dropped or truncated."""
         return self.prompt is not None and not self.dropped_examples and not self.cut_tokens
 
 
 @dataclass(frozen=True, slots=True)
 class FitLedger:
-    """How many prompts of one task were shortened or left out, and how much they lost."""
+    """How many prompts of one task were shortened or dropped, and how much they lost."""
 
     prompts: int
     with_dropped_examples: int
@@ -62,7 +63,7 @@ class FitLedger:
     dropped_instances: int = 0
 
     def __str__(self) -> str:
-        """A sentence for people; empty where nothing was lost."""
+        """A sentence for the report; empty where nothing was lost."""
         parts = []
         if self.dropped_instances:
             were = "was" if self.dropped_instances == 1 else "were"
@@ -75,7 +76,7 @@ class FitLedger:
 
 
 def ledger(fitted: Iterable[Fitted]) -> FitLedger:
-    """Sum up what a task's prompts gave up."""
+    """Sum up what was dropped and truncated in a task's prompts."""
     rows = list(fitted)
     return FitLedger(
         prompts=len(rows),
@@ -98,24 +99,24 @@ def fit(
     shown: InContextExamples = NO_EXAMPLES,
     seed: int = 0,
 ) -> Fitted:
-    """Tell an instance within the policy's limit, giving up as little as need be.
+    """Encode an instance within the policy's limit, dropping and truncating as little as possible.
 
     Args:
         task: where the instruction comes from.
-        instance: the row to tell.
-        encoding: which elements are told, and how.
-        policy: the limit of prefix, body, target and room together, and what gives way.
+        instance: the row to encode.
+        encoding: which elements the prompt has, and their wording.
+        policy: the limit of prefix, body, target and room together, and how longer prompts are shortened.
         count: the number of tokens of a text alone.
-        output: the target; where empty, the instance's main output is told but takes no room.
-        shown: exemplars and demonstrations, for an encoding that tells any.
-        seed: decides which encoding or template an instance gets, where one is drawn.
+        output: the target; where empty, the instance's main output is used but takes no room.
+        shown: exemplars and demonstrations, for an encoding that has any.
+        seed: decides which encoding or template an instance gets, where one is sampled.
 
     Raises:
         UserError: definition and target alone do not fit; or anything does not, under the policy `raise`.
     """
-    telling = _Telling(task, instance, variant(task, instance, encoding, seed), output or None, shown, seed)
-    whole = telling.prompt()
-    # What is to be generated takes no room of its own: `room` is kept for it.
+    encoder = _Encoder(task, instance, variant(task, instance, encoding, seed), output or None, shown, seed)
+    whole = encoder.prompt()
+    # An answer to be generated is not counted: `room` is reserved for it.
     taken = policy.room + (count(whole.target) if output else 0)
     length = taken + count(whole.prefix) + count(whole.body)
     if length <= policy.limit:
@@ -128,13 +129,13 @@ def fit(
             f"{policy.limit} are allowed; raise max_length, or choose `too_long: shorten` or `drop-instance`"
         )
     room = policy.limit - taken
-    counts, dropped = _fewer_examples(telling, room, count)
-    return _shorter_text(telling, counts, dropped, room, policy, count)
+    counts, dropped = _fewer_examples(encoder, room, count)
+    return _shorter_text(encoder, counts, dropped, room, policy, count)
 
 
 @dataclass(frozen=True, slots=True)
-class _Telling:
-    """One instance and all that decides how it is told."""
+class _Encoder:
+    """One instance and all that decides its prompt."""
 
     task: Task
     instance: Instance
@@ -150,29 +151,29 @@ class _Telling:
         )
 
 
-def _fewer_examples(telling: _Telling, room: int, count: Count) -> tuple[dict[ElementKind, int], int]:
-    """Drop examples from the last, kind by kind, until prefix and body have room; else drop them all."""
-    counts = example_counts(telling.task, telling.encoding, telling.shown)
+def _fewer_examples(encoder: _Encoder, room: int, count: Count) -> tuple[dict[ElementKind, int], int]:
+    """Drop examples from the last, kind by kind, until prefix and body fit; else drop them all."""
+    counts = example_counts(encoder.task, encoder.encoding, encoder.shown)
     dropped = 0
     for kind in EXAMPLES:
         while counts.get(kind):
             counts[kind] -= 1
             dropped += 1
-            shorter = telling.prompt(counts)
+            shorter = encoder.prompt(counts)
             if count(shorter.prefix) + count(shorter.body) <= room:
                 return counts, dropped
     return counts, dropped
 
 
 def _shorter_text(
-    telling: _Telling, counts: dict[ElementKind, int], dropped: int, room: int, policy: LengthPolicy, count: Count
+    encoder: _Encoder, counts: dict[ElementKind, int], dropped: int, room: int, policy: LengthPolicy, count: Count
 ) -> Fitted:
-    """Keep as much of the instance's text as there is room for, cutting its longest field first."""
-    whole = telling.prompt(counts)
+    """Keep as much of the instance's text as there is room for, truncating its longest field first."""
+    whole = encoder.prompt(counts)
 
     def kept(characters: int) -> Prompt:
-        # A template may tell the target from a field that is cut for the input's sake: the target stays whole.
-        shorter = telling.prompt(counts, _cut(telling.instance, characters, policy.cut))
+        # A template may take the target from a field that is truncated for the input: the target stays whole.
+        shorter = encoder.prompt(counts, _cut(encoder.instance, characters, policy.cut))
         return dataclasses.replace(shorter, target=whole.target)
 
     def tokens(prompt: Prompt) -> int:
@@ -180,13 +181,13 @@ def _shorter_text(
 
     if tokens(whole) <= room:
         return Fitted(whole, dropped)
-    low, high = 0, _longest(telling.instance)
+    low, high = 0, _longest(encoder.instance)
     if tokens(kept(0)) > room:
         raise UserError(
-            f"task {clip(telling.task.name)}, instance {clip(telling.instance.id)}: the instruction without examples "
+            f"task {clip(encoder.task.name)}, instance {clip(encoder.instance.id)}: the instruction without examples "
             f"({count(whole.prefix)} tokens) and the target with its room ({policy.limit - room}) leave nothing for "
-            f"the input within {policy.limit} tokens; raise max_length to what the model can hold, use an "
-            "encoding that tells less, or leave such rows out of training (`too_long: drop-instance`)"
+            f"the input within {policy.limit} tokens; raise max_length up to the model's context, use a "
+            "shorter encoding, or drop such rows from training (`too_long: drop-instance`)"
         )
     while low < high:
         middle = (low + high + 1) // 2
@@ -203,7 +204,7 @@ def _longest(instance: Instance) -> int:
 
 
 def _cut(instance: Instance, characters: int, end: End) -> Instance:
-    """Return the instance with its input, and every text among its fields, no longer than so many characters."""
+    """Return the instance with its input, and every text field, truncated to so many characters."""
 
     def cut(text: str) -> str:
         if len(text) <= characters:

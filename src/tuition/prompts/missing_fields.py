@@ -1,4 +1,4 @@
-"""What an encoding asks of a task that the task does not have: prompts leave it out."""
+"""The fields that an encoding uses and a task does not have: prompts omit them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _FIELDS = {
 
 
 def lacking(task: Task, encoding: Encoding) -> tuple[str, ...]:
-    """Return what an encoding asks of a task and the task does not have, in the order of the prompt.
+    """Return the fields that an encoding uses and the task does not have, in the order of the prompt.
 
-    Exemplars and demonstrations are not looked at: they are no fields of the task.
+    Exemplars and demonstrations are ignored: they are not fields of the task.
 
     Examples: `no negative example`, `fewer than 4 positive examples`, `no things to avoid`.
     """
@@ -39,7 +39,7 @@ def _lacks_examples(task: Task, element: Element) -> list[str]:
     examples = task.positive_examples if element.tell == "positive" else task.negative_examples
     chosen = examples[: element.count]
     if element.fill and len(chosen) < element.count:
-        return []  # labelled rows of the task take the place
+        return []  # filled up with labelled rows of the task
     if not chosen:
         return [f"no {element.tell} example"]
     found = []

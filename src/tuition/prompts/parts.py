@@ -1,4 +1,4 @@
-"""The parts of a prompt that plain encodings and templates have in common: the body, the options, the target."""
+"""The parts of a prompt that plain encodings and templates both have: the body, the options, the target."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tuition.tasks.types import Instance, Task
 
 
 def body_of(task: Task, text: str, encoding: Encoding) -> str:
-    """Return the part of the prompt that tells one instance's input, and the task's options where these are told."""
+    """Return the part of the prompt with one instance's input, and the task's options where the encoding has them."""
     options = options_text(task.options, encoding) if "{options}" in encoding.body else ""
     return fill(encoding.body, {"input": ruled(text, encoding.text_rule), "options": options})
 
 
 def options_text(options: Sequence[str], encoding: Encoding) -> str:
-    """Return answer options as the encoding tells them; nothing for free answers."""
+    """Return answer options as the encoding formats them; an empty text for free answers."""
     style = encoding.options
     if not options or not style.each:
         return ""
@@ -25,14 +25,14 @@ def options_text(options: Sequence[str], encoding: Encoding) -> str:
 
 
 def target_of(task: Task, instance: Instance, answer: str, encoding: Encoding) -> str:
-    """Return what is to be learnt: the answer, behind its rationale where the encoding asks for one.
+    """Return the text that the model is trained on: the answer, after its rationale where the encoding has one.
 
     Raises:
-        UserError: the encoding tells rationales and the instance has none.
+        UserError: the encoding has rationales and the instance has none.
     """
     if "{rationale}" in encoding.target and not instance.rationale.strip():
         raise UserError(
-            f"task {clip(task.name)}, instance {clip(instance.id)}: the encoding {encoding.name!r} learns rationales "
-            "and this instance has none; use an encoding without, or tasks with rationales"
+            f"task {clip(task.name)}, instance {clip(instance.id)}: the encoding {encoding.name!r} needs rationales "
+            "and this instance has none; use an encoding without them, or tasks with rationales"
         )
     return fill(encoding.target, {"output": answer, "rationale": instance.rationale.strip()})

@@ -1,4 +1,4 @@
-"""The prefix of a prompt: what a task's instruction says, element by element."""
+"""The prefix of a prompt: the task's instruction, element by element."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def prefix_of(
 
     Args:
         task: where the instruction comes from.
-        encoding: which elements are told, and how.
-        shown: exemplars and demonstrations, for an encoding that tells any.
-        counts: at most so many examples of a kind, where fewer than all that `example_counts` gives are wanted.
+        encoding: which elements the prefix has, and their wording.
+        shown: exemplars and demonstrations, for an encoding that has any.
+        counts: the most examples of each kind, where fewer than `example_counts` gives are wanted.
     """
     return "".join(text for _, texts in prefix_parts(task, encoding, shown, counts=counts) for text in texts)
 
@@ -37,35 +37,35 @@ def prefix_of(
 def prefix_parts(
     task: Task, encoding: Encoding, shown: InContextExamples = NO_EXAMPLES, *, counts: Counts | None = None
 ) -> list[tuple[ElementKind, list[str]]]:
-    """Return what each element of a prefix tells of `task`, in order; elements that tell nothing are left out.
+    """Return the texts of each element of a prefix, in order; empty elements are omitted.
 
-    The texts of all of them, one behind the other, are the prefix. Arguments are those of `prefix_of`.
+    All texts, concatenated, are the prefix. Arguments are those of `prefix_of`.
     """
     parts: list[tuple[ElementKind, list[str]]] = []
     fields = 0
     for element in encoding.prefix:
         if element.tell in EXAMPLES:
-            told = _examples(task, element, shown, encoding.text_rule, counts)
+            texts = _examples(task, element, shown, encoding.text_rule, counts)
         elif element.tell == "text":
-            told = [element.text]
+            texts = [element.text]
         else:
             value = field_value(task, element.tell)
-            told = [fill(element.text, {"value": value}, encoding.text_rule)] if value.strip() else []
-            if told and fields:
+            texts = [fill(element.text, {"value": value}, encoding.text_rule)] if value.strip() else []
+            if texts and fields:
                 parts.append(("text", [encoding.separator]))
-            fields += len(told)
-        if told:
-            parts.append((element.tell, told))
+            fields += len(texts)
+        if texts:
+            parts.append((element.tell, texts))
     return parts
 
 
 def example_counts(task: Task, encoding: Encoding, shown: InContextExamples = NO_EXAMPLES) -> dict[ElementKind, int]:
-    """Return how many examples of each kind a prompt of this task tells when nothing gives way."""
+    """Return how many examples of each kind a prompt of this task has when none are dropped."""
     return {element.tell: len(_chosen(task, element, shown)) for element in encoding.prefix if element.tell in EXAMPLES}
 
 
 def field_value(task: Task, tell: ElementKind) -> str:
-    """Return what a task says in the field that an element tells."""
+    """Return the task's field that an element contains."""
     values: Mapping[str, str] = {
         "name": task.name,
         "title": task.title,
@@ -81,7 +81,7 @@ def field_value(task: Task, tell: ElementKind) -> str:
 
 
 def _chosen(task: Task, element: Element, shown: InContextExamples) -> Sequence[Example | Instance | Demonstration]:
-    """Return the examples that an element tells, topped up with exemplars where it may be."""
+    """Return the examples of an element, filled up with exemplars where it has `fill`."""
     lists: Mapping[str, Sequence[Example | Instance | Demonstration]] = {
         "positive": task.positive_examples,
         "negative": task.negative_examples,
@@ -106,13 +106,13 @@ def _example(example: Example | Instance | Demonstration, number: int, element: 
     fields = {"input": example.input, "output": output}
     if isinstance(example, Demonstration):
         fields["definition"] = example.definition
-    told = fill(element.text.replace("{number}", str(number)), fields, rule)
+    text = fill(element.text.replace("{number}", str(number)), fields, rule)
     if isinstance(example, Example):
-        told += _more(element.explanation, example.explanation, number, rule)
-        told += _more(element.suggestion, example.suggestion, number, rule)
+        text += _more(element.explanation, example.explanation, number, rule)
+        text += _more(element.suggestion, example.suggestion, number, rule)
     elif isinstance(example, Instance):
-        told += _more(element.explanation, example.rationale, number, rule)
-    return told + element.end
+        text += _more(element.explanation, example.rationale, number, rule)
+    return text + element.end
 
 
 def _more(pattern: str, value: str, number: int, rule: TextRule) -> str:

@@ -1,4 +1,4 @@
-"""Probes: the same task told otherwise, to show what a model follows; each gives a task that differs in one thing."""
+"""Probes: the same task prompted differently, to show what a model relies on; each changes one thing in the task."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tuition.base.seeds import named_random
 from tuition.tasks.types import Example, Task
 
 Probe = Callable[[Task, Sequence[Task], int], Task]
-"""The task told otherwise; other tasks of its collection are at hand, and a seed decides draws."""
+"""Returns the changed task, given the task, the other tasks of its collection, and a seed for random choices."""
 
 PROBES: Registry[Probe] = Registry("probe")
 
 
 def other_wording(task: Task, others: Sequence[Task], seed: int) -> Task:
-    """Tell another of the task's own wordings of its definition.
+    """Use another of the task's own wordings of its definition.
 
     Raises:
         UserError: it has only one.
@@ -25,32 +25,32 @@ def other_wording(task: Task, others: Sequence[Task], seed: int) -> Task:
     del others
     if len(task.definitions) < 2:
         raise _cannot(task, "other-wording", "its definition has one wording", "give `definitions` a second one")
-    place = named_random("probe", "wording", task.name, seed).randrange(1, len(task.definitions))
-    rest = [told for at, told in enumerate(task.definitions) if at != place]
-    return dataclasses.replace(task, definitions=(task.definitions[place], *rest))
+    chosen = named_random("probe", "wording", task.name, seed).randrange(1, len(task.definitions))
+    rest = [definition for at, definition in enumerate(task.definitions) if at != chosen]
+    return dataclasses.replace(task, definitions=(task.definitions[chosen], *rest))
 
 
 def other_task(task: Task, others: Sequence[Task], seed: int) -> Task:
-    """Tell the definition of another task: a model that answers as well does not read it.
+    """Use the definition of another task: a model that answers equally well does not rely on the definition.
 
     Raises:
         UserError: there is no other task with another definition.
     """
-    strange = [other for other in others if other.definition.strip() not in ("", task.definition.strip())]
-    if not strange:
+    different = [other for other in others if other.definition.strip() not in ("", task.definition.strip())]
+    if not different:
         raise _cannot(task, "other-task", "no other task has another definition", "use a collection with more tasks")
-    chosen = named_random("probe", "definition", task.name, seed).choice(strange)
+    chosen = named_random("probe", "definition", task.name, seed).choice(different)
     return dataclasses.replace(task, definitions=chosen.definitions)
 
 
 def without_definition(task: Task, others: Sequence[Task], seed: int) -> Task:
-    """Tell no definition, the examples alone."""
+    """Remove the definition; only the examples are left."""
     del others, seed
     return dataclasses.replace(task, definitions=())
 
 
 def reordered_examples(task: Task, others: Sequence[Task], seed: int) -> Task:
-    """Tell the positive examples in the reverse order.
+    """Reverse the order of the positive examples.
 
     Raises:
         UserError: it has fewer than two.
@@ -62,7 +62,7 @@ def reordered_examples(task: Task, others: Sequence[Task], seed: int) -> Task:
 
 
 def swapped_outputs(task: Task, others: Sequence[Task], seed: int) -> Task:
-    """Tell the positive examples with each other's outputs: what a model makes of wrong examples.
+    """Swap the outputs of the positive examples, to show the effect of wrong examples.
 
     Raises:
         UserError: its examples all have one output.
@@ -72,12 +72,12 @@ def swapped_outputs(task: Task, others: Sequence[Task], seed: int) -> Task:
     if len(set(outputs)) < 2:
         raise _cannot(task, "swapped-outputs", "its examples have no two different outputs", "add examples")
     moved = zip(task.positive_examples, [*outputs[1:], outputs[0]], strict=True)
-    told = tuple(dataclasses.replace(example, output=output, explanation="") for example, output in moved)
-    return dataclasses.replace(task, positive_examples=told)
+    swapped = tuple(dataclasses.replace(example, output=output, explanation="") for example, output in moved)
+    return dataclasses.replace(task, positive_examples=swapped)
 
 
 def shuffled_options(task: Task, others: Sequence[Task], seed: int) -> Task:
-    """Tell the answer options in another order.
+    """Shuffle the answer options.
 
     Raises:
         UserError: it has fewer than two.
@@ -85,18 +85,18 @@ def shuffled_options(task: Task, others: Sequence[Task], seed: int) -> Task:
     del others
     if len(task.options) < 2:
         raise _cannot(task, "shuffled-options", "it has no closed options", "give it options")
-    draw = named_random("probe", "options", task.name, seed)
+    random = named_random("probe", "options", task.name, seed)
     order = list(task.options)
     while tuple(order) == task.options:
-        draw.shuffle(order)
+        random.shuffle(order)
     return dataclasses.replace(task, options=tuple(order))
 
 
 def negative_example(task: Task, others: Sequence[Task], seed: int) -> Task:
-    """Add a negative example, as the thesis did to cure its Task 242 (section 5.2.5): a wrong answer, told as one.
+    """Add a negative example, as the thesis did to improve its Task 242 (section 5.2.5): an answer marked as wrong.
 
-    The first example's input gets an output that none of the examples shows. Only an encoding that tells negative
-    examples tells it.
+    The first example's input gets an output that none of the examples has. Only an encoding with negative examples
+    includes it.
 
     Raises:
         UserError: no such output is known, or there is no example.
@@ -108,12 +108,12 @@ def negative_example(task: Task, others: Sequence[Task], seed: int) -> Task:
     if not unseen or not task.positive_examples:
         raise _cannot(task, "negative-example", "no output but its examples' is known", "give it options")
     wrong = named_random("probe", "negative", task.name, seed).choice(unseen)
-    told = Example(task.positive_examples[0].input, wrong)
-    return dataclasses.replace(task, negative_examples=(told, *task.negative_examples))
+    added = Example(task.positive_examples[0].input, wrong)
+    return dataclasses.replace(task, negative_examples=(added, *task.negative_examples))
 
 
 def _cannot(task: Task, probe: str, found: str, expected: str) -> UserError:
-    return UserError(f"task {clip(task.name)}: the probe {probe!r} cannot be made, since {found}; {expected}")
+    return UserError(f"task {clip(task.name)}: the probe {probe!r} is not possible, since {found}; {expected}")
 
 
 for _name, _probe in (

@@ -1,4 +1,4 @@
-"""The encodings of the papers, word for word: data in the files beside this one, a file a paper."""
+"""The encodings of the papers, word for word: data in this folder's YAML files, one file per paper."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def find_encoding(name: str, folder: Path | None = None) -> Encoding:
         return encoding_from_jinja(text, path)
     found = read_encodings(text, path, ENCODINGS)
     if len(found) != 1:
-        raise UserError(f"{path}: it describes {len(found)} encodings; a file of your own describes one")
+        raise UserError(f"{path}: it describes {len(found)} encodings; an encoding's file must describe one")
     return found[0]
 
 

@@ -1,4 +1,4 @@
-"""Encodings from text: YAML descriptions, users' Jinja templates, and the JSON that is kept with a trained model."""
+"""Encodings from text: YAML descriptions, users' Jinja templates, and the JSON saved with a trained model."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from tuition.prompts.types import Element, ElementKind, Encoding, OptionsStyle, 
 
 _KEYS = {field.name for field in dataclasses.fields(Encoding)}
 _ELEMENT_KEYS = {"count", "explanation", "suggestion", "end", "fill"}
-_PLACES: Mapping[str, set[str]] = {"body": {"input", "options"}, "target": {"output", "rationale"}}
-_EXAMPLE_PLACES = {"number", "input", "output", "definition"}
+_SLOTS: Mapping[str, set[str]] = {"body": {"input", "options"}, "target": {"output", "rationale"}}
+_EXAMPLE_SLOTS = {"number", "input", "output", "definition"}
 
 
 def read_encodings(text: str, path: Path, known: Mapping[str, Encoding] | Any) -> list[Encoding]:
     """Return the encodings that a YAML text describes: a mapping of names, each with its description.
 
-    An encoding may begin as another, named by `like`, and differ in what follows.
+    An encoding may start as a copy of another, named by `like`, and override some of its keys.
 
     Args:
         text: the YAML.
-        path: where it stands, for messages.
-        known: encodings by name, which `like` and `one_of` may name besides those of this text.
+        path: its file, for messages.
+        known: encodings by name, which `like` and `one_of` may name in addition to those of this text.
 
     Raises:
-        ProblemsError: what is wrong in the YAML or in the descriptions, all of it together.
-        UserError: the text is no mapping.
+        ProblemsError: all mistakes in the YAML or in the descriptions together.
+        UserError: the text is not a mapping.
     """
     data = load_yaml(text, path)
     if not isinstance(data, dict):
@@ -48,23 +48,23 @@ def read_encodings(text: str, path: Path, known: Mapping[str, Encoding] | Any) -
 
 
 def encoding_from_jinja(text: str, path: Path) -> Encoding:
-    """Return an encoding that tells the whole prompt in a user's own Jinja template.
+    """Return an encoding whose whole prompt is a user's own Jinja template.
 
     Raises:
-        UserError: the template cannot be used; it must tell the instance's `input` or its `fields`.
+        UserError: the template cannot be used; it must contain the instance's `input` or its `fields`.
     """
     from tuition.tasks.templating import compile_pattern
 
     names = compile_pattern(text, what=str(path)).names
     if not {"input", "fields"} & set(names):
         raise UserError(
-            f"{path}: the template tells no instance; put {{{{ input }}}} where the instance's text belongs"
+            f"{path}: the template does not contain the instance; put {{{{ input }}}} where the instance's text belongs"
         )
     return Encoding(name=path.stem, description=f"the template {path.name}", jinja=text)
 
 
 def encoding_to_json(encoding: Encoding) -> dict[str, Any]:
-    """Return an encoding as plain data, as it is kept with a trained model."""
+    """Return an encoding as plain data, as it is saved with a trained model."""
     return dataclasses.asdict(encoding)
 
 
@@ -78,7 +78,7 @@ def encoding_from_json(data: object) -> Encoding:
 
 
 class _Reader:
-    """Reads one description, gathering what is wrong with it."""
+    """Reads one description and collects its problems."""
 
     def __init__(self, name: str, path: Path, made: dict[str, Encoding], known: Any, problems: list[Problem]) -> None:
         self.name, self.path, self.made, self.known, self.problems = name, path, made, known, problems
@@ -113,20 +113,18 @@ class _Reader:
             return value
         if not isinstance(value, str):
             self.wrong(f"{key} is {clip(repr(value))}", "write text in double quotes")
-        elif key in _PLACES:
-            self.check_places(key, value, _PLACES[key])
+        elif key in _SLOTS:
+            self.check_slots(key, value, _SLOTS[key])
         elif key == "text_rule" and value not in get_args(TextRule):
             self.wrong(f"text_rule is {clip(value)!r}", f"it is {', '.join(get_args(TextRule))}")
         return value
 
     def element(self, item: object) -> Element | None:
-        tells = [key for key in item if key not in _ELEMENT_KEYS] if isinstance(item, dict) else []
-        if not isinstance(item, dict) or len(tells) != 1 or tells[0] not in get_args(ElementKind):
-            self.wrong(
-                f"prefix holds {clip(repr(item))}", f"an element tells one of {', '.join(get_args(ElementKind))}"
-            )
+        kinds_named = [key for key in item if key not in _ELEMENT_KEYS] if isinstance(item, dict) else []
+        if not isinstance(item, dict) or len(kinds_named) != 1 or kinds_named[0] not in get_args(ElementKind):
+            self.wrong(f"prefix has {clip(repr(item))}", f"an element is one of {', '.join(get_args(ElementKind))}")
             return None
-        tell, more = tells[0], {key: value for key, value in item.items() if key in _ELEMENT_KEYS}
+        tell, more = kinds_named[0], {key: value for key, value in item.items() if key in _ELEMENT_KEYS}
         text = item[tell]
         kinds = {"count": int, "fill": bool}
         bad = [key for key, value in {"text": text, **more}.items() if not isinstance(value, kinds.get(key, str))]
@@ -136,11 +134,11 @@ class _Reader:
         if tell == "text":
             return Element("text", text)
         listed = tell in ("positive", "negative", "exemplars", "demonstrations")
-        self.check_places(tell, text, _EXAMPLE_PLACES if listed else {"value"})
+        self.check_slots(tell, text, _EXAMPLE_SLOTS if listed else {"value"})
         for key in ("explanation", "suggestion"):
-            self.check_places(key, more.get(key, ""), {"value", "number"})
+            self.check_slots(key, more.get(key, ""), {"value", "number"})
         if listed and more.get("count", 0) < 1:
-            self.wrong(f"the element {tell} has no count", "say how many examples are told at most")
+            self.wrong(f"the element {tell} has no count", "set count to the most examples")
         return Element(tell, text, **more)
 
     def options(self, value: object) -> OptionsStyle:
@@ -158,7 +156,7 @@ class _Reader:
         try:
             found: Encoding = self.known[str(name)]
         except UserError as error:
-            self.wrong(str(error), "name an encoding that stands above, or one of the package's")
+            self.wrong(str(error), "name an encoding defined above, or a built-in one")
             return None
         return found
 
@@ -168,9 +166,9 @@ class _Reader:
         self.wrong(f"{key} is {clip(repr(value))}", "it is a list")
         return []
 
-    def check_places(self, key: str, pattern: str, allowed: set[str]) -> None:
+    def check_slots(self, key: str, pattern: str, allowed: set[str]) -> None:
         if odd := sorted(places(pattern) - allowed):
-            self.wrong(f"{key} has the places {', '.join(odd)}", f"it may have {', '.join(sorted(allowed))}")
+            self.wrong(f"{key} has the slots {', '.join(odd)}", f"it may have {', '.join(sorted(allowed))}")
 
     def wrong(self, found: str, expected: str) -> None:
         self.problems.append(Problem("encoding", f"encoding {clip(self.name)!r}: {found}", expected, self.path))

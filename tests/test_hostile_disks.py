@@ -56,7 +56,7 @@ def test_of_many_starts_in_one_folder_each_works_or_says_that_another_does(
     codes = {code for code, _ in results}
     assert codes <= {0, 2}
     assert 0 in codes
-    assert all("another run is at work here" in said for code, said in results if code == 2)
+    assert all("another run is using it" in said for code, said in results if code == 2)
     assert read_scores_csv(out / "scores.csv") == expected
     assert not list(out.rglob(".partial-*"))
 

@@ -224,7 +224,7 @@ def test_no_label_left_to_learn_beside_those_that_prompts_show(tmp_path: Path, t
         f"model: {tiny_model}\narms: {{a: [{{on: seen, labels: 4, encoding: 4-shot}}]}}\nlabels: [0]\n"
     )
     told = refused("run", study, "--out", tmp_path / "out")
-    assert "has 4 labels a task, and the encoding '4-shot' shows up to 4 in each prompt, which leaves none" in told
+    assert "has 4 labels per task, and the encoding '4-shot' has up to 4 in each prompt, which leaves none" in told
 
 
 @pytest.mark.usefixtures("unloaded")

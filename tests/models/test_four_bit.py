@@ -125,7 +125,7 @@ def test_a_study_that_cannot_stand_on_four_bits_is_refused_before_anything_is_lo
 ) -> None:
     study = tmp_path / "study.yaml"
     study.write_text(STUDY.format(model="no/such-model", recipe=recipe), encoding="utf-8")
-    with pytest.raises(ProblemsError, match="cannot be tuned upon weights in four bits"):
+    with pytest.raises(ProblemsError, match="cannot be tuned with four-bit weights"):
         read_study(study)
 
 

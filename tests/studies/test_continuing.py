@@ -63,7 +63,7 @@ def test_another_study_is_refused_and_nothing_of_the_first_is_lost(
     spec = tiny_study()
     run(spec, tmp_path)
     before = {name: (tmp_path / name).read_bytes() for name in ("study.json", "scores.csv", "report.html")}
-    with pytest.raises(UserError, match=f"holds another study .*{words}.*--out"):
+    with pytest.raises(UserError, match=f"contains another study .*{words}.*--out"):
         finish_study(narrowed(spec, **change), tmp_path, quiet=True)
     assert {name: (tmp_path / name).read_bytes() for name in before} == before
 
@@ -105,7 +105,7 @@ def test_a_collection_that_was_moved_is_the_same_study(tiny_study: Make, tmp_pat
 def test_a_file_of_something_else_is_not_replaced(name: str, tiny_study: Make, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / name).write_text("mine")
-    with pytest.raises(UserError, match=rf"out: has a {name} that is of no study there; move it"):
+    with pytest.raises(UserError, match=rf"out: has a {name} that belongs to no study there; move it"):
         finish_study(tiny_study(), tmp_path / "out", quiet=True)
     assert [file.name for file in (tmp_path / "out").iterdir()] == [name]
     assert (tmp_path / "out" / name).read_text() == "mine"
@@ -118,4 +118,4 @@ def test_a_study_file_that_is_damaged_is_written_again(tiny_study: Make, tmp_pat
         (tmp_path / "study.json").write_text(text)
         again, notices = run(spec, tmp_path)
         assert again == points
-        assert any("is no study that can be read" in notice for notice in notices)
+        assert any("is not a readable study" in notice for notice in notices)

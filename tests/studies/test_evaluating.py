@@ -332,14 +332,14 @@ def test_answers_are_decoded_as_the_study_says(two_tasks: Callable[..., StudySpe
 @pytest.mark.parametrize(
     ("judge", "told"),
     [
-        ({"rank": "logit"}, "'logit' is no way to weigh options"),
+        ({"rank": "logit"}, "'logit' is not a scoring rule"),
         ({"rank": 3}, "name some of sum"),
         ({"decoding": {"beam": 3}}, "unknown settings beam"),
         ({"decoding": {"beams": "x"}}, "it is a whole number"),
         ({"decoding": {"top_p": 0.5}}, "give a temperature"),
         ({"decoding": {"beams": 2, "temperature": 1}}, "choose one of them"),
-        ({"metrics": []}, "leaves nothing to judge by"),
-        ({"metrics": [], "rank": "all", "decoding": {"beams": 2}}, "decides nothing"),
+        ({"metrics": []}, "leaves nothing to evaluate"),
+        ({"metrics": [], "rank": "all", "decoding": {"beams": 2}}, "has no effect"),
         ({"probes": ["other-tsk"]}, "did you mean"),
     ],
 )

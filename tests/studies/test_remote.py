@@ -202,7 +202,7 @@ def test_thoughts_that_use_up_an_answer_are_told(server: Server, tmp_path: Path)
     server.control(always=f"json:{answer}")
     results, _ = run(study(server), tmp_path / "run")
     assert sum("raise evaluate.new_tokens" in notice for notice in results.notices) == 3
-    assert dict(results.facts)["Remote answers"].endswith("besides 12 that the server did not count")
+    assert dict(results.facts)["Remote answers"].endswith("and 12 that the server did not count")
 
 
 def keys(spec: StudySpec) -> set[str]:
@@ -237,10 +237,10 @@ def test_keys_hold_what_decides_answers_and_nothing_else(server: Server) -> None
     [
         (
             {"arms": {"tuned": [{"encoding": "input-only"}]}, "labels": [4]},
-            "cannot be tuned from here, and tuned",
+            "cannot be tuned, and tuned",
         ),
         ({"judge": {"decoding": {"beams": 2}}}, "not searched with 2 beams"),
-        ({"precision": "float32"}, "leave `precision` out"),
+        ({"precision": "float32"}, "remove `precision`"),
         ({"model": "smollm2-135m"}, "`model` is none"),
         ({"remote": {"budget": "5"}}, "needs the model's prices"),
         ({"remote": {"budget": "much"}}, "write `2.50`"),

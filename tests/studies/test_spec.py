@@ -82,12 +82,12 @@ judge: {test: 0, metrics: [rouge_l, rogue]}
         ("[{encoding: definition}, {encoding: definition}]", "stage 1 has others after it"),
         ("[{encoding: definition, on: seen}]", "needs `labels`"),
         ("[{encoding: definition, on: seen, setting: single-task, labels: 4}]", "is multi-task, and this one is"),
-        ("[{encoding: definition, labels: 4}]", "leave its own `labels` out"),
+        ("[{encoding: definition, labels: 4}]", "remove its own `labels`"),
         ("[{encoding: definition, start: merge}]", "begins with the base model"),
-        ("[{encoding: definition, mixture: flan}]", "a mixture decides nothing"),
+        ("[{encoding: definition, mixture: flan}]", "a mixture has no effect"),
         ("[{encoding: definition, on: seen, labels: 4, mixture: {name: flan, caps: 3}}]", "unknown settings caps"),
         ("[{encoding: definition, recipe: {tuner_options: {rang: 3}}}]", "has no option rang"),
-        ("[{encoding: definition, template: x}]", "tells no templates"),
+        ("[{encoding: definition, template: x}]", "uses no templates"),
     ],
 )
 def test_a_chain_that_makes_no_sense_is_refused_with_the_reason(stages: str, told: str, tmp_path: Path) -> None:
@@ -99,9 +99,9 @@ def test_a_chain_that_makes_no_sense_is_refused_with_the_reason(stages: str, tol
 def test_an_encodings_file_is_found_beside_the_study(tmp_path: Path) -> None:
     (tmp_path / "mine.jinja").write_text("Do it: {{ input }}")
     study = "study: x\ntasks: {collection: starter}\nlabels: [0]\narms: {a: [{encoding: mine.jinja, chat: true}]}\n"
-    told = read_study(write(tmp_path, study)).arms["a"][0].told()
-    assert told.jinja == "Do it: {{ input }}"
-    assert told.chat
+    encoding = read_study(write(tmp_path, study)).arms["a"][0].prompt_encoding()
+    assert encoding.jinja == "Do it: {{ input }}"
+    assert encoding.chat
 
 
 def test_a_budget_that_stands_twice_is_refused(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_what_is_no_yaml_is_a_user_error_and_runs_nothing(tmp_path: Path, text: 
 
 @pytest.mark.parametrize("value", [None, [], "text", 3])
 def test_a_file_that_holds_no_mapping_is_refused(value: object) -> None:
-    with pytest.raises(ProblemsError, match="is no mapping"):
+    with pytest.raises(ProblemsError, match="is not a mapping"):
         parse_study(value, Path("x.yaml"))
 
 
@@ -207,5 +207,5 @@ def test_the_former_key_judge_is_read_as_evaluate_and_both_are_refused(tmp_path:
     new = read_study(write(tmp_path, GOOD + "evaluate: {test: 7}\n"))
     assert old == new
     assert "evaluate" in old.model_dump()
-    with pytest.raises(ProblemsError, match="judge and evaluate are both there; keep evaluate"):
+    with pytest.raises(ProblemsError, match="has both judge and evaluate; keep evaluate"):
         read_study(write(tmp_path, GOOD + "evaluate: {test: 7}\njudge: {test: 7}\n"))

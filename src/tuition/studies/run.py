@@ -156,7 +156,7 @@ def stage_words(stage: Stage) -> str:
     how = "" if stage.setting == "in-context" else f", recipe {recipe.name} ({recipe.tuner})"
     where = f"{stage.labels} labels of each seen task, " if stage.on == "seen" else ""
     setting = "" if stage.setting == "single-task" else f"{stage.setting}, "
-    return f"{where}{setting}encoding {stage.told().name}{how}"
+    return f"{where}{setting}encoding {stage.prompt_encoding().name}{how}"
 
 
 def _versions() -> str:

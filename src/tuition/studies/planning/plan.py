@@ -145,8 +145,9 @@ class _Planner:
             step = self._train(stage, self._pool(stage), stage.labels or 0, arm, seed, after)
             if not step.task_batches:
                 raise UserError(
-                    f"arm {clip(arm)!r}: a stage has {stage.labels} labels a task, and the encoding {stage.encoding!r} "
-                    f"shows up to {stage.told().exemplars} in each prompt, which leaves none to learn; give more labels"
+                    f"arm {clip(arm)!r}: a stage has {stage.labels} labels per task, and the encoding "
+                    f"{stage.encoding!r} has up to {stage.prompt_encoding().exemplars} in each prompt, which leaves "
+                    "none to train on; give more labels"
                 )
             yield step
             after = (*after, step.earlier)
@@ -215,7 +216,7 @@ class _Planner:
         seed: int,
         after: tuple[ParentStep, ...],
     ) -> TrainStep:
-        encoding = stage.told()
+        encoding = stage.prompt_encoding()
         task_batches = tuple(
             task_batch for task in tasks if (task_batch := self._task_batch(task, encoding, budget, seed)).instances
         )
@@ -265,7 +266,7 @@ class _Planner:
     ) -> EvaluateStep | None:
         """Return the judging of a model on a task, None where there is nothing to judge it by."""
         options, task = self.spec.evaluate, rows.task
-        encoding = options.told() or stage.told()
+        encoding = options.prompt_encoding() or stage.prompt_encoding()
         metrics, option_scoring = self.judged.metrics(rows), self.judged.option_scoring(rows, encoding, seed)
         if not metrics and option_scoring is None:
             return None

@@ -1,1 +1,1 @@
-"""The study's file: its keys, checked whole, with overrides from the command line."""
+"""The study's YAML file: its keys and checks, and overrides from the command line."""

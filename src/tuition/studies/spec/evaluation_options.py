@@ -1,4 +1,4 @@
-"""How a study's file says what judges: the ways to weigh options, how answers are chosen, and the probes."""
+"""The settings of `evaluate` in a study's file: scoring rules for options, decoding, and probes."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from tuition.models.decoding import Decoding
 from tuition.prompts.probes import PROBES
 
 ALL = "all"
-"""The word for all ways to weigh an option, or all probes that can be made."""
+"""The word for all scoring rules, or all possible probes."""
 
 
-def read_ways(value: object) -> object:
-    """Read in which ways options are weighed: `all` (or true), none (false), one or several by name.
+def read_scoring_rules(value: object) -> object:
+    """Read the scoring rules for options: `all` (or true), none (false), one or several by name.
 
     Raises:
-        ValueError: a name is not known, or it is no name.
+        ValueError: a name is not known, or the value is not a name.
     """
     if isinstance(value, bool) or value is None:
         return tuple(NORMALISATIONS) if value else ()
     names = [value] if isinstance(value, str) else value
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
         raise ValueError(f"name some of {', '.join(NORMALISATIONS)}, or {ALL}")
-    told = [name.replace("-", "_") for name in names]
-    if ALL in told:
+    rules = [name.replace("-", "_") for name in names]
+    if ALL in rules:
         return tuple(NORMALISATIONS)
-    if unknown := [name for name in told if name not in NORMALISATIONS]:
-        raise ValueError(f"{clip(unknown[0], 40)!r} is no way to weigh options; there are {', '.join(NORMALISATIONS)}")
-    return tuple(dict.fromkeys(told))
+    if unknown := [name for name in rules if name not in NORMALISATIONS]:
+        raise ValueError(f"{clip(unknown[0], 40)!r} is not a scoring rule; there are {', '.join(NORMALISATIONS)}")
+    return tuple(dict.fromkeys(rules))
 
 
 def read_decoding(value: object, read: Callable[[object], Decoding]) -> Decoding:
-    """Read how answers are chosen: a mapping of the settings that differ from the greedy choice.
+    """Read the decoding settings: a mapping of those that differ from greedy decoding.
 
     Raises:
         ValueError: a setting is not known or out of its range.
@@ -52,7 +52,7 @@ def read_decoding(value: object, read: Callable[[object], Decoding]) -> Decoding
 
 
 def read_probes(value: object) -> object:
-    """Read the names of probes; `all` stands for every one that can be made.
+    """Read the names of probes; `all` means every possible one.
 
     Raises:
         ValueError: a name is not known.

@@ -1,4 +1,4 @@
-"""Settings of a study said otherwise than its file says them: what a command's options change before it is checked."""
+"""Overrides: what a command's options change in a study's file before it is checked."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from tuition.base.yamltext import CORE, parse_yaml_text
 from tuition.studies.spec.study import with_new_keys
 
 _NAMED = ("recipe", "mixture")
-"""Keys of a stage that hold a name, or a mapping of a name and the settings that differ from it."""
+"""Keys of a stage whose value is a name, or a mapping of a name and the settings that differ from it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What is said otherwise; None and empty leave what the study says.
+    """The settings to override; None and empty change nothing.
 
-    `collection` is a path or `starter`; `names` are the tasks that are judged; `split` divides tasks into seen and
-    unseen; `labels` and `seeds` are the study's; `seen_labels` is the budget of each stage that has one of its own;
-    `arms` are those that are kept, by name or by a pattern with `*`; `settings` are `KEY=VALUE`.
+    `collection` is a path or `starter`; `names` are the tasks to evaluate; `split` divides tasks into seen and unseen;
+    `labels` and `seeds` are the study's; `seen_labels` is the budget of each stage that has one of its own; `arms` are
+    those that are kept, by name or by a pattern with `*`; `settings` are `KEY=VALUE`.
     """
 
     collection: str | None = None
@@ -38,14 +38,14 @@ class Overrides:
 
 
 def overridden(data: object, changes: Overrides) -> object:
-    """Return a study as its file holds it with changes made; what is no mapping comes back as it is, to be refused.
+    """Return a study's data with the overrides applied; what is not a mapping is returned unchanged, to be refused.
 
     Raises:
-        UserError: a setting is no `KEY=VALUE`, leads nowhere, or names an arm that is not there.
+        UserError: a setting is not `KEY=VALUE`, its key does not exist, or it names an unknown arm.
     """
     if not isinstance(data, dict):
         return data
-    study = with_new_keys(_own(data), Path("study"))
+    study = with_new_keys(_copy(data), Path("study"))
     for key, value in (
         ("tasks.collection", changes.collection),
         ("tasks.names", list(changes.names) or None),
@@ -68,24 +68,24 @@ def overridden(data: object, changes: Overrides) -> object:
 
 
 def set_value(study: dict[str, Any], setting: str) -> None:
-    """Set one thing in a study, in place.
+    """Set one value in a study, in node.
 
-    A key leads through the file by its keys, divided by dots: `evaluate.test=20`, `tasks.order=file`. In `arms` a `*`
-    stands for every arm, and a key of a stage for every stage of them: `arms.*.recipe.epochs=1`; a number for one
+    A key is the path of a value in the file, separated by dots: `evaluate.test=20`, `tasks.order=file`. In `arms`, `*`
+    means every arm, and a key of a stage means every stage of them: `arms.*.recipe.epochs=1`; a number means one
     stage, from 0 on. Values are read as YAML: `seeds=[1, 2]`.
 
     Raises:
-        UserError: it is no `KEY=VALUE`, leads nowhere, or names an arm that is not there.
+        UserError: it is not `KEY=VALUE`, its key does not exist, or it names an unknown arm.
     """
     key, sign, text = setting.partition("=")
     key = key.strip()
     if not sign or not key:
         raise UserError(f"{clip(setting)!r} sets nothing; write KEY=VALUE, such as evaluate.test=20")
     value = None
-    if text.strip():  # nothing behind the sign sets null
+    if text.strip():  # nothing after the sign sets null
         document, faults = parse_yaml_text(text, CORE)
         if document is None:
-            raise UserError(f"{clip(setting)!r}: the value is no YAML ({faults[0].found}); {faults[0].expected}")
+            raise UserError(f"{clip(setting)!r}: the value is not valid YAML ({faults[0].found}); {faults[0].expected}")
         value = document.value
     parts = key.split(".")
     if parts[0] == "judge":  # its former name
@@ -96,63 +96,63 @@ def set_value(study: dict[str, Any], setting: str) -> None:
     _put(study, key, value, key)
 
 
-def _put(place: Any, key: str, value: Any, whole: str) -> None:
-    """Set a key that leads on from `place`; `whole` is the key from the beginning, for messages."""
-    if isinstance(place, list):
-        _put_in_list(place, key, value, whole)
+def _put(node: Any, key: str, value: Any, whole: str) -> None:
+    """Set a key below `node`; `whole` is the full key, for messages."""
+    if isinstance(node, list):
+        _put_in_list(node, key, value, whole)
         return
-    if not isinstance(place, dict):
-        raise UserError(f"{clip(whole)}: {clip(repr(place))} has no setting {clip(key)!r}; nothing lies below it")
-    for head, rest in _matched(place, key) or [_parted(key)]:
+    if not isinstance(node, dict):
+        raise UserError(f"{clip(whole)}: {clip(repr(node))} has no setting {clip(key)!r}; it is not a mapping")
+    for head, rest in _matched(node, key) or [_split_key(key)]:
         if not rest:
-            place[head] = value
+            node[head] = value
             continue
-        if place.get(head) is None:
-            place[head] = {}
-        elif isinstance(place[head], str) and head in _NAMED:
-            place[head] = {"name": place[head]}
-        _put(place[head], rest, value, whole)
+        if node.get(head) is None:
+            node[head] = {}
+        elif isinstance(node[head], str) and head in _NAMED:
+            node[head] = {"name": node[head]}
+        _put(node[head], rest, value, whole)
 
 
-def _put_in_list(place: list[Any], key: str, value: Any, whole: str) -> None:
-    """Set a key in the entry that it numbers, or in every entry."""
-    head, rest = _parted(key)
-    chosen = range(len(place))
+def _put_in_list(node: list[Any], key: str, value: Any, whole: str) -> None:
+    """Set a key in the list entry with its number, or in every entry."""
+    head, rest = _split_key(key)
+    chosen = range(len(node))
     if head.isdecimal():
-        if int(head) >= len(place):
-            raise UserError(f"{clip(whole)}: there is no number {head} of {len(place)}; they are counted from 0")
+        if int(head) >= len(node):
+            raise UserError(f"{clip(whole)}: there is no number {head} of {len(node)}; they are counted from 0")
         chosen = range(int(head), int(head) + 1)
     elif head != "*":
         rest = key
     for at in chosen:
         if rest:
-            _put(place[at], rest, value, whole)
+            _put(node[at], rest, value, whole)
         else:
-            place[at] = value
+            node[at] = value
 
 
-def _matched(place: Mapping[str, Any], key: str) -> list[tuple[str, str]]:
-    """Return the keys of a mapping that a dotted key begins with, each with what follows: all of them for `*`.
+def _matched(node: Mapping[str, Any], key: str) -> list[tuple[str, str]]:
+    """Return the keys of a mapping with which a dotted key starts, each with the rest: all of them for `*`.
 
-    A key that is there may hold dots itself (an arm's name), so the longest that fits is meant.
+    A key may contain dots itself (an arm's name), so the longest match counts.
     """
-    head, rest = _parted(key)
+    head, rest = _split_key(key)
     if head == "*":
-        return [(name, rest) for name in place]
-    fitting = [name for name in map(str, place) if key == name or key.startswith(f"{name}.")]
+        return [(name, rest) for name in node]
+    fitting = [name for name in map(str, node) if key == name or key.startswith(f"{name}.")]
     return [(longest, key[len(longest) + 1 :]) for longest in sorted(fitting, key=len)[-1:]]
 
 
-def _parted(key: str) -> tuple[str, str]:
+def _split_key(key: str) -> tuple[str, str]:
     head, _, rest = key.partition(".")
     return head, rest
 
 
-def _own(node: Any) -> Any:
+def _copy(node: Any) -> Any:
     """Return a copy in which nothing is shared: stages that a YAML alias repeats are changed one by one."""
     if isinstance(node, dict):
-        return {key: _own(value) for key, value in node.items()}
-    return [_own(value) for value in node] if isinstance(node, list) else node
+        return {key: _copy(value) for key, value in node.items()}
+    return [_copy(value) for value in node] if isinstance(node, list) else node
 
 
 def _arms(study: Mapping[str, Any]) -> dict[str, Any]:

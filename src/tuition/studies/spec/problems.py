@@ -1,4 +1,4 @@
-"""What is wrong in a study's file, all of it at once and in plain words, from what pydantic found."""
+"""All mistakes in a study's file at once, in plain words, from pydantic's errors."""
 
 from __future__ import annotations
 
@@ -41,25 +41,25 @@ _WANTED = {
     "less_than": "it is less than {lt}",
     "literal_error": "it is {expected}",
 }
-"""What would be right, by the kind of pydantic's error; its own sentences are not shown to users."""
+"""What would be right, by the type of pydantic's error; its own messages are not shown to users."""
 
 Place = tuple[str | int, ...]
 
 
 def spec_problems(error: ValidationError, data: Mapping[str, Any], file: Path) -> list[Problem]:
-    """Return what pydantic found wrong in a study, one problem for each place.
+    """Return the mistakes that pydantic found in a study, one problem for each key.
 
     Args:
         error: what it raised.
         data: what it checked.
-        file: the study's file, for the problems' places.
+        file: the study's file, for the problems' locations.
     """
     found: dict[Place, dict[str, Any]] = {}
     for fault in error.errors(include_url=False):
         place = _place(fault["loc"], data)
         known = found.setdefault(place, {"type": fault["type"], "input": fault.get("input"), "wanted": {}})
         known["wanted"][_wanted(fault)] = None
-    # A list that lost its faulty entries is then "too short": the entries' own faults say what is wrong.
+    # A list without its faulty entries counts as "too short": only the entries' own faults are reported.
     return [
         _problem(place, fault, file)
         for place, fault in found.items()
@@ -68,9 +68,9 @@ def spec_problems(error: ValidationError, data: Mapping[str, Any], file: Path) -
 
 
 def collection_problems(data: Mapping[str, Any], file: Path) -> list[Problem]:
-    """Return what is wrong with the names of tasks, the split and the model of a study that has other faults too.
+    """Return the mistakes in the tasks' names, the split and the model of a study that has other mistakes too.
 
-    What cannot be looked up, since its own value is faulty, is left out. Nothing is fetched.
+    A value that is itself invalid is not looked up. Nothing is fetched.
     """
     return [
         problem
@@ -121,7 +121,7 @@ def _named(text: str, file: Path) -> Problem:
 
 
 def _place(path: Sequence[str | int], data: object) -> Place:
-    """Return the part of pydantic's path that leads through the study: the names of its union's branches go."""
+    """Return the part of pydantic's path that is in the study, without the names of union branches."""
     place: list[str | int] = []
     at: Any = data
     for number, part in enumerate(path):

@@ -1,4 +1,4 @@
-"""How a study asks a remote model: what its file says of prices, limits and requests, and what a report tells of it."""
+"""A study's settings for a remote model: prices, limits and requests; and what a report shows of them."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from tuition.studies.storage.store import Finished
 
 PRECISION = "its server's precision"
-"""Stands where a model computes elsewhere."""
+"""The precision of a model that runs on a server."""
 
 
 def _budget(value: object) -> object:
-    """Read a budget: an amount of money, or a text as `parse_budget` takes it."""
+    """Read a budget: an amount of money, or a text as `parse_budget` reads it."""
     if value is None or value == "":
         return ""
     try:
@@ -43,20 +43,21 @@ class _Strict(BaseModel):
 
 
 class RemotePrices(_Strict):
-    """What a million tokens cost, of prompts and of answers, in any one currency."""
+    """The price of a million tokens of prompts and of answers, in any currency."""
 
     prompt: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     answer: Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Remote(_Strict):
-    """How a remote model is asked, where the study's `model` is one (`openai:NAME@URL`).
+    """How requests are sent to a remote model, where the study's `model` is one (`openai:NAME@URL`).
 
     `budget` is the most that one run spends: money (`2.50`, which needs `prices`) or tokens (`300k tokens`). At most
-    `concurrency` requests run at once, and so many requests and tokens begin within a minute; each may take `timeout`
-    seconds and is sent at most `attempts` times. `key_variable` is the NAME of the environment variable that holds the
-    key, or `none`. `system` is a chat's system message, and `fields` are further fields of each request, of which null
-    takes one of ours away. `tokenizer` is a local model whose tokenizer counts tokens; without one they are guessed.
+    `concurrency` requests run at once, and at most `requests_per_minute` and `tokens_per_minute` start in a minute;
+    each may take `timeout` seconds and is sent at most `attempts` times. `key_variable` is the NAME of the environment
+    variable with the key, or `none`. `system` is a chat's system message, and `fields` are further fields of each
+    request; null removes a default one. `tokenizer` is a local model whose tokenizer counts tokens; without one their
+    number is estimated.
     """
 
     prices: RemotePrices | None = None
@@ -75,7 +76,7 @@ class Remote(_Strict):
         """Return the endpoint of a remote model's name.
 
         Raises:
-            UserError: it is no such name, or a setting cannot be.
+            UserError: the name or a setting is not valid.
         """
         return parse_endpoint(
             model,
@@ -88,7 +89,7 @@ class Remote(_Strict):
         )
 
     def identity(self, model: str) -> str:
-        """Return what decides the model's answers, and how its prompts are cut to length."""
+        """Return what decides the model's answers, and how its prompts are truncated."""
         identity = self.endpoint(model).identity
         return f"{identity}, counted by {self.tokenizer}" if self.tokenizer else identity
 
@@ -96,50 +97,48 @@ class Remote(_Strict):
         """Return the account of one run.
 
         Raises:
-            UserError: a budget of money, and no prices.
+            UserError: the budget is money, and there are no prices.
         """
         prices = None if self.prices is None else Prices(self.prices.prompt, self.prices.answer)
         return Ledger(prices, parse_budget(self.budget) if self.budget else Budget())
 
 
-def remote_facts(remote: Remote, judged: Iterable[tuple[EvaluateStep, Finished]]) -> list[tuple[str, str]]:
-    """Return what a report tells of a remote model: what answered, and how many tokens that took."""
-    told = [finished.details["remote"] for _, finished in judged if "remote" in finished.details]
-    if not told:
+def remote_facts(remote: Remote, evaluated: Iterable[tuple[EvaluateStep, Finished]]) -> list[tuple[str, str]]:
+    """Return what a report shows of a remote model: which model answered, and the tokens used."""
+    records = [finished.details["remote"] for _, finished in evaluated if "remote" in finished.details]
+    if not records:
         return []
-    names = dict.fromkeys(name for one in told for name in one["answered_by"])
-    taken = sum((Tokens(one["prompt_tokens"], one["answer_tokens"]) for one in told), Tokens())
-    words = f"{sum(one['answers'] for one in told):,} answers of {taken.prompt:,} + {taken.answer:,} tokens"
-    if uncounted := sum(one["uncounted"] for one in told):
-        words += f", besides {uncounted:,} that the server did not count"
+    names = dict.fromkeys(name for record in records for name in record["answered_by"])
+    used = sum((Tokens(record["prompt_tokens"], record["answer_tokens"]) for record in records), Tokens())
+    text = f"{sum(record['answers'] for record in records):,} answers of {used.prompt:,} + {used.answer:,} tokens"
+    if uncounted := sum(record["uncounted"] for record in records):
+        text += f", and {uncounted:,} that the server did not count"
     if prices := remote.ledger().prices:
-        words += f"; {prices.cost(taken):.4g} at {prices.prompt:g} and {prices.answer:g} a million"
-    facts = [("Remote answers", words)]
+        text += f"; {prices.cost(used):.4g} at {prices.prompt:g} and {prices.answer:g} per million"
+    facts = [("Remote answers", text)]
     return [("Answered by", ", ".join(names)), *facts] if names else facts
 
 
-def remote_notices(judged: Iterable[tuple[EvaluateStep, Finished]]) -> list[str]:
-    """Return what makes a remote model's scores less than they look."""
+def remote_notices(evaluated: Iterable[tuple[EvaluateStep, Finished]]) -> list[str]:
+    """Return notices on a remote model's scores: empty answers, and approximate rankings."""
     notices = []
-    for step, finished in judged:
-        told = finished.details.get("remote", {})
+    for step, finished in evaluated:
+        record = finished.details.get("remote", {})
         place, rows = f"{step.task.name}, {step.arm}", len(step.instances)
-        if told.get("empty"):
+        if record.get("empty"):
             notices.append(
-                f"{place}: {told['empty']} of {rows} answers are empty because the model used up its "
+                f"{place}: {record['empty']} of {rows} answers are empty because the model used up its "
                 f"{finished.details['new_tokens']} tokens before it answered; raise evaluate.new_tokens"
             )
-        ranked = told.get("ranked", {})
+        ranked = record.get("ranked", {})
         if ranked.get("method") == "first-token":
-            words = (
-                f"{place}: options were ranked by the first token of a chat's answer, so by no other way than rank_sum"
-            )
+            text = f"{place}: options were ranked by the first token of a chat's answer, so only rank_sum is possible"
             if ranked["unlisted"]:
-                words += f"; in {ranked['unlisted']} of {rows} rows no likely token begins one, and none is chosen"
-            notices.append(words)
+                text += f"; in {ranked['unlisted']} of {rows} rows no likely token starts one, and none is chosen"
+            notices.append(text)
         elif ranked.get("inexact"):
             notices.append(
-                f"{place}: in {ranked['inexact']} of {rows} rows a token reaches over the place where options begin; "
-                "their order by rank_sum is right, other ways are approximate"
+                f"{place}: in {ranked['inexact']} of {rows} rows a token spans the start of the options; "
+                "their order by rank_sum is right, the other scoring rules are approximate"
             )
     return notices

@@ -1,4 +1,4 @@
-"""A stage of a chain, as a study's file has it: on which tasks, how they are told, and how weights are tuned."""
+"""A stage of a chain in a study's file: its tasks, their prompts, and how weights are tuned."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tuition.splits.mixtures import MIXTURES, Mixture
 
 
 class Strict(BaseModel):
-    """A part of a study's file: keys that it does not know are refused, and it does not change."""
+    """A part of a study's file: immutable; unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
 
@@ -40,7 +40,7 @@ def _recipe(value: object) -> object:
 
 
 def check_encoding(name: str, info: ValidationInfo) -> str:
-    """Return the name of an encoding that exists; a file's path as seen from the study's own folder.
+    """Return the name of an existing encoding; a file's path is relative to the study's own folder.
 
     Raises:
         ValueError: there is no such encoding, or its file cannot be used.
@@ -85,16 +85,17 @@ def _mixture(value: object) -> object:
 
 
 class Stage(Strict):
-    """One round of learning: on which tasks, how they are told, and how weights are tuned.
+    """One stage of training: its tasks, their prompts, and how weights are tuned.
 
     `setting` is `single-task` (a model for each task), `multi-task` (one model for all, their budgets pooled),
-    `in-context` (no weight is tuned: labels are shown in the prompt, as many as the encoding tells) or `heuristic` (no
-    model answers: `copy-input`, `copy-example`, `majority-label`, named by `heuristic`). A stage on `seen` tasks is
-    multi-task and takes `labels` of each; a last stage on unseen tasks takes the study's budgets. `start` says how it
-    stands on the stage before; `mixture` how often each of several tasks is drawn, by default every row alike.
+    `in-context` (no weight is tuned: labels are few-shot examples in the prompt, as many as the encoding has) or
+    `heuristic` (no model answers: `copy-input`, `copy-example`, `majority-label`, named by `heuristic`). A stage on
+    `seen` tasks is multi-task and has `labels` per task; a last stage on unseen tasks has the study's budgets. `start`
+    is how it builds on the stage before; `mixture` is how often each of several tasks is sampled, by default every row
+    equally often.
 
     `encoding` is a name or the path of a user's own file; `chat` puts prompts into the model's chat template, and
-    `template` says which of a task's templates is told, for an encoding that tells them.
+    `template` names one of a task's templates, for an encoding that uses them.
     """
 
     encoding: Annotated[str, AfterValidator(check_encoding)] = "input-only"
@@ -122,27 +123,25 @@ class Stage(Strict):
         if self.on == "seen" and self.setting != "multi-task":
             raise ValueError(f"a stage on seen tasks is multi-task, and this one is {self.setting}")
         if self.on == "seen" and self.labels is None:
-            raise ValueError("a stage on seen tasks needs `labels`: how many of each task it learns")
+            raise ValueError("a stage on seen tasks needs `labels`: how many of each task it trains on")
         if self.setting != "multi-task" and self.mixture is not None:
-            raise ValueError(f"a {self.setting} stage learns one task at a time, so a mixture decides nothing")
+            raise ValueError(f"a {self.setting} stage has one task at a time, so a mixture has no effect")
         try:
-            self.told()
+            self.prompt_encoding()
             check_tuner(self.recipe.tuner, self.recipe.tuner_options)
         except UserError as error:
             raise ValueError(str(error)) from error
         return self
 
-    def told(self) -> Encoding:
-        """Return the encoding that prompts of this stage are told in.
+    def prompt_encoding(self) -> Encoding:
+        """Return the encoding of this stage's prompts.
 
         Raises:
-            UserError: it is not known, its file cannot be used, or it tells no templates and one is named.
+            UserError: it is not known, its file cannot be used, or it uses no templates and one is named.
         """
         encoding = find_encoding(self.encoding)
         if self.template:
             if not encoding.template:
-                raise UserError(
-                    f"the encoding {encoding.name!r} tells no templates, so `template` has nothing to choose"
-                )
+                raise UserError(f"the encoding {encoding.name!r} uses no templates, so `template` has no effect")
             encoding = dataclasses.replace(encoding, name=f"{encoding.name}: {self.template}", template=self.template)
         return encoding.in_chat() if self.chat else encoding

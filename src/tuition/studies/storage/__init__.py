@@ -1,1 +1,1 @@
-"""What a study has finished, on disk: records, predictions, trained weights, and resuming from them."""
+"""A study's finished steps on disk: records, predictions and trained weights; and resuming from them."""

@@ -1,6 +1,6 @@
-"""A plan and the store that it is run in: steps that the store holds under the key of one that cannot differ.
+"""Reusing a store's finished steps in a plan, where a step with another key cannot differ from the planned one.
 
-A store may hold such a step from a study of other arms, or from before steps that cannot differ were joined.
+A store may contain such a step from a study with other arms, or from before identical steps were merged.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tuition.studies.storage.store import Store
 
 
 def with_stored_keys(plan: Plan, store: Store) -> Plan:
-    """Return the plan with the keys under which a store holds steps that cannot differ from those planned."""
+    """Return the plan with the keys of finished steps in the store that cannot differ from those planned."""
     finished, same = store.finished_keys(), store.finished_same()
     chosen: dict[str, str] = {}
     for step in plan.work:
@@ -32,15 +32,15 @@ def with_stored_keys(plan: Plan, store: Store) -> Plan:
 
 
 def with_stored(plan: Plan, chosen: Mapping[str, str], store: Store) -> Plan:
-    """Return the plan with the keys that are chosen, by those that were planned, of steps in a store's folder."""
+    """Return the plan with the `chosen` keys of steps in a store's folder, which are by the planned keys."""
     if not chosen:
         return plan
     training = [step.key for step in training_steps(plan.work) if step.key in chosen]
-    trained_by = {chosen[key]: _kept_encoding(store, chosen[key]) for key in training}
+    trained_by = {chosen[key]: _saved_encoding(store, chosen[key]) for key in training}
     return dataclasses.replace(plan, steps=tuple(with_keys(plan.steps, chosen, trained_by)), stored=chosen)
 
 
-def _kept_encoding(store: Store, key: str) -> Encoding | None:
+def _saved_encoding(store: Store, key: str) -> Encoding | None:
     try:
         return read_encoding(store.adapter(key))
     except UserError:

@@ -33,9 +33,9 @@ def write_predictions(path: Path, rows: Sequence[PredictionRow]) -> None:
 
 
 def read_predictions(path: Path, remedy: str) -> list[dict[str, Any]]:
-    """Return answers, one mapping a test instance.
+    """Return answers, one mapping per test instance.
 
-    Scores are under `scores` by metric, and what was said of the options under `ranking` (None without).
+    Scores are under `scores` by metric, and the options' log-probabilities under `ranking` (None where there are none).
 
     Args:
         path: the file.
@@ -58,7 +58,7 @@ def read_predictions(path: Path, remedy: str) -> list[dict[str, Any]]:
 
 
 def _ranked_columns(rows: Sequence[PredictionRow]) -> dict[str, Any]:
-    """Return what options were weighed and what a model said of each, from which every rank accuracy follows."""
+    """Return the columns of the options and their log-probabilities, from which every rank accuracy follows."""
     import pyarrow as pa
 
     if not any(row.ranking for row in rows):
@@ -71,9 +71,11 @@ def _ranked_columns(rows: Sequence[PredictionRow]) -> dict[str, Any]:
     }
     cells: dict[str, list[Any]] = {name: [] for name in kinds}
     for row in rows:
-        made = row.ranking
-        told = (None,) * 4 if made is None else (made.options, made.scores["sum"], made.tokens, made.scores.get("pmi"))
-        for name, value in zip(kinds, told, strict=True):
+        ranking = row.ranking
+        values: Sequence[Sequence[Any] | None] = (None,) * 4
+        if ranking is not None:
+            values = (ranking.options, ranking.scores["sum"], ranking.tokens, ranking.scores.get("pmi"))
+        for name, value in zip(kinds, values, strict=True):
             cells[name].append(None if value is None else list(value))
     return {name: pa.array(cells[name], pa.list_(kind)) for name, kind in kinds.items()}
 

@@ -1,4 +1,4 @@
-"""A folder that already holds a study: whether another run may go on there, and what the report then shows."""
+"""A folder that already contains a study: whether another run may resume there, and what the report then shows."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tuition.base.errors import UserError, clip
 from tuition.studies.spec.study import STARTER, StudySpec, parse_study
 
 _FREE = ("study", "arms", "labels", "seeds", "remote", "adapters_at_once")
-"""Parts of a study of which a folder may hold more than one run asks for, or that decide no result."""
+"""Keys of a study that may differ between runs in a folder: the folder combines them, or they decide no result."""
 
 
 @dataclass(frozen=True, slots=True)
 class Continued:
-    """The study that a folder's report shows: what is asked for, and all that the folder holds besides of the same.
+    """The study that a folder's report shows: the requested one, combined with the folder's other arms and points.
 
-    `notes` say what the folder holds of an earlier form of the study, which the report leaves out.
+    `notes` describe results of an earlier form of the study in the folder, which the report omits.
     """
 
     spec: StudySpec
@@ -32,62 +32,62 @@ def continued(text: str | None, spec: StudySpec, folder: Path) -> Continued:
 
     Args:
         text: the folder's `study.json`; None where there is none.
-        spec: the study that is asked for.
+        spec: the requested study.
         folder: the folder, for messages.
 
     Raises:
-        UserError: the folder holds another study: another name, model or collection.
+        UserError: the folder contains another study: another name, model or collection.
     """
     if text is None:
         return Continued(spec)
     try:
-        held = parse_study(orjson.loads(text), folder / "study.json")
+        stored = parse_study(orjson.loads(text), folder / "study.json")
     except (orjson.JSONDecodeError, UserError):
-        return Continued(spec, (f"{folder / 'study.json'} is no study that can be read, and is written again",))
-    if differing := _other_study(held, spec):
-        raise UserError(f"{folder}: holds another study ({'; '.join(differing)}); choose another folder with --out")
-    settings, arms = _changed_settings(held, spec), _changed_arms(held, spec)
+        return Continued(spec, (f"{folder / 'study.json'} is not a readable study, and is written again",))
+    if differing := _other_study(stored, spec):
+        raise UserError(f"{folder}: contains another study ({'; '.join(differing)}); choose another folder with --out")
+    settings, arms = _changed_settings(stored, spec), _changed_arms(stored, spec)
     notes: tuple[str, ...] = ()
     if settings or arms:
         notes = (
             f"the study was changed since it was last run here ({', '.join([*settings, *arms])}): results under the "
-            "old settings stay in the store, and the report and scores.csv leave them out",
+            "old settings stay in the store, and the report and scores.csv omit them",
         )
     # A changed setting decides the results of all arms; a changed arm only its own.
-    return Continued(spec if settings else _joined(held, spec), notes)
+    return Continued(spec if settings else _joined(stored, spec), notes)
 
 
 def require_no_other_results(folder: Path) -> None:
-    """Make sure that what a run writes replaces no file of something else.
+    """Check that a run replaces no file that does not belong to a study.
 
     Raises:
-        UserError: the folder has a file of results, and neither a store nor a study that it could be of.
+        UserError: the folder has a file of results, and neither a store nor a study.
     """
     if any((folder / name).is_file() for name in ("store.sqlite", "study.json")):
         return
     for name in ("report.html", "scores.csv", "probes.csv"):
         if (folder / name).exists():
-            raise UserError(f"{folder}: has a {name} that is of no study there; move it, or choose another folder")
+            raise UserError(f"{folder}: has a {name} that belongs to no study there; move it, or choose another folder")
 
 
-def _other_study(held: StudySpec, spec: StudySpec) -> list[str]:
-    """Return in what a study is another than the one that a folder holds, not only an edited or wider one."""
+def _other_study(stored: StudySpec, spec: StudySpec) -> list[str]:
+    """Return the differences that make a study another than the folder's, not only an edited or wider one."""
     parts = (
-        ("study", held.study, spec.study),
-        ("model", held.model, spec.model),
-        ("collection", held.tasks.collection, spec.tasks.collection),
+        ("study", stored.study, spec.study),
+        ("model", stored.model, spec.model),
+        ("collection", stored.tasks.collection, spec.tasks.collection),
     )
     return [
         f"its {name} is {clip(was, 60)!r}, not {clip(now, 60)!r}"
         for name, was, now in parts
-        # A collection that is no longer where it was has been moved; its tasks are known by their content.
+        # A collection that is no longer there has been moved; its tasks are identified by their content.
         if was != now and not (name == "collection" and was != STARTER and not Path(was).exists())
     ]
 
 
-def _changed_settings(held: StudySpec, spec: StudySpec) -> list[str]:
-    """Return which settings differ that decide the results of all arms."""
-    was, now = (one.model_dump() for one in (held, spec))
+def _changed_settings(stored: StudySpec, spec: StudySpec) -> list[str]:
+    """Return the differing settings that decide the results of all arms."""
+    was, now = (one.model_dump() for one in (stored, spec))
     return [
         f"{name}.{key}" if isinstance(was[name], dict) else name
         for name in was
@@ -97,23 +97,23 @@ def _changed_settings(held: StudySpec, spec: StudySpec) -> list[str]:
     ]
 
 
-def _changed_arms(held: StudySpec, spec: StudySpec) -> list[str]:
-    """Return which arms of both differ."""
-    return [f"arm {clip(arm, 60)!r}" for arm in held.arms if spec.arms.get(arm, held.arms[arm]) != held.arms[arm]]
+def _changed_arms(stored: StudySpec, spec: StudySpec) -> list[str]:
+    """Return the arms of both studies that differ."""
+    return [f"arm {clip(arm, 60)!r}" for arm in stored.arms if spec.arms.get(arm, stored.arms[arm]) != stored.arms[arm]]
 
 
 def _differing(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
     return [key for key in was if was[key] != now.get(key)]
 
 
-def _joined(held: StudySpec, spec: StudySpec) -> StudySpec:
-    """Return the study with all arms, budgets, seeds and tasks of both, those that were there before first."""
-    names = () if not held.tasks.names or not spec.tasks.names else _union(held.tasks.names, spec.tasks.names)
-    seen = () if not held.tasks.seen or not spec.tasks.seen else _union(held.tasks.seen, spec.tasks.seen)
+def _joined(stored: StudySpec, spec: StudySpec) -> StudySpec:
+    """Return the study with all arms, budgets, seeds and tasks of both, those of the folder first."""
+    names = () if not stored.tasks.names or not spec.tasks.names else _union(stored.tasks.names, spec.tasks.names)
+    seen = () if not stored.tasks.seen or not spec.tasks.seen else _union(stored.tasks.seen, spec.tasks.seen)
     data = spec.model_dump() | {
-        "arms": {**held.arms, **spec.arms},
-        "labels": _union(held.labels, spec.labels),
-        "seeds": _union(held.seeds, spec.seeds),
+        "arms": {**stored.arms, **spec.arms},
+        "labels": _union(stored.labels, spec.labels),
+        "seeds": _union(stored.seeds, spec.seeds),
     }
     data["tasks"] = data["tasks"] | {"names": names, "seen": seen}
     joined = StudySpec.model_validate(data)
@@ -121,7 +121,7 @@ def _joined(held: StudySpec, spec: StudySpec) -> StudySpec:
 
 
 def _same(one: StudySpec, other: StudySpec) -> bool:
-    """Whether two studies have the same points, in whatever order their arms are."""
+    """Whether two studies have the same points, in any order of their arms."""
     return one.model_dump() == other.model_dump() and set(one.arms) == set(other.arms)
 
 

@@ -1,4 +1,4 @@
-"""Which study a folder's scores.csv is of, so that readers know whether a run has ended since the study was written."""
+"""Which study a folder's scores.csv belongs to, so that readers know whether it is of the current study.json."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FILE, _STUDY, _SCORES = "results.json", "study.json", "scores.csv"
 
 
 def mark_results(folder: Path) -> None:
-    """Record of which study the folder's `scores.csv` is; it is called when that has just been written.
+    """Record the study of the folder's `scores.csv`; called just after that is written.
 
     Raises:
         UserError: the file cannot be written.
@@ -22,9 +22,9 @@ def mark_results(folder: Path) -> None:
 
 
 def results_are_current(folder: Path) -> bool:
-    """Whether `scores.csv` is of the study that the folder holds, and not of an earlier form or an unfinished run.
+    """Whether `scores.csv` belongs to the folder's study, and not to an earlier form of it or an unfinished run.
 
-    The content decides, since clocks can go back. Folders from before it was recorded are judged by the files' times.
+    The files' contents decide, since clocks can go back; in old folders without a record, the files' times.
     """
     try:
         if (folder / _FILE).is_file():

@@ -1,6 +1,6 @@
-"""What a study has finished: records in SQLite, predictions as Parquet, adapters as folders, each under its step's key.
+"""A study's finished steps: records in SQLite, predictions as Parquet, adapters as folders, each under its step's key.
 
-A step is finished when its row stands in the database, and that row is written last, in one transaction, after the
+A step is finished when its row is in the database, and that row is written last, in one transaction, after the
 files that it speaks of are whole on disk. So whatever moment a process is killed at, a step is done or is not.
 """
 
@@ -47,7 +47,7 @@ class _Base(DeclarativeBase):
 
 
 class StepRecord(_Base):
-    """A finished step: its key, what it was, what it took, and what it has to tell."""
+    """A finished step: its key, its point in the study, the time it took, and its details."""
 
     __tablename__ = "steps"
     key: Mapped[str] = mapped_column(primary_key=True)
@@ -63,7 +63,7 @@ class StepRecord(_Base):
 
 
 class ScoreRecord(_Base):
-    """One metric's score of one judging step."""
+    """One metric's score of one evaluation step."""
 
     __tablename__ = "scores"
     step: Mapped[str] = mapped_column(ForeignKey("steps.key"), primary_key=True)
@@ -75,7 +75,7 @@ class ScoreRecord(_Base):
 
 
 class SameRecord(_Base):
-    """Which finished step stands for all that cannot differ from it."""
+    """The finished step that serves for all steps that cannot differ from it."""
 
     __tablename__ = "same_steps"
     same: Mapped[str] = mapped_column(primary_key=True)
@@ -83,7 +83,7 @@ class SameRecord(_Base):
 
 
 class PointRecord(_Base):
-    """The step that a point of the study is of; several points have one step where they cannot differ."""
+    """The step of a point of the study; several points have the same step where they cannot differ."""
 
     __tablename__ = "points"
     task: Mapped[str] = mapped_column(primary_key=True)
@@ -95,7 +95,7 @@ class PointRecord(_Base):
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What the store holds of a finished step; `files` are the checksums of its files, where they were kept."""
+    """What the store has of a finished step; `files` are the checksums of its files, where they were recorded."""
 
     key: str
     kind: str
@@ -136,16 +136,16 @@ class Store:
     """A folder of finished steps."""
 
     def __init__(self, folder: Path) -> None:
-        """Open the store in `folder`; `open_store` makes the folder and keeps others out."""
+        """Open the store in `folder`; `open_store` creates and locks the folder."""
         self.folder = folder
         self._engine = _connect(folder / _DATABASE)
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         self._engine.dispose()
 
     def finished(self, key: str) -> Finished | None:
-        """Return what the step of that key left, or None where it is not finished.
+        """Return the finished step with that key, or None where it is not finished.
 
         Raises:
             UserError: its record is damaged.
@@ -169,14 +169,14 @@ class Store:
             return frozenset(session.scalars(select(StepRecord.key)))
 
     def finished_same(self) -> dict[str, str]:
-        """Return the keys of finished steps by what these have in common with steps that cannot differ from them."""
+        """Return the keys of finished steps by the key that they share with all steps that cannot differ from them."""
         with self._session() as session:
             return {row.same: row.key for row in session.scalars(select(SameRecord))}
 
     def finish(self, key: str, outcome: StepOutcome) -> None:
-        """Mark a step finished, with its details and scores: the last thing that is done for it.
+        """Mark a step as finished, with its details and scores, after its files are written.
 
-        The record holds the checksums of the step's files and of itself.
+        The record contains the checksums of the step's files and of itself.
         """
         place = {name: getattr(outcome, name) for name in ("kind", "task", "arm", "labels", "seed")}
         scores = outcome.scores
@@ -202,22 +202,22 @@ class Store:
             session.commit()
 
     def damaged_keys(self) -> frozenset[str]:
-        """Return the keys of steps whose records or answers are damaged: the next run makes them again."""
+        """Return the keys of steps whose records or answers are damaged: the next run repeats them."""
         return frozenset(damaged_steps(self.folder / _DATABASE))
 
     def discard_damaged(self) -> list[str]:
-        """Remove the records of steps that are damaged or whose answers are, so that they are run again.
+        """Remove the records of steps whose record or answers are damaged, so that they are run again.
 
         Returns:
-            A line on each of them.
+            A message about each of them.
         """
         return discard_damaged(self.folder / _DATABASE)
 
     def require_whole(self, key: str) -> None:
-        """Make sure that the files of a finished step are as they were written.
+        """Check that the files of a finished step are as they were written.
 
         Raises:
-            UserError: one is damaged or gone; the step's record is removed, so that the next run makes it again.
+            UserError: one is damaged or missing; the step's record is removed, so that the next run repeats the step.
         """
         kept = self.finished(key)
         fault = damaged_file(self.folder, kept.files) if kept is not None else ""
@@ -231,7 +231,7 @@ class Store:
         raise UserError(f"{fault}; {RUN_AGAIN}")
 
     def write_points(self, points: Mapping[tuple[str, str, int, int], str]) -> None:
-        """Keep the key of the step that each point (task, arm, labels, seed) is of; other points stay."""
+        """Store the key of the step of each point (task, arm, labels, seed); other points stay."""
         names = ("task", "arm", "labels", "seed")
         with self._session() as session:
             for place, key in points.items():
@@ -239,7 +239,7 @@ class Store:
             session.commit()
 
     def write_study(self, text: str) -> None:
-        """Keep the study that is run here, as JSON, so that its results can be found again by what they are."""
+        """Store the study that is run here, as JSON, so that its results can be found by their settings."""
         write_atomically(self.folder / _STUDY, text.encode())
 
     def kept_study(self) -> str | None:
@@ -261,25 +261,26 @@ class Store:
             ) from error
 
     def adapter(self, key: str) -> Path:
-        """Return the folder of what a training step learnt."""
+        """Return the folder of the weights that a training step trained."""
         return self.folder / "adapters" / key
 
     def checkpoint(self, key: str) -> Path:
-        """Return the folder of the state that a training step goes on from if it was stopped."""
+        """Return the folder of the checkpoint from which a training step resumes if it was interrupted."""
         return self.folder / "checkpoints" / key
 
     def write_predictions(self, key: str, rows: Sequence[PredictionRow]) -> None:
-        """Keep a judging step's answers, whole or not at all."""
+        """Store an evaluation step's answers, completely or not at all."""
         with atomic_path(self._predictions(key)) as made:
             write_predictions(made, rows)
 
     def read_predictions(self, key: str) -> list[dict[str, Any]]:
-        """Return a judging step's answers, one mapping a test instance.
+        """Return an evaluation step's answers, one mapping per test instance.
 
-        Scores stand under `scores` by metric, and what was said of the options under `ranking` (None without).
+        Scores are under `scores` by metric, and the options' log-probabilities under `ranking` (None where there are
+        none).
 
         Raises:
-            UserError: the file is gone or damaged.
+            UserError: the file is missing or damaged.
         """
         return read_predictions(self._predictions(key), RUN_AGAIN)
 
@@ -294,8 +295,8 @@ class Store:
         except SQLAlchemyError as error:
             cause = getattr(error, "orig", None) or error
             raise UserError(
-                f"{self.folder / _DATABASE}: the database cannot be used ({cause}); make room or correct its rights; "
-                "if it is damaged, put a copy back or remove it to begin again"
+                f"{self.folder / _DATABASE}: the database cannot be used ({cause}); free disk space or correct its "
+                "permissions; if it is damaged, restore a copy, or remove it to start again"
             ) from error
         except (ValueError, TypeError) as error:  # a record's JSON or number that cannot be read
             raise UserError(
@@ -305,7 +306,7 @@ class Store:
 
 @contextmanager
 def open_store(folder: Path) -> Iterator[Store]:
-    """Open the store in `folder`, making it where it is not there, and keep other runs out of it meanwhile.
+    """Open the store in `folder`, creating it where it does not exist, and lock it against other runs.
 
     Raises:
         UserError: another run is using it, or it cannot be written.
@@ -313,12 +314,12 @@ def open_store(folder: Path) -> Iterator[Store]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(folder / ".lock", timeout=0)
-        with suppress(NotImplementedError):  # a file system without locks: two runs at once are the user's own care
+        with suppress(NotImplementedError):  # a file system without locks: users must not start two runs at once
             lock.acquire()
         for written in (folder, *(folder / name for name in _FOLDERS)):
             sweep(written)
     except filelock.Timeout as error:
-        raise UserError(f"{folder}: another run is at work here; wait for it, or choose another folder") from error
+        raise UserError(f"{folder}: another run is using it; wait for it, or choose another folder") from error
     except OSError as error:
         raise UserError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from error
     try:
@@ -348,5 +349,5 @@ def _connect(path: Path) -> Engine:
                 connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
-        raise UserError(f"{path}: is no usable store ({cause}); remove the file to begin again") from error
+        raise UserError(f"{path}: is not a usable store ({cause}); remove the file to start again") from error
     return engine

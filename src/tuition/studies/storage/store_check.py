@@ -1,4 +1,4 @@
-"""Whether a store's records and the files they belong to are whole: what is damaged counts as unfinished."""
+"""Whether a store's records and their files are intact: a damaged step counts as unfinished."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from tuition.base.errors import UserError, clip
 from tuition.base.fingerprints import file_sha256, fingerprint
 
 VERSION = 1
-"""The version of a store's layout; 0 is that of stores from before it was written down, with the same tables."""
+"""The version of a store's layout; 0 is that of old stores without a version, with the same tables."""
 
-RUN_AGAIN = "run the same command again, which makes what is missing"
+RUN_AGAIN = "run the same command again to redo the step"
 
 FILES, RECORD = "files", "record"
-"""Where a record's details keep the checksums of the step's files, and that of the record itself."""
+"""The keys in a record's details of the checksums of the step's files, and of the record itself."""
 
 
 def require_version(version: int, path: Path) -> int:
     """Return the version of a store's layout (`PRAGMA user_version` of its database).
 
     Raises:
-        UserError: it is a later one than this program knows.
+        UserError: it is newer than this program knows.
     """
     if version > VERSION:
         raise UserError(
@@ -43,27 +43,27 @@ def file_checksums(place: Path, root: Path) -> dict[str, str]:
 
 
 def record_checksum(place: Mapping[str, Any], details: Mapping[str, Any], scores: Sequence[Sequence[Any]]) -> str:
-    """Return the checksum of what a record says: its place in the study, its details and its scores."""
+    """Return the checksum of a record: its point in the study, its details and its scores."""
     own = {name: value for name, value in details.items() if name != RECORD}
     return fingerprint([dict(place), json.loads(json.dumps(own)), sorted([list(score) for score in scores])])
 
 
 def damaged_file(root: Path, checksums: Mapping[str, str]) -> str:
-    """Return what is wrong with a step's files, empty where they are as they were written."""
+    """Return what is wrong with a step's files; an empty text where they are as they were written."""
     for name, expected in checksums.items():
         file = root / name
         try:
             if file_sha256(file) != expected:
-                return f"{file} is damaged (its checksum is another)"
+                return f"{file} is damaged (its checksum differs)"
         except OSError as error:
             return f"{file} cannot be read ({error.strerror})"
     return ""
 
 
 def damaged_steps(database: Path) -> dict[str, str]:
-    """Return a line on each step whose record is damaged, or whose answers are, by the step's key.
+    """Return a message about each step whose record or answers are damaged, by the step's key.
 
-    What a training step learnt is checked when it is used: hundreds of adapters would take long to read.
+    Trained weights are checked when they are used: reading hundreds of adapters would take long.
 
     Raises:
         UserError: the database itself cannot be used.
@@ -84,7 +84,7 @@ def damaged_steps(database: Path) -> dict[str, str]:
 
 
 def discard_damaged(database: Path) -> list[str]:
-    """Remove the records of damaged steps, and scores without a step; return a line on each of the steps.
+    """Remove the records of damaged steps, and scores without a step; return a message about each of the steps.
 
     Raises:
         UserError: the database itself cannot be used.
@@ -105,7 +105,7 @@ def _opened(database: Path) -> Iterator[sqlite3.Connection]:
             yield connection
     except sqlite3.Error as error:
         raise UserError(
-            f"{database}: the database cannot be used ({error}); put a copy of it back, or remove it to begin again"
+            f"{database}: the database cannot be used ({error}); restore a copy of it, or remove it to start again"
         ) from error
 
 
@@ -119,39 +119,39 @@ def forget(connection: Any, key: str) -> None:
 def _fault(
     root: Path, key: str, place: Mapping[str, Any], seconds: object, text: object, scores: Sequence[Sequence[Any]]
 ) -> str:
-    """Say what is wrong with a record; nothing where it is whole."""
+    """Return what is wrong with a step's record and files; an empty text where they are intact."""
     try:
         details = json.loads(str(text))
     except ValueError:
-        return "its details are no JSON"
+        return "its details are not valid JSON"
     if fault := record_fault(place, seconds, details, scores):
         return fault
     if place["kind"] != "evaluate":
         return ""
     answers = f"predictions/{key}.parquet"
     if not (root / answers).is_file():
-        return f"{root / answers} is not there"
+        return f"{root / answers} is missing"
     files = details.get(FILES)
     return damaged_file(root, files) if isinstance(files, dict) else ""
 
 
 def record_fault(place: Mapping[str, Any], seconds: object, details: object, scores: Sequence[Sequence[Any]]) -> str:
-    """Say what is wrong with what a record says; nothing where it is whole.
+    """Return what is wrong with a record's content; an empty text where it is intact.
 
     Args:
         place: the step's kind, task, arm, labels and seed.
-        seconds: what it took.
-        details: what it has to tell.
+        seconds: the time it took.
+        details: its details.
         scores: metric, value, low, high and n of each of its scores.
     """
     if not isinstance(details, dict) or not all(isinstance(details.get(n), dict) for n in _needed(place, details)):
         return "its details are not those of such a step"
     if not _is_number(seconds) or not all(isinstance(place[name], int) for name in ("labels", "seed")):
-        return "a number in it is none"
+        return "one of its numbers is not a number"
     if not all(_is_number(number) for _, *numbers in scores for number in numbers):
-        return "a score is no number"
+        return "a score is not a number"
     if RECORD in details and details[RECORD] != record_checksum(place, details, scores):
-        return "its checksum is another"
+        return "its checksum differs"
     return ""
 
 

@@ -91,8 +91,8 @@ def test_arms_are_kept_by_name_or_pattern_in_the_studys_order() -> None:
     [
         ("judge.test", "write KEY=VALUE"),
         ("=3", "write KEY=VALUE"),
-        ("judge.test=[1", "is no YAML"),
-        ("judge.test=!!python/object:os.system {}", "is no YAML"),
+        ("judge.test=[1", "is not valid YAML"),
+        ("judge.test=!!python/object:os.system {}", "is not valid YAML"),
         ("judge.tests=3", "unknown key evaluate.tests"),
         ("jugde.test=3", "unknown key jugde"),
         ("judge.test=many", "evaluate.test is 'many'"),

@@ -83,7 +83,7 @@ judge: {test: 0, metrics: [rouge_l, rogue]}
         ("[{encoding: definition, on: seen}]", "needs `labels`"),
         ("[{encoding: definition, on: seen, setting: single-task, labels: 4}]", "is multi-task, and this one is"),
         ("[{encoding: definition, labels: 4}]", "remove its own `labels`"),
-        ("[{encoding: definition, start: merge}]", "begins with the base model"),
+        ("[{encoding: definition, start: merge}]", "starts with the base model"),
         ("[{encoding: definition, mixture: flan}]", "a mixture has no effect"),
         ("[{encoding: definition, on: seen, labels: 4, mixture: {name: flan, caps: 3}}]", "unknown settings caps"),
         ("[{encoding: definition, recipe: {tuner_options: {rang: 3}}}]", "has no option rang"),

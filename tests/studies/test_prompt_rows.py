@@ -15,7 +15,7 @@ from tuition.prompts.types import NO_EXAMPLES, InContextExamples
 from tuition.studies.planning import prompt_rows
 from tuition.studies.planning.estimate import step_cost
 from tuition.studies.planning.plan import make_plan
-from tuition.studies.planning.prompt_rows import PromptRows, answering_lengths, learning_lengths
+from tuition.studies.planning.prompt_rows import PromptRows, test_lengths, training_lengths
 from tuition.studies.spec.study import StudySpec
 from tuition.tasks.readers import open_collection
 
@@ -29,18 +29,18 @@ def test_their_json_is_that_of_the_prompts_encoded_one_by_one(name: str, write_t
     shown = InContextExamples(exemplars=rows[:2]) if encoding.exemplars else NO_EXAMPLES
     outputs = [(row, training_output(task, row, 3)) for row in rows]
     prompts = PromptRows()
-    learnt = prompts.to_learn(task, outputs, encoding, shown, 3)
+    learnt = prompts.training(task, outputs, encoding, shown, 3)
     one_by_one = [encode(task, row, encoding, output=out, shown=shown, seed=3) for row, out in outputs]
     assert b"[" + learnt.json + b"]" == canonical_json(one_by_one)
-    asked = prompts.to_answer(task, rows, encoding, shown, 3)
+    asked = prompts.testing(task, rows, encoding, shown, 3)
     told = [
         (encode(task, row, encoding, shown=shown, seed=3), row.id, answers(task, row, encoding, seed=3)[0])
         for row in rows
     ]
     assert b"[" + asked.json + b"]" == canonical_json(told)
     mean = sum(len(prompt.body) + len(prompt.target) for prompt in one_by_one) / len(rows)
-    assert learning_lengths([learnt]).row == pytest.approx(mean)
-    assert answering_lengths(asked).prefix == max(len(prompt.prefix) for prompt in one_by_one)
+    assert training_lengths([learnt]).row == pytest.approx(mean)
+    assert test_lengths(asked).prefix == max(len(prompt.prefix) for prompt in one_by_one)
 
 
 def test_each_row_of_a_study_is_encoded_once_in_however_many_arms_seeds_and_budgets(

@@ -137,7 +137,7 @@ def test_stratified_budgets_have_the_answers_in_the_shares_of_the_pool(four_task
 def test_a_task_cannot_be_seen_and_unseen(four_tasks: Callable[..., StudySpec]) -> None:
     spec = four_tasks({"a": [BEFORE, WITH]})
     both = spec.model_copy(update={"tasks": spec.tasks.model_copy(update={"seen": ("task001", "task003")})})
-    with pytest.raises(UserError, match="seen in training and judged as unseen"):
+    with pytest.raises(UserError, match="both seen and unseen"):
         planned(both)
     none = spec.model_copy(update={"tasks": spec.tasks.model_copy(update={"seen": ()})})
     with pytest.raises(UserError, match="none is seen"):

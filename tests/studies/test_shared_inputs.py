@@ -77,8 +77,8 @@ def test_a_seen_task_with_the_inputs_of_an_evaluated_one_is_reported(
 ) -> None:
     plan = planned(study(SAME, stages))
     assert plan.shared.found == (SharedRows("task001_colours", "task002_colours", 6, 6),)
-    (note,) = [note for note in plan.notes if "learnt from other tasks" in note]
-    assert "6 of 6 test rows of task002_colours (learnt from task001_colours)" in note
+    (note,) = [note for note in plan.notes if "trained on in other tasks" in note]
+    assert "6 of 6 test rows of task002_colours (trained on in task001_colours)" in note
 
 
 def test_only_rows_that_are_really_learnt_count(study: Callable[..., StudySpec]) -> None:
@@ -103,7 +103,7 @@ def test_tasks_that_one_model_learns_and_is_evaluated_on_together_are_compared(
 def test_single_task_models_share_nothing_across_tasks(study: Callable[..., StudySpec]) -> None:
     plan = planned(study(SAME, PRE[1:], seen=False))
     assert not plan.shared.across
-    assert "each model is evaluated on the task that it learnt" in plan.shared.fact
+    assert "each model is evaluated on its training task" in plan.shared.fact
 
 
 def test_empty_inputs_say_nothing_and_are_passed_over(study: Callable[..., StudySpec], tmp_path: Path) -> None:
@@ -151,8 +151,8 @@ def test_the_run_and_its_report_say_what_is_shared(study: Callable[..., StudySpe
         plan = plan_study(spec, Listener())
         run_plan(plan, store, Listener())
         results = gather(plan, store)
-    assert dict(results.facts)["Shared inputs"] == "6 of 6 test rows of task002_colours are learnt from task001_colours"
-    assert any("learnt from other tasks" in notice for notice in results.notices)
+    assert dict(results.facts)["Shared inputs"] == "6 of 6 test rows of task002_colours are trained on in task001_colours"
+    assert any("trained on in other tasks" in notice for notice in results.notices)
 
 
 def test_learn_drops_shared_rows_when_asked(write_task: Callable[..., Path], tiny_model: Path, tmp_path: Path) -> None:
@@ -162,11 +162,11 @@ def test_learn_drops_shared_rows_when_asked(write_task: Callable[..., Path], tin
              "--seen-labels", "8", "--test", "20", "--validation", "1", "--encoding", "definition"]  # fmt: skip
     plain = CliRunner().invoke(app, [*given, "--out", str(tmp_path / "a"), "--json"])
     assert plain.exit_code == 0, plain.output
-    assert any("learnt from other tasks" in one for one in json.loads(plain.stdout)["notices"])
+    assert any("trained on in other tasks" in one for one in json.loads(plain.stdout)["notices"])
     dropping = CliRunner().invoke(app, [*given, "--out", str(tmp_path / "b"), "--json", "--drop-shared"])
     told = json.loads(dropping.stdout)["notices"]
     assert any(one.startswith("dropped from training") for one in told)
-    assert not any("learnt from other tasks" in one for one in told)
+    assert not any("trained on in other tasks" in one for one in told)
 
 
 def test_a_plan_lists_every_pair_of_tasks(study: Callable[..., StudySpec], tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A study expanded into its steps, in an order that respects what each needs, each with a key of what decides it."""
+"""A study expanded into its steps, in order of their dependencies, each with a key of all that decides its result."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tuition.prompts.types import Encoding, InContextExamples
 from tuition.studies.planning.identical_steps import join_identical
 from tuition.studies.planning.metric_selection import MetricSelection
 from tuition.studies.planning.missing_fields import missing_field_notes
-from tuition.studies.planning.prompt_rows import PromptRows, PromptSet, answering_lengths, learning_lengths
+from tuition.studies.planning.prompt_rows import PromptRows, PromptSet, test_lengths, training_lengths
 from tuition.studies.planning.rows import StudyRows, TaskRows, read_rows
 from tuition.studies.planning.shared_inputs import SharedInputs, SharedRows, find_shared, without_shared
 from tuition.studies.planning.step_keys import evaluate_keys, train_keys
@@ -30,11 +30,10 @@ _RANK_VERSION = 1
 class Plan:
     """All steps of a study in an order in which each comes after those that it needs.
 
-    `notes` say what a reader of the scores must know: what was left out and why, what tasks lack, and which arms cannot
-    differ. `alike` are the other keys of steps that stand for several that cannot differ, by the key they have;
-    `stored` are the keys under which a store holds such a step, by the key that was planned (see
-    `stored_steps`).
-    `shared` are the test inputs among the rows that models learn from other tasks.
+    `notes` are for readers of the scores: what was omitted and why, what tasks lack, and which arms cannot differ.
+    `alike` are the other keys of steps that serve for several that cannot differ, by the key they have. `stored` are
+    the keys under which a store has such a step, by the planned key (see `finished_steps`). `shared` are the test
+    inputs among the rows that models are trained on from other tasks.
     """
 
     spec: StudySpec
@@ -57,7 +56,7 @@ class Plan:
 
     @property
     def evaluations(self) -> tuple[EvaluateStep, ...]:
-        """The judging steps, in order; one for each point of each curve."""
+        """The evaluation steps, in order; one for each point of each curve."""
         return tuple(evaluation_steps(self.steps))
 
 
@@ -66,9 +65,9 @@ def make_plan(spec: StudySpec, *, model_identity: str | Callable[[], str], preci
 
     Args:
         spec: the study.
-        model_identity: the fingerprint of the base model, or what returns it: then it is called when all tasks have
-            been read and checked, since it may have to reach the hub.
-        precision: the number format that weights compute in, which decides results too.
+        model_identity: the fingerprint of the base model, or a function that returns it: it is called when all tasks
+            are read and checked, since it may have to reach the hub.
+        precision: the number format of computation, which decides results too.
 
     Raises:
         UserError: the collection or a task cannot be read, or tasks are too small; all of these together.
@@ -83,14 +82,14 @@ def make_plan(spec: StudySpec, *, model_identity: str | Callable[[], str], preci
     for arm in spec.arms:
         for seed in spec.seeds:
             steps += planner.arm(arm, seed)
-    judged = planner.judged
-    judged.require_probes()
+    selection = planner.selection
+    selection.require_probes()
     if not evaluation_steps(steps):
-        raise UserError("nothing is left to evaluate: " + "; ".join(judged.notes or ("there are no tasks",)))
+        raise UserError("nothing is left to evaluate: " + "; ".join(selection.notes or ("there are no tasks",)))
     shared = find_shared(steps, rows, dropped)
     joined = join_identical(steps)
     order = {task.task.name: place for place, task in enumerate(rows.unseen)}
-    # Task by task, so that the first curves are whole as early as can be; what many need comes before them all.
+    # Task by task, so that the first curves are complete as early as possible; steps that many need come first.
     ordered = sorted(_once(joined.steps), key=lambda step: order.get(step.title, -1))
     return Plan(
         spec,
@@ -98,14 +97,14 @@ def make_plan(spec: StudySpec, *, model_identity: str | Callable[[], str], preci
         precision,
         steps=tuple(_needed_first(ordered)),
         tasks=tuple(task.task for task in rows.unseen),
-        notes=(*shared.notes, *judged.notes, *missing_field_notes(steps), *joined.notes),
+        notes=(*shared.notes, *selection.notes, *missing_field_notes(steps), *joined.notes),
         shared=shared,
         alike=joined.alike,
     )
 
 
 def _once(steps: Sequence[Step]) -> list[Step]:
-    """Return the steps without points that stand twice: where a task has 94 labels, 94 and `all` are one point."""
+    """Return the steps without duplicate points: where a task has 94 labels, 94 and `all` are one point."""
     points: dict[tuple[object, ...], Step] = {}
     for step in steps:
         points.setdefault((step.key, step.arm, step.seed, step.labels), step)
@@ -113,19 +112,19 @@ def _once(steps: Sequence[Step]) -> list[Step]:
 
 
 def _needed_first(steps: Sequence[Step]) -> list[Step]:
-    """Return the steps in their order, except that what a step needs stands before it."""
+    """Return the steps in their order, except that each comes after the steps it needs."""
     by_key = {step.key: step for step in reversed(steps)}
     placed: set[str] = set()
-    made: list[Step] = []
+    ordered: list[Step] = []
     for step in steps:
         for key in step.needs:
             if key not in placed:
-                made.append(by_key[key])
+                ordered.append(by_key[key])
                 placed.add(key)
         if step.kind == "evaluate" or step.key not in placed:
-            made.append(step)
+            ordered.append(step)
             placed.add(step.key)
-    return made
+    return ordered
 
 
 class _Planner:
@@ -133,7 +132,7 @@ class _Planner:
 
     def __init__(self, spec: StudySpec, rows: StudyRows, base: tuple[str, str]) -> None:
         self.spec, self.rows, self.base = spec, rows, base
-        self.judged = MetricSelection(spec.evaluate)
+        self.selection = MetricSelection(spec.evaluate)
         self.prompts = PromptRows()
 
     def arm(self, arm: str, seed: int) -> Iterator[Step]:
@@ -151,9 +150,9 @@ class _Planner:
                 )
             yield step
             after = (*after, step.earlier)
-        if last.on == "seen":  # cross-task: judged on tasks of which it has seen no label
+        if last.on == "seen":  # cross-task: evaluated on tasks without any of their labels
             for task in self.rows.unseen:
-                yield from self._judged(task, last, arm, 0, seed, after)
+                yield from self._evaluations(task, last, arm, 0, seed, after)
             return
         for budget in self.spec.labels:
             yield from self._point(last, arm, budget, seed, after)
@@ -161,48 +160,48 @@ class _Planner:
     def _point(
         self, stage: Stage, arm: str, budget: int | str, seed: int, after: tuple[ParentStep, ...]
     ) -> Iterator[Step]:
-        """Yield the steps of one budget: a model for all tasks or one for each, and its judging on each."""
+        """Yield the steps of one budget: a model for all tasks or one for each, and its evaluation on each."""
         groups = [self.rows.unseen] if stage.setting == "multi-task" else [(task,) for task in self.rows.unseen]
         for group in groups:
-            chain, learnt = after, list[Step]()
+            chain, training = after, list[Step]()
             if budget and stage.setting not in ("in-context", "heuristic"):
                 step = self._train(stage, group, budget, arm, seed, after)
                 if step.task_batches:
-                    learnt = [step]
+                    training = [step]
                     chain = (*after, step.earlier)
-            judged = [step for task in group for step in self._judged(task, stage, arm, budget, seed, chain)]
-            if judged:
-                yield from learnt
-                yield from judged
+            evaluations = [step for task in group for step in self._evaluations(task, stage, arm, budget, seed, chain)]
+            if evaluations:
+                yield from training
+                yield from evaluations
 
-    def _judged(
+    def _evaluations(
         self, rows: TaskRows, stage: Stage, arm: str, budget: int | str, seed: int, after: tuple[ParentStep, ...]
     ) -> Iterator[EvaluateStep]:
-        """Yield the judging of a model on a task as it is told, and as each probe tells it otherwise."""
+        """Yield the evaluation of a model on a task as usual, and as each probe changes it."""
         plain = self._evaluate(rows, stage, arm, budget, seed, after)
         if plain is None:
             return
         yield plain
-        if stage.setting == "heuristic" or not self.judged.probes:
+        if stage.setting == "heuristic" or not self.selection.probes:
             return
-        others, usual = self.rows.others(rows.task), self._prompts(rows, plain)
-        for name in self.judged.probes:
-            told = self.judged.probed(name, rows, others, seed)
-            if told is None:
+        others, usual = self.rows.others(rows.task), self._prompt_digest(rows, plain)
+        for name in self.selection.probes:
+            changed = self.selection.probed(name, rows, others, seed)
+            if changed is None:
                 continue
-            as_told = dataclasses.replace(rows, task=told)
-            probed = self._evaluate(as_told, stage, probe_arm(arm, name), budget, seed, after)
-            if probed is None or self._prompts(as_told, probed) == usual:
-                self.judged.changes_nothing(name, rows.task.name, plain.encoding.name)
+            changed_rows = dataclasses.replace(rows, task=changed)
+            probed = self._evaluate(changed_rows, stage, probe_arm(arm, name), budget, seed, after)
+            if probed is None or self._prompt_digest(changed_rows, probed) == usual:
+                self.selection.changes_nothing(name, rows.task.name, plain.encoding.name)
                 continue
-            self.judged.made(name)
+            self.selection.made(name)
             yield probed
 
-    def _prompts(self, rows: TaskRows, step: EvaluateStep) -> str:
-        return self._asked(rows, step.encoding, step.shown, step.seed).digest
+    def _prompt_digest(self, rows: TaskRows, step: EvaluateStep) -> str:
+        return self._test_prompts(rows, step.encoding, step.shown, step.seed).digest
 
-    def _asked(self, rows: TaskRows, encoding: Encoding, shown: InContextExamples, seed: int) -> PromptSet:
-        return self.prompts.to_answer(rows.task, rows.rows.test, encoding, shown, seed)
+    def _test_prompts(self, rows: TaskRows, encoding: Encoding, shown: InContextExamples, seed: int) -> PromptSet:
+        return self.prompts.testing(rows.task, rows.rows.test, encoding, shown, seed)
 
     def _pool(self, stage: Stage) -> tuple[TaskRows, ...]:
         return self.rows.seen if stage.on == "seen" else self.rows.unseen
@@ -221,13 +220,13 @@ class _Planner:
             task_batch for task in tasks if (task_batch := self._task_batch(task, encoding, budget, seed)).instances
         )
         prompts = [
-            self.prompts.to_learn(task_batch.task, task_batch.rows(), encoding, task_batch.shown, seed)
+            self.prompts.training(task_batch.task, task_batch.rows(), encoding, task_batch.shown, seed)
             for task_batch in task_batches
         ]
         keys = train_keys(
             self.base,
             after,
-            [(task_batch.task.name, told) for task_batch, told in zip(task_batches, prompts, strict=True)],
+            [(task_batch.task.name, own) for task_batch, own in zip(task_batches, prompts, strict=True)],
             encoding,
             recipe=stage.recipe,
             start=stage.start,
@@ -243,43 +242,43 @@ class _Planner:
             arm=arm,
             labels=max((len(task.labels(seed, budget)) for task in tasks), default=0),
             seed=seed,
-            lengths=learning_lengths(prompts),
+            lengths=training_lengths(prompts),
             start=stage.start,
             after=after,
             mixture=stage.mixture,
         )
 
     def _task_batch(self, task: TaskRows, encoding: Encoding, budget: int | str, seed: int) -> TaskBatch:
-        """Return the first labels of a task's pool; those that prompts show as exemplars are not learnt besides."""
+        """Return the first labels of a task's pool, without those that prompts have as exemplars."""
         labels = task.labels(seed, budget)
         shown = self._shown(encoding, labels)
         rows = labels[len(shown.exemplars) :]
         return TaskBatch(task.task, rows, tuple(training_output(task.task, row, seed) for row in rows), shown)
 
     def _shown(self, encoding: Encoding, labels: Sequence[Instance]) -> InContextExamples:
-        """Return what prompts show beyond the instruction. Exemplars are labels like any other: they are paid for."""
+        """Return the few-shot examples of prompts. Exemplars are labels like any other: they count in the budget."""
         demonstrations = self.rows.demonstrations(encoding.demonstrations) if encoding.demonstrations else ()
         return InContextExamples(tuple(labels[: encoding.exemplars]), demonstrations)
 
     def _evaluate(
         self, rows: TaskRows, stage: Stage, arm: str, budget: int | str, seed: int, after: tuple[ParentStep, ...]
     ) -> EvaluateStep | None:
-        """Return the judging of a model on a task, None where there is nothing to judge it by."""
+        """Return the evaluation of a model on a task; None where there is neither a metric nor an option to rank."""
         options, task = self.spec.evaluate, rows.task
         encoding = options.prompt_encoding() or stage.prompt_encoding()
-        metrics, option_scoring = self.judged.metrics(rows), self.judged.option_scoring(rows, encoding, seed)
+        metrics, option_scoring = self.selection.metrics(rows), self.selection.option_scoring(rows, encoding, seed)
         if not metrics and option_scoring is None:
             return None
         labels = rows.labels(seed, budget)
         shown = self._shown(encoding, labels)
         new_tokens = None if options.new_tokens == "auto" else options.new_tokens
-        prompts = self._asked(rows, encoding, shown, seed)
+        prompts = self._test_prompts(rows, encoding, shown, seed)
         recipe, typical = stage.recipe, rows.typical_outputs
         more: tuple[object, ...] = (
             (stage.heuristic, [row.outputs[0] for row in labels] if stage.heuristic else []),
             (recipe.max_length, recipe.too_long, recipe.cut, recipe.share_prefix, metrics, new_tokens, typical),
         )
-        # What is left at its default stands in no key, so that keys from before it existed stay.
+        # Defaults are in no key, so that keys from before a setting existed stay the same.
         if option_scoring is not None:
             more = (*more, ("rank", _RANK_VERSION, option_scoring.options, option_scoring.ways))
         if options.decoding != GREEDY and not stage.heuristic:
@@ -298,7 +297,7 @@ class _Planner:
             arm=arm,
             labels=len(labels),
             seed=seed,
-            lengths=answering_lengths(prompts),
+            lengths=test_lengths(prompts),
             after=after,
             shown=shown,
             heuristic=stage.heuristic,

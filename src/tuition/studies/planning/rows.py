@@ -1,4 +1,4 @@
-"""Which tasks and rows a study trains and judges on: its collection opened, divided into seen and unseen, and cut."""
+"""The tasks and rows on which a study trains and evaluates: its collection, divided into seen and unseen tasks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tuition.tasks.starter import STARTER_PATH
 
 @dataclass(frozen=True, slots=True)
 class TaskRows:
-    """A task with its rows divided; `labels` is its pool in the order in which a seed draws from it."""
+    """A task with its rows divided; `labels` is its pool in the order of a seed."""
 
     task: Task
     rows: TaskLabels
@@ -30,9 +30,9 @@ class TaskRows:
     _ordered: dict[int, tuple[Instance, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def labels(self, seed: int, budget: int | str) -> tuple[Instance, ...]:
-        """Return a budget of labels: the beginning of the pool in the order of `seed`, or of the file.
+        """Return a budget of labels: the first of the pool in the order of `seed`, or of the file.
 
-        A pool with fewer than a count gives all it has (whether it may is decided when it is made).
+        A pool with fewer labels gives all it has (whether that is allowed is checked when the rows are divided).
         """
         return self._order(seed)[: self.rows.budget(budget, over="capped").count]
 
@@ -53,13 +53,13 @@ class TaskRows:
 
     @property
     def all_rows(self) -> tuple[Instance, ...]:
-        """All rows there are, those to learn from first."""
+        """All rows, those to train on first."""
         return (*self.rows.pool, *self.rows.validation, *self.rows.test)
 
     def found_options(self) -> tuple[tuple[str, ...], OptionsFrom]:
-        """Return the closed set of answers in the rows, and in which rows it was found; nothing if there is none.
+        """Return the closed set of answers in the rows, and in which rows it was found; empty if there is none.
 
-        Test rows are looked at only where the others are too few to tell.
+        Test rows are used only where the others are too few to decide.
         """
         known = closed_options(row.outputs for row in (*self.rows.pool, *self.rows.validation))
         if known:
@@ -69,7 +69,7 @@ class TaskRows:
 
 @dataclass(frozen=True, slots=True)
 class StudyRows:
-    """A study's tasks: those that are seen in earlier stages, and those that are judged."""
+    """A study's tasks: those seen in earlier stages, and those for evaluation."""
 
     seen: tuple[TaskRows, ...]
     unseen: tuple[TaskRows, ...]
@@ -98,10 +98,10 @@ def read_rows(spec: StudySpec) -> StudyRows:
     """
     collection = study_collection(spec)
     seen, unseen = _names(spec, collection)
-    judged = _read(collection, unseen, lambda task: _judged(spec, task), spec)
-    task_batches = _read(collection, seen, lambda task: _learnt(spec, task), spec) if _learns_seen(spec) else ()
+    unseen_rows = _read(collection, unseen, lambda task: _divide_unseen(spec, task), spec)
+    task_batches = _read(collection, seen, lambda task: _divide_seen(spec, task), spec) if _learns_seen(spec) else ()
     others = [name for name in (seen or collection.names) if name not in set(unseen)]
-    return StudyRows(task_batches, judged, lambda count: _demonstrations(collection, others, count), collection)
+    return StudyRows(task_batches, unseen_rows, lambda count: _demonstrations(collection, others, count), collection)
 
 
 def _names(spec: StudySpec, collection: Collection) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -121,10 +121,12 @@ def _names(spec: StudySpec, collection: Collection) -> tuple[tuple[str, ...], tu
     elif not unseen:
         unseen = tuple(name for name in collection.names if name not in set(seen))
     if both := [name for name in seen if name in set(unseen)]:
-        raise UserError(f"{collection.path}: {', '.join(both[:5])}: seen in training and judged as unseen; choose one")
+        raise UserError(
+            f"{collection.path}: {', '.join(both[:5])}: both seen and unseen; choose one"
+        )
     if not seen and _learns_seen(spec):
         raise UserError(
-            f"{collection.path}: a stage learns on seen tasks and none is seen; name some under tasks.seen, or give "
+            f"{collection.path}: a stage trains on seen tasks and there are none; name some under tasks.seen, or give "
             "tasks.split, such as `list=default` or `category=Title Generation`"
         )
     return seen, unseen
@@ -149,7 +151,7 @@ def _learns_seen(spec: StudySpec) -> bool:
     return any(stage.on == "seen" for stages in spec.arms.values() for stage in stages)
 
 
-def _judged(spec: StudySpec, task: Task) -> TaskLabels:
+def _divide_unseen(spec: StudySpec, task: Task) -> TaskLabels:
     return split_task(
         task,
         test=spec.evaluate.test,
@@ -160,8 +162,8 @@ def _judged(spec: StudySpec, task: Task) -> TaskLabels:
     )
 
 
-def _learnt(spec: StudySpec, task: Task) -> TaskLabels:
-    """Every row of a seen task may be learnt, since none of them judges; repeats of one content are left out."""
+def _divide_seen(spec: StudySpec, task: Task) -> TaskLabels:
+    """Return all rows of a seen task for training, since none is for evaluation; duplicates are dropped."""
     rows = split_task(task, test=1, validation=0, order=spec.tasks.order)
     return dataclasses.replace(rows, pool=(*rows.test, *rows.pool), test=())
 
@@ -169,7 +171,7 @@ def _learnt(spec: StudySpec, task: Task) -> TaskLabels:
 def _read(
     collection: Collection, names: Sequence[str], divide: Callable[[Task], TaskLabels], spec: StudySpec
 ) -> tuple[TaskRows, ...]:
-    """Read tasks and divide each; what is wrong with any of them is told together."""
+    """Read tasks and divide each; all problems are raised together."""
     made: list[TaskRows] = []
     problems: list[Problem] = []
     refused: list[str] = []
@@ -190,7 +192,7 @@ def _read(
 
 
 def _demonstrations(collection: Collection, names: Sequence[str], count: int) -> tuple[Demonstration, ...]:
-    """Return one worked example of each of `count` other tasks, always the same ones (Ye et al. 2023, ICIL).
+    """Return one positive example of each of `count` other tasks, always the same ones (Ye et al. 2023, ICIL).
 
     Raises:
         UserError: the collection has too few other tasks with a definition and an example.
@@ -207,7 +209,7 @@ def _demonstrations(collection: Collection, names: Sequence[str], count: int) ->
             made.append(Demonstration(task.definition, example.input, example.output))
     if len(made) < count:
         raise UserError(
-            f"{collection.path}: {count} demonstrations of other tasks are asked for and {len(made)} other tasks "
+            f"{collection.path}: {count} demonstrations of other tasks are needed and {len(made)} other tasks "
             "have a definition and an example; use a larger collection, or an encoding without demonstrations"
         )
     return tuple(made)

@@ -1,7 +1,7 @@
-"""Test inputs of one task that stand among the rows a model learns from another: a leak across tasks.
+"""Test inputs of one task among the training rows of another task: a leak across tasks.
 
-Within a task, dividing its rows keeps test inputs and labels apart; tasks made from one source may share inputs all the
-same. Inputs are compared by `content_key`; empty ones say nothing and are passed over.
+Within a task, dividing its rows keeps test inputs and labels apart; but tasks from one source may share inputs. Inputs
+are compared by `content_key`; empty ones are ignored.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _NAMED = 4
 
 @dataclass(frozen=True, slots=True)
 class SharedRows:
-    """What an evaluated task shares with one that is learnt: `rows` of the `of` test rows (or dropped labels)."""
+    """Inputs that an evaluated task shares with a trained one: `rows` of the `of` test rows (or dropped labels)."""
 
-    learnt: str
+    trained: str
     evaluated: str
     rows: int
     of: int
@@ -33,7 +33,7 @@ class SharedRows:
 
 @dataclass(frozen=True, slots=True)
 class SharedInputs:
-    """The check of one study; `across` says whether any model that is evaluated on a task learnt another one."""
+    """The check of one study; `across` is whether any model is evaluated on a task and trained on another."""
 
     across: bool = False
     found: tuple[SharedRows, ...] = ()
@@ -41,18 +41,21 @@ class SharedInputs:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader of the scores must know of it, a sentence each."""
+        """Sentences for readers of the scores."""
         notes = []
         if self.dropped:
-            told = _listed(
-                f"{_of(one)} labelled rows of {one.learnt} (tests of {one.evaluated})" for one in self.dropped
+            rows = _listed(
+                f"{_of(one)} labelled rows of {one.trained} (tests of {one.evaluated})" for one in self.dropped
             )
-            notes.append(f"dropped from training, since their inputs are test inputs of other tasks: {told}")
+            notes.append(f"dropped from training, since their inputs are test inputs of other tasks: {rows}")
         if self.found:
-            told = _listed(f"{_of(one)} test rows of {one.evaluated} (learnt from {one.learnt})" for one in self.found)
+            rows = _listed(
+                f"{_of(one)} test rows of {one.evaluated} (trained on in {one.trained})" for one in self.found
+            )
             notes.append(
-                f"models are evaluated on inputs that they learnt from other tasks, which may raise scores: {told}; "
-                "`shared_inputs: drop` under the study's `tasks`, or --drop-shared, leaves these rows out of training"
+                f"models are evaluated on inputs that they were trained on in other tasks, which may raise scores: "
+                f"{rows}; `shared_inputs: drop` under the study's `tasks`, or --drop-shared, drops these rows from "
+                "training"
             )
         return tuple(notes)
 
@@ -60,20 +63,20 @@ class SharedInputs:
     def fact(self) -> str:
         """The outcome in a few words."""
         if not self.across:
-            return "none: each model is evaluated on the task that it learnt, whose labels and tests share no input"
+            return "none: each model is evaluated on its training task, whose labels and tests share no input"
         if not (self.found or self.dropped):
-            return "none: no test input is among the rows that models learn from other tasks"
-        told = [f"{_of(one)} test rows of {one.evaluated} are learnt from {one.learnt}" for one in self.found]
-        told += [f"{_of(one)} labelled rows of {one.learnt} dropped for {one.evaluated}" for one in self.dropped]
-        return "; ".join(told)
+            return "none: no test input is among the training rows of other tasks"
+        facts = [f"{_of(one)} test rows of {one.evaluated} are trained on in {one.trained}" for one in self.found]
+        facts += [f"{_of(one)} labelled rows of {one.trained} dropped for {one.evaluated}" for one in self.dropped]
+        return "; ".join(facts)
 
 
 def find_shared(steps: Sequence[Step], rows: StudyRows, dropped: Sequence[SharedRows] = ()) -> SharedInputs:
-    """Return which test inputs are among the rows that the same model learns from other tasks.
+    """Return which test inputs are among the rows that the same model is trained on from other tasks.
 
     Args:
         steps: the steps of a plan, each under its own key.
-        rows: the rows that they are of.
+        rows: the study's rows.
         dropped: what was dropped from these rows before.
     """
     pairs = _across(steps)
@@ -82,10 +85,10 @@ def find_shared(steps: Sequence[Step], rows: StudyRows, dropped: Sequence[Shared
     tests = {task.task.name: _contents(task.rows.test) for task in rows.unseen}
     owners = _owners(tests)
     hits = {task.task.name: _hits(task, owners) for task in (*rows.seen, *rows.unseen)}
-    learnt = {model.key: _learnt(model, hits) for model, _ in pairs}
+    trained = {model.key: _trained(model, hits) for model, _ in pairs}
     found: dict[tuple[str, str], set[str]] = {}
     for model, evaluated in pairs:
-        for name, contents in learnt[model.key].items():
+        for name, contents in trained[model.key].items():
             shared = contents & tests[evaluated].keys()
             if shared and name != evaluated:
                 found.setdefault((name, evaluated), set()).update(shared)
@@ -101,7 +104,7 @@ def without_shared(spec: StudySpec, rows: StudyRows) -> tuple[StudyRows, tuple[S
     """Return rows in which no label has a test input of another task that its model is evaluated on.
 
     Raises:
-        UserError: a task has then fewer labels than the study's budgets ask for.
+        UserError: a task then has fewer labels than the study's budgets need.
     """
     owners = _owners({task.task.name: _contents(task.rows.test) for task in rows.unseen})
     dropped: list[SharedRows] = []
@@ -116,15 +119,15 @@ def without_shared(spec: StudySpec, rows: StudyRows) -> tuple[StudyRows, tuple[S
 def _require_labels(spec: StudySpec, tasks: Sequence[TaskRows]) -> None:
     small = [task for task in tasks if len(task.rows.pool) < spec.most_labels]
     if small and spec.tasks.over == "strict":
-        told = _listed(f"{clip(task.task.name)} has {len(task.rows.pool):,}" for task in small)
+        counts = _listed(f"{clip(task.task.name)} has {len(task.rows.pool):,}" for task in small)
         raise UserError(
             f"tasks.shared_inputs: without the inputs that other tasks are tested on, fewer than {spec.most_labels:,} "
-            f"labels are left: {told}; ask for fewer labels, or say `over: capped`"
+            f"labels are left: {counts}; give fewer labels, or set `over: capped`"
         )
 
 
 def _across(steps: Sequence[Step]) -> list[tuple[TrainStep, str]]:
-    """Return each model with each task that it is evaluated on, where it learnt any other task."""
+    """Return each model with each task that it is evaluated on, where it was trained on any other task."""
     models = {step.key: step for step in training_steps(steps)}
     pairs: dict[tuple[str, str], tuple[TrainStep, str]] = {}
     for step in evaluation_steps(steps):
@@ -142,7 +145,7 @@ def _contents(tests: Iterable[Instance]) -> Counter[str]:
 
 
 def _owners(tests: Mapping[str, Counter[str]]) -> dict[str, list[str]]:
-    """Return the tasks that are tested on each content."""
+    """Return for each content the tasks that have it among their test inputs."""
     owners: dict[str, list[str]] = {}
     for name, contents in tests.items():
         for content in contents:
@@ -160,8 +163,8 @@ def _hits(task: TaskRows, owners: Mapping[str, Sequence[str]]) -> dict[int, str]
     return found
 
 
-def _learnt(model: TrainStep, hits: Mapping[str, Mapping[int, str]]) -> dict[str, set[str]]:
-    """Return the test inputs of other tasks that a model learns, by the task that it learns them from."""
+def _trained(model: TrainStep, hits: Mapping[str, Mapping[int, str]]) -> dict[str, set[str]]:
+    """Return the test inputs of other tasks that a model is trained on, by the task whose rows they are."""
     found = {}
     for task_batch in model.task_batches:
         own = hits[task_batch.task.name]
@@ -186,14 +189,14 @@ def _without(task: TaskRows, owners: Mapping[str, Sequence[str]], dropped: list[
 
 
 def _ordered(found: Iterable[SharedRows]) -> tuple[SharedRows, ...]:
-    return tuple(sorted(found, key=lambda one: (-one.rows, one.learnt, one.evaluated)))
+    return tuple(sorted(found, key=lambda one: (-one.rows, one.trained, one.evaluated)))
 
 
 def _of(one: SharedRows) -> str:
     return f"{one.rows:,} of {one.of:,}"
 
 
-def _listed(told: Iterable[str]) -> str:
-    every = list(told)
+def _listed(items: Iterable[str]) -> str:
+    every = list(items)
     more = f"; and {len(every) - _NAMED} more" if len(every) > _NAMED else ""
     return "; ".join(every[:_NAMED]) + more

@@ -362,15 +362,17 @@ def test_decodings_are_told_in_words() -> None:
     assert decoding_words(GREEDY) == "greedy"
     assert decoding_words(Decoding(beams=4, length_penalty=0.6)) == "4 beams, length penalty 0.6"
     drawn = decoding_words(Decoding(temperature=0.7, top_p=0.9, stop=("\n",)))
-    assert drawn == r"drawn at temperature 0.7 from the likeliest 0.9 of the distribution, seed 0, until one of '\n'"
+    assert (
+        drawn == r"sampled at temperature 0.7 from the most likely 0.9 of the distribution, seed 0, until one of '\n'"
+    )
 
 
 def test_all_probes_are_those_that_can_be_made_and_the_others_are_told(two_tasks: Callable[..., StudySpec]) -> None:
     plan = planned(two_tasks({"probes": "all"}))
     arms = {step.arm.partition(" · ")[2] for step in plan.evaluations}
     assert arms == {"", "without-definition", "reordered-examples", "swapped-outputs"}
-    assert any("not told as the probe 'other-wording' has it" in note for note in plan.notes)
-    assert any("which does not tell what it changes" in note for note in plan.notes)
+    assert any("not evaluated with the probe 'other-wording'" in note for note in plan.notes)
+    assert any("which does not use what it changes" in note for note in plan.notes)
 
 
 def test_a_named_probe_is_left_out_where_it_cannot_be_made_and_refused_where_it_nowhere_can(
@@ -385,7 +387,7 @@ def test_a_named_probe_is_left_out_where_it_cannot_be_made_and_refused_where_it_
     path.write_text(json.dumps(task))
     plan = planned(spec)
     assert [step.task.name for step in plan.evaluations if "·" in step.arm] == ["task001_colours"]
-    assert any("1 task is not told as the probe 'other-wording' has it: task002_free" in note for note in plan.notes)
+    assert any("1 task is not evaluated with the probe 'other-wording': task002_free" in note for note in plan.notes)
 
 
 def test_stored_predictions_hold_what_each_option_was_worth(

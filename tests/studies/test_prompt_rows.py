@@ -15,7 +15,7 @@ from tuition.prompts.types import NO_EXAMPLES, InContextExamples
 from tuition.studies.planning import prompt_rows
 from tuition.studies.planning.estimate import step_cost
 from tuition.studies.planning.plan import make_plan
-from tuition.studies.planning.prompt_rows import PromptRows, test_lengths, training_lengths
+from tuition.studies.planning.prompt_rows import PromptRows, answer_lengths, training_lengths
 from tuition.studies.spec.study import StudySpec
 from tuition.tasks.readers import open_collection
 
@@ -40,7 +40,7 @@ def test_their_json_is_that_of_the_prompts_encoded_one_by_one(name: str, write_t
     assert b"[" + asked.json + b"]" == canonical_json(told)
     mean = sum(len(prompt.body) + len(prompt.target) for prompt in one_by_one) / len(rows)
     assert training_lengths([learnt]).row == pytest.approx(mean)
-    assert test_lengths(asked).prefix == max(len(prompt.prefix) for prompt in one_by_one)
+    assert answer_lengths(asked).prefix == max(len(prompt.prefix) for prompt in one_by_one)
 
 
 def test_each_row_of_a_study_is_encoded_once_in_however_many_arms_seeds_and_budgets(

@@ -76,7 +76,7 @@ def test_a_study_is_judged_by_a_server_and_tells_what_that_took(server: Server, 
     assert facts["Model"].endswith("computing in its server's precision")
     assert facts["Answered by"] == "made"
     assert facts["Remote answers"].startswith("12 answers of ")
-    assert facts["Remote answers"].endswith("at 1 and 2 a million")
+    assert facts["Remote answers"].endswith("at 1 and 2 per million")
     said = listener.said[0]
     assert "12 requests to send, about " in said
     assert "guessed, one for every 4 bytes" in said
@@ -239,9 +239,9 @@ def test_keys_hold_what_decides_answers_and_nothing_else(server: Server) -> None
             {"arms": {"tuned": [{"encoding": "input-only"}]}, "labels": [4]},
             "cannot be tuned, and tuned",
         ),
-        ({"judge": {"decoding": {"beams": 2}}}, "not searched with 2 beams"),
+        ({"judge": {"decoding": {"beams": 2}}}, r"beam search \(2 beams\) is not possible"),
         ({"precision": "float32"}, "remove `precision`"),
-        ({"model": "smollm2-135m"}, "`model` is none"),
+        ({"model": "smollm2-135m"}, "`model` is not one"),
         ({"remote": {"budget": "5"}}, "needs the model's prices"),
         ({"remote": {"budget": "much"}}, "write `2.50`"),
         ({"remote": {"prices": {"prompt": -1, "answer": 1}}}, "remote.prices.prompt"),

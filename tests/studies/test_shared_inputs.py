@@ -131,7 +131,7 @@ def test_too_few_labels_after_dropping_are_refused_with_what_is_left(study: Call
     spec = study(ROTATED, TOGETHER, seen=False, order="file", shared_inputs="drop")
     spec = spec.model_copy(update={"labels": (32,)})  # each has 32 labels, of which the other tests 6
     with pytest.raises(
-        UserError, match=r"fewer than 32 labels are left: task001\w* has 26; task002\w* has 26; ask for"
+        UserError, match=r"fewer than 32 labels are left: task001\w* has 26; task002\w* has 26; give fewer"
     ):
         planned(spec)
 
@@ -151,7 +151,9 @@ def test_the_run_and_its_report_say_what_is_shared(study: Callable[..., StudySpe
         plan = plan_study(spec, Listener())
         run_plan(plan, store, Listener())
         results = gather(plan, store)
-    assert dict(results.facts)["Shared inputs"] == "6 of 6 test rows of task002_colours are trained on in task001_colours"
+    assert (
+        dict(results.facts)["Shared inputs"] == "6 of 6 test rows of task002_colours are trained on in task001_colours"
+    )
     assert any("trained on in other tasks" in notice for notice in results.notices)
 
 

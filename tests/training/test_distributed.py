@@ -226,7 +226,7 @@ def test_accelerate_launch_runs_a_study_as_one_process_does(config: str, study: 
     given = ["-m", "accelerate.commands.launch", "--config_file", str(ROOT / "docs" / "examples" / config)]
     two = launch([*given, *command, str(tmp_path / "two")])
     assert two.returncode == 0, two.stderr[-3000:]
-    assert "2 processes learn and answer together" in two.stderr
+    assert "2 processes train and answer together" in two.stderr
     assert two.stdout.count("Report: ") == two.stderr.count("[6/6]") == 1  # one process prints
     assert_alike(tmp_path / "one", tmp_path / "two")
 

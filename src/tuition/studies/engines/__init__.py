@@ -1,4 +1,4 @@
-"""Engines run the steps of a plan; only they know in which order, where, and what is tried again.
+"""Engines run the steps of a plan; only they decide the order, the device, and what is retried.
 
 A new engine is a module with a class, and one `ENGINES.add` below; `tuition run --engine` chooses it by name.
 """
@@ -24,16 +24,16 @@ class Failure:
 
 
 class Watcher(Protocol):
-    """Is told how a run goes; the command line draws a bar from it, a log prints lines."""
+    """Receives the progress of a run; the command line shows a progress bar, a log prints lines."""
 
     def say(self, text: str) -> None:
-        """Something that takes a while has begun outside the steps."""
+        """Something that takes a while has started outside the steps."""
 
     def begin(self, step: Step) -> None:
-        """A step has begun; others may still run."""
+        """A step has started; others may still run."""
 
     def advance(self, step: Step, work: float) -> None:
-        """So much work (in the units of `step_cost`) has been done for a step."""
+        """Some more work (in the units of `step_cost`) of a step is done."""
 
     def end(self, step: Step, seconds: float, summary: str) -> None:
         """A step is finished; `summary` describes its result in a few words."""
@@ -43,10 +43,10 @@ class Watcher(Protocol):
 
 
 class Engine(Protocol):
-    """Runs what a plan still lacks."""
+    """Runs the pending steps of a plan."""
 
     def run(self, plan: Plan, store: Store, watcher: Watcher, pending: Sequence[Step]) -> list[Failure]:
-        """Run the pending steps, keep each when it is finished, and return those that failed."""
+        """Run the pending steps, store each when it is finished, and return those that failed."""
 
 
 ENGINES: Registry[type[Engine]] = Registry("engine", plugins="tuition.engines")

@@ -1,4 +1,4 @@
-"""Answers of several processes, each to its part of the prompts."""
+"""Answering with several processes, each for its part of the prompts."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def answer_in_parts(
 ) -> list[Prediction]:
     """Let each process answer its part of the prompts; return all answers, in the prompts' order, in each process.
 
-    Answers that are `drawn` depend on a prompt's place among all; each process then answers all of them.
+    Sampled answers (`drawn`) depend on a prompt's position among all, so each process then answers all of them.
     """
     if group.size == 1 or drawn:
         return answer(prompts)
     from tuition.evaluation.predict import Prediction
 
-    # Long and short ones in turn, so that all processes have about as much to do.
+    # Every n-th prompt by length, so that all processes have about the same work.
     order = sorted(range(len(prompts)), key=lambda at: len(prompts[at].prefix) + len(prompts[at].body))
     mine = order[group.rank :: group.size]
     found = answer([prompts[at] for at in mine]) if mine else []
-    told = group.gather([[at, *astuple(made)] for at, made in zip(mine, found, strict=True)])
-    placed = {at: Prediction(*made) for rows in told for at, *made in rows}
+    gathered = group.gather([[at, *astuple(answer)] for at, answer in zip(mine, found, strict=True)])
+    placed = {at: Prediction(*answer) for rows in gathered for at, *answer in rows}
     return [placed[at] for at in range(len(prompts))]

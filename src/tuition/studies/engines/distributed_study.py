@@ -1,7 +1,7 @@
-"""Several processes at one study: the first plans, writes and prints; the others do their part of each step it names.
+"""Several processes running one study: the first plans, writes and prints; the others do their part of each step.
 
-`accelerate launch` and `torchrun` start the same command in every process. The first runs it as if it were alone; the
-others are told the study, and then one step after another, so that all of them agree on what is to be done.
+`accelerate launch` and `torchrun` start the same command in every process. The first runs it as if it were alone; it
+sends the others the study, and then one step after another, so that all of them run the same steps.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _log = logging.getLogger(__name__)
 
 
 def run_distributed(work: Callable[[], int]) -> int:
-    """Run a command's work in the first process, and the steps that it names in all; return the exit code.
+    """Run a command's work in the first process, and its steps in all processes; return the exit code.
 
     In a process that no launcher started, this only calls `work`.
 
     Raises:
-        UserError: the work's own; the launcher asks for what is not done here; or another process is gone.
+        UserError: `work` raises one; the launcher requests something unsupported; or another process has ended.
     """
     if not os.environ.get("MASTER_PORT"):
         return work()
@@ -60,10 +60,10 @@ def run_distributed(work: Callable[[], int]) -> int:
 
 
 def begin_plan(group: Group, plan: Plan, store: Store, pending: Sequence[Step]) -> None:
-    """Tell the other processes what is to be done, and wait until they are ready.
+    """Send the other processes the study and the pending steps, and wait until they are ready.
 
     Raises:
-        UserError: one of them cannot read the tasks or the folder of results, or reads others.
+        UserError: one of them cannot read the tasks or the folder of results, or finds other tasks there.
     """
     if group.size == 1:
         return
@@ -81,17 +81,17 @@ def begin_plan(group: Group, plan: Plan, store: Store, pending: Sequence[Step]) 
 
 
 def begin_step(group: Group, step: Step) -> None:
-    """Tell the other processes which step is next; heuristics are the first one's alone."""
+    """Send the other processes the next step's key; only the first process runs heuristics."""
     if group.size > 1 and step.uses_model:
         group.broadcast({"step": step.key})
 
 
 def in_step(group: Group, step: Step, run: Callable[[], _T]) -> _T:
-    """Run this process's part of a step and end it together; what fails in one process fails in all.
+    """Run this process's part of a step and wait for the others; a failure in one process is a failure in all.
 
     Raises:
         PeerFailedError: another process failed.
-        ProcessLostError: another process is gone.
+        ProcessLostError: another process has ended.
     """
     from tuition.training.distributed import PeerFailedError, ProcessLostError
 
@@ -112,54 +112,56 @@ def in_step(group: Group, step: Step, run: Callable[[], _T]) -> _T:
 
 
 def _follow(group: Group) -> int:
-    """Do what the first process says until it ends; return this process's exit code."""
+    """Run the steps that the first process sends until it ends; return this process's exit code."""
     from tuition.training.distributed import ProcessLostError
 
     steps: dict[str, Step] = {}
     worker: Worker | None = None
     while True:
         try:
-            told = group.broadcast({})
-            if "end" in told:
-                return 0  # the first process's exit code speaks for all
-            if "study" in told:
-                worker, steps = _prepared(group, told)
+            message = group.broadcast({})
+            if "end" in message:
+                return 0  # the first process has the exit code of the run
+            if "study" in message:
+                worker, steps = _prepare(group, message)
             elif worker is not None:
-                _take_part(group, worker, steps[told["step"]])
+                _take_part(group, worker, steps[message["step"]])
         except ProcessLostError as error:
             _log.error("process %d: %s", group.rank, error)  # the first one may not know why
             return 1
         except KeyboardInterrupt:
-            return 1  # all were stopped together; the first process says so
+            return 1  # all were stopped together; the first process reports it
         except Exception:  # noqa: S112
-            continue  # told to all already; the first process goes on with the next step, or ends
+            continue  # all processes know already; the first continues with the next step, or ends
 
 
 def _take_part(group: Group, worker: Worker, step: Step) -> None:
     in_step(group, step, lambda: worker.run(step, lambda work: None))
 
 
-class _Places(Store):
-    """The places in a store's folder, for processes that read what the first one keeps; its database stays closed."""
+class _Paths(Store):
+    """The paths in a store's folder, for processes that read what the first one stores; its database stays closed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
 
-def _prepared(group: Group, told: dict[str, Any]) -> tuple[Worker, dict[str, Step]]:
+def _prepare(group: Group, message: dict[str, Any]) -> tuple[Worker, dict[str, Step]]:
     from tuition.studies.engines.worker import Worker  # it loads torch
 
     try:
-        folder = Path(told["folder"])
+        folder = Path(message["folder"])
         if not folder.is_dir():
-            raise UserError(f"{folder}: is not there on this machine; all machines must share the results' folder")
-        spec = parse_study(orjson.loads(told["study"]), folder / "study.json")
-        plan = make_plan(spec, model_identity=told["model"], precision=told["precision"])
-        steps = {step.key: step for step in with_stored(plan, told["stored"], _Places(folder)).work}
-        if missing := [key for key in told["pending"] if key not in steps]:
-            raise UserError(f"{len(missing)} steps are not those of process 0; do all machines hold the same tasks?")
+            raise UserError(f"{folder}: does not exist on this machine; all machines must share the results' folder")
+        spec = parse_study(orjson.loads(message["study"]), folder / "study.json")
+        plan = make_plan(spec, model_identity=message["model"], precision=message["precision"])
+        steps = {step.key: step for step in with_stored(plan, message["stored"], _Paths(folder)).work}
+        if missing := [key for key in message["pending"] if key not in steps]:
+            raise UserError(
+                f"{len(missing)} steps differ from those of process 0; do all machines have the same tasks?"
+            )
     except Exception as error:
         group.fail(str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}")
         raise
     group.finish()
-    return Worker(spec.model, plan.precision, _Places(folder), lambda text: None, group), steps
+    return Worker(spec.model, plan.precision, _Paths(folder), lambda text: None, group), steps

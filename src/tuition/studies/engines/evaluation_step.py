@@ -1,4 +1,4 @@
-"""An evaluation step before and after a model answers: its prompts and options, and what the store keeps of it."""
+"""An evaluation step before and after a model answers: its prompts and options, and its stored record."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tuition.models.tokens import TokenizedPrompt
 
 _MOST_NEW_TOKENS = 128
-"""Tk-Instruct's limit of a target."""
+"""Tk-Instruct's limit of a target, in tokens."""
 
 
 class PreparedEvaluation:
@@ -57,11 +57,11 @@ class PreparedEvaluation:
         """Score answers and rankings, store them with the step's record, and return a summary.
 
         Args:
-            store: where they are kept.
-            answers: an answer to each prompt; empty where options alone are ranked.
+            store: the study's store.
+            answers: an answer to each prompt; empty where options are only ranked.
             rankings: the rankings of each row's options; empty where none are ranked.
-            more: what else the step's record holds.
-            started: when the step began, by `time.perf_counter`.
+            more: further details of the step's record.
+            started: when the step started, by `time.perf_counter`.
         """
         step = self.step
         details: dict[str, Any] = {"encoding_mismatch": step.encoding_mismatch}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tuition.training.distributed import Group
 
 _TEST_ROWS, _TEST_TOKENS = 6, 8
-"""The size of the self-test: it should take less time than the answers that it is reported with."""
+"""The size of the self-test: it should take less time than the step's answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class OptionRow:
 
 @dataclass(frozen=True, slots=True)
 class PreparedOptions:
-    """The rows of an evaluation step whose options are ranked, and `details`: what the store keeps on them."""
+    """The rows of an evaluation step whose options are ranked, and `details` for the step's record."""
 
     rows: tuple[OptionRow, ...]
     details: dict[str, Any]
@@ -111,7 +111,7 @@ def score_options(
 
 
 def self_test(step: EvaluateStep, model: PromptedModel, tuned: nn.Module) -> dict[str, Any] | None:
-    """Return what the shape of a batch does to a few of a step's answers; None where it has too few rows for one."""
+    """Return how the shape of a batch changes a few of a step's answers; None where it has too few rows for a batch."""
     policy = model.answer_policy(_TEST_TOKENS)
     fitted = [model.fit(step.task, row, policy, shown=step.shown) for row in step.instances[:_TEST_ROWS]]
     prompts = model.tokenize(fitted)
@@ -139,7 +139,7 @@ def _rows(
 ) -> list[OptionRow]:
     prompts = model.tokenize(fitted)
     neutral = _neutral(step, model, policy) if "pmi" in option_scoring.ways else None
-    # Rows without their input are mostly the same: each text is tokenized once.
+    # Prompts without their input are mostly the same: each text is tokenized once.
     tokenized = dict(zip(neutral, model.tokens(list(neutral)), strict=True)) if neutral else {}
     priors = [tokenized[prompt] for prompt in neutral] if neutral else [None] * len(prompts)
     targets = [variant(step.task, row, step.encoding, step.seed).target for row in step.instances]
@@ -147,7 +147,7 @@ def _rows(
 
 
 def _neutral(step: EvaluateStep, model: PromptedModel, policy: LengthPolicy) -> list[Prompt] | None:
-    """Return each row's prompt without its input; None where a template then says nothing for some row."""
+    """Return each row's prompt without its input; None where a template is then empty for some row."""
     encoding = step.encoding
     by_row = encoding.one_of or encoding.template or encoding.jinja
     made: list[Prompt] = []
@@ -171,7 +171,7 @@ def _ranked(
     rows: Sequence[OptionRow],
     advance: Callable[[int], None],
 ) -> list[Ranking]:
-    """Rank options, those of one pattern together."""
+    """Rank options, those with the same target pattern together."""
     rankings: dict[int, Ranking] = {}
     for positions, questions in questions_by_target(rows, model):
         found = rank(tuned, questions, batching=Batching(share_prefix=step.recipe.share_prefix), advance=advance)

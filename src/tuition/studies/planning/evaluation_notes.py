@@ -1,4 +1,4 @@
-"""What a reader of a study's scores must know of how they were made: decoding, ranked options, batch invariance."""
+"""Facts for readers of a study's scores: decoding, ranked options, batch invariance."""
 
 from __future__ import annotations
 
@@ -21,64 +21,68 @@ _ORIGINS: dict[OptionsFrom, str] = {
 }
 
 
-def evaluation_facts(plan: Plan, judged: Evaluated) -> list[tuple[str, str]]:
-    """Return facts on how answers were chosen, options ranked, and whether the shape of a batch moved anything."""
-    judged = list(judged)
+def evaluation_facts(plan: Plan, evaluated: Evaluated) -> list[tuple[str, str]]:
+    """Return facts on decoding, the origin of ranked options, and whether the shape of a batch changed any answer."""
+    evaluated = list(evaluated)
     facts = []
     if plan.spec.evaluate.decoding != GREEDY:
         facts.append(("Decoding", decoding_words(plan.spec.evaluate.decoding)))
     origins: dict[OptionsFrom, dict[str, None]] = {}
-    for step, _ in judged:
+    for step, _ in evaluated:
         if step.option_scoring is not None:
             origins.setdefault(step.option_scoring.origin, {})[step.task.name] = None
     if origins:
-        told = (f"of {_tasks(names)} from {_ORIGINS[origin]}" for origin, names in origins.items())
-        facts.append(("Ranked options", "; ".join(told)))
-    tests = _self_tests(judged)
+        sources = (f"of {_tasks(names)} from {_ORIGINS[origin]}" for origin, names in origins.items())
+        facts.append(("Ranked options", "; ".join(sources)))
+    tests = _self_tests(evaluated)
     if tests:
         facts.append(("Batch invariance", "; ".join(_invariance(test) for test in tests)))
     return facts
 
 
-def evaluation_notices(plan: Plan, judged: Evaluated) -> list[str]:
-    """Return sentences on what was left out of judging, and on what makes a score less than it looks."""
-    judged = list(judged)
+def evaluation_notices(plan: Plan, evaluated: Evaluated) -> list[str]:
+    """Return sentences on what was omitted from evaluation, and on limits of the scores."""
+    evaluated = list(evaluated)
     notices = list(plan.notes)
     notices += [
         f"the shape of a batch changes what this model answers: {_invariance(test)}; use float32 to remove most of this"
-        for test in _self_tests(judged)
+        for test in _self_tests(evaluated)
         if min(test["batched"], test["padded"]) < 1
     ]
-    looked = dict.fromkeys(s.task.name for s, _ in judged if s.option_scoring and s.option_scoring.origin == "all rows")
-    if looked:
+    from_tests = dict.fromkeys(
+        s.task.name for s, _ in evaluated if s.option_scoring and s.option_scoring.origin == "all rows"
+    )
+    if from_tests:
         notices.append(
-            f"the ranked options of {_named(looked)} were found in all rows, test rows among them, since the others "
-            "are too few to tell a closed set"
+            f"the ranked options of {_named(from_tests)} were found in all rows, including test rows, since the others "
+            "are too few to show a closed set"
         )
-    notices += _unseen(judged)
+    notices += _unseen(evaluated)
     absent: dict[str, str] = {}
-    unweighed: dict[str, None] = {}
-    for step, finished in judged:
-        told = finished.details.get("rank", {})
-        if step.option_scoring is None or not told:
+    without_pmi: dict[str, None] = {}
+    for step, finished in evaluated:
+        record = finished.details.get("rank", {})
+        if step.option_scoring is None or not record:
             continue
-        if told.get("absent"):
-            absent[step.task.name] = f"{step.task.name} {told['absent']} of {len(step.instances)}"
+        if record.get("absent"):
+            absent[step.task.name] = f"{step.task.name} {record['absent']} of {len(step.instances)}"
         if "pmi" in step.option_scoring.ways and "rank_pmi" not in {score.metric for score in finished.scores}:
-            unweighed[step.task.name] = None
+            without_pmi[step.task.name] = None
     if absent:
         rows = list(absent.values())
         more = f" and {len(rows) - _NAMED} more tasks" if len(rows) > _NAMED else ""
         notices.append(f"rows none of whose accepted answers is an option: {', '.join(rows[:_NAMED])}{more}")
-    if unweighed:
-        notices.append(f"no PMI for {_named(unweighed)}: a template, or the endpoint, says nothing of an empty input")
+    if without_pmi:
+        notices.append(
+            f"no PMI for {_named(without_pmi)}: a template, or the endpoint, gives nothing for an empty input"
+        )
     return notices
 
 
-def _unseen(judged: Evaluated) -> list[str]:
-    """Return a sentence on each metric that cannot see accepted outputs, with the tasks that these are of."""
+def _unseen(evaluated: Evaluated) -> list[str]:
+    """Return a sentence on each metric that gives some accepted outputs no score, with their tasks."""
     by_metric: dict[str, dict[str, tuple[int, int]]] = {}
-    for step, finished in judged:
+    for step, finished in evaluated:
         for metric, rows in finished.details.get("unseen", {}).items():
             by_metric.setdefault(metric, {})[step.task.name] = (rows, len(step.instances))
     return [
@@ -90,23 +94,23 @@ def _unseen(judged: Evaluated) -> list[str]:
 
 
 def decoding_words(decoding: Decoding) -> str:
-    """Say how answers are chosen."""
+    """Return a decoding in words."""
     if decoding.samples:
-        told = f"drawn at temperature {decoding.temperature:g}"
-        told += f" from the likeliest {decoding.top_p:g} of the distribution" if decoding.top_p < 1 else ""
-        told += f", seed {decoding.seed}"
+        words = f"sampled at temperature {decoding.temperature:g}"
+        words += f" from the most likely {decoding.top_p:g} of the distribution" if decoding.top_p < 1 else ""
+        words += f", seed {decoding.seed}"
     elif decoding.beams > 1:
-        told = f"{decoding.beams} beams"
-        told += f", length penalty {decoding.length_penalty:g}" if decoding.length_penalty != 1 else ""
+        words = f"{decoding.beams} beams"
+        words += f", length penalty {decoding.length_penalty:g}" if decoding.length_penalty != 1 else ""
     else:
-        told = "greedy"
-    return told + (f", until one of {', '.join(map(repr, decoding.stop))}" if decoding.stop else "")
+        words = "greedy"
+    return words + (f", until one of {', '.join(map(repr, decoding.stop))}" if decoding.stop else "")
 
 
-def _self_tests(judged: Evaluated) -> list[dict[str, Any]]:
-    """Return the self-tests that stand beside the scores, each once: there is one for each time a model was loaded."""
+def _self_tests(evaluated: Evaluated) -> list[dict[str, Any]]:
+    """Return the distinct self-tests of batch invariance: there is one for each time a model was loaded."""
     found: list[dict[str, Any]] = []
-    for _, finished in judged:
+    for _, finished in evaluated:
         test = finished.details.get("invariance")
         if test and test not in found:
             found.append(test)

@@ -1,6 +1,6 @@
-"""Steps that cannot differ: equal prompts learnt and asked alike, whatever arms and encodings they belong to.
+"""Steps that cannot differ: equal prompts in training and evaluation, whatever their arms and encodings.
 
-One of them is run and its result counts for all.
+One of them is run and its result is used for all.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _NAMED = 4
 
 @dataclass(frozen=True, slots=True)
 class JoinedSteps:
-    """Steps of which those that cannot differ have one key; their other keys, by that one; and what to say of it."""
+    """Steps, where those that cannot differ have the same key; their other keys, by that key; and notes on them."""
 
     steps: tuple[Step, ...]
     alike: dict[str, tuple[str, ...]]
@@ -40,12 +40,12 @@ def join_identical(steps: Sequence[Step]) -> JoinedSteps:
 def with_keys(
     steps: Iterable[Step], chosen: Mapping[str, str], trained_by: Mapping[str, Encoding | None]
 ) -> Iterable[Step]:
-    """Yield steps under the keys that are chosen for theirs, and for those of the stages before them.
+    """Yield steps with the chosen keys in place of their own, and of those of the stages before them.
 
     Args:
         steps: the steps of a plan.
-        chosen: other keys, by those that the steps have.
-        trained_by: the encoding that the weights of a chosen key are kept with.
+        chosen: the new keys, by the steps' own.
+        trained_by: the encoding saved with the weights of a chosen key.
     """
     for step in steps:
         after = tuple(_renamed(earlier, chosen, trained_by) for earlier in step.after)

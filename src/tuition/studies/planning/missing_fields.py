@@ -1,4 +1,4 @@
-"""What the encodings of a study ask for and its tasks do not have, said before anything is trained."""
+"""Fields that a study's encodings use and its tasks do not have, reported before anything is trained."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from tuition.tasks import Task
 
 
 def missing_field_notes(steps: Iterable[Step]) -> list[str]:
-    """Return a sentence for each encoding that asks for what some of its tasks lack, with the number of these tasks."""
+    """Return a sentence for each encoding that uses fields which some of its tasks lack, with the number of tasks."""
     tasks: dict[Encoding, dict[str, Task]] = {}
     for step in steps:
-        # A probe takes from a task what the encoding asks for, on purpose.
+        # A probe removes fields of a task on purpose.
         probe = step.kind == "evaluate" and PROBE_MARK in step.arm
         if step.uses_model and not probe:
             tasks.setdefault(step.encoding, {}).update((task.name, task) for task in step.tasks)
@@ -33,5 +33,5 @@ def missing_field_notes(steps: Iterable[Step]) -> list[str]:
 def _note(name: str, counts: dict[str, int], tasks: int) -> str:
     (first, number), *others = counts.items()
     are = f"{number} of {tasks} tasks have" if tasks > 1 else "the task has"
-    told = [f"{are} {first}", *(f"{n} have {lacks}" if tasks > 1 else lacks for lacks, n in others)]
-    return f"the encoding “{name}” asks for what tasks lack, and its prompts leave it out: {', '.join(told)}"
+    lists = [f"{are} {first}", *(f"{n} have {lacks}" if tasks > 1 else lacks for lacks, n in others)]
+    return f"the encoding “{name}” uses fields that tasks lack, and its prompts omit them: {', '.join(lists)}"

@@ -13,7 +13,7 @@ from tuition.prompts.types import Encoding, InContextExamples
 from tuition.studies.planning.identical_steps import join_identical
 from tuition.studies.planning.metric_selection import MetricSelection
 from tuition.studies.planning.missing_fields import missing_field_notes
-from tuition.studies.planning.prompt_rows import PromptRows, PromptSet, test_lengths, training_lengths
+from tuition.studies.planning.prompt_rows import PromptRows, PromptSet, answer_lengths, training_lengths
 from tuition.studies.planning.rows import StudyRows, TaskRows, read_rows
 from tuition.studies.planning.shared_inputs import SharedInputs, SharedRows, find_shared, without_shared
 from tuition.studies.planning.step_keys import evaluate_keys, train_keys
@@ -194,7 +194,7 @@ class _Planner:
             if probed is None or self._prompt_digest(changed_rows, probed) == usual:
                 self.selection.changes_nothing(name, rows.task.name, plain.encoding.name)
                 continue
-            self.selection.made(name)
+            self.selection.possible(name)
             yield probed
 
     def _prompt_digest(self, rows: TaskRows, step: EvaluateStep) -> str:
@@ -297,7 +297,7 @@ class _Planner:
             arm=arm,
             labels=len(labels),
             seed=seed,
-            lengths=test_lengths(prompts),
+            lengths=answer_lengths(prompts),
             after=after,
             shown=shown,
             heuristic=stage.heuristic,

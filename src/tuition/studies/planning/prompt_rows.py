@@ -128,7 +128,7 @@ def training_lengths(sets: Iterable[PromptSet]) -> Lengths:
     return Lengths(sum(prefix for prefix, _ in found) / count, sum(row for _, row in found) / count)
 
 
-def test_lengths(chosen: PromptSet) -> Lengths:
+def answer_lengths(chosen: PromptSet) -> Lengths:
     """Return the longest prefix and the mean body of test prompts, measured on the first rows."""
     rows = _measured(chosen)
     count = max(len(rows), 1)

@@ -121,9 +121,7 @@ def _names(spec: StudySpec, collection: Collection) -> tuple[tuple[str, ...], tu
     elif not unseen:
         unseen = tuple(name for name in collection.names if name not in set(seen))
     if both := [name for name in seen if name in set(unseen)]:
-        raise UserError(
-            f"{collection.path}: {', '.join(both[:5])}: both seen and unseen; choose one"
-        )
+        raise UserError(f"{collection.path}: {', '.join(both[:5])}: both seen and unseen; choose one")
     if not seen and _learns_seen(spec):
         raise UserError(
             f"{collection.path}: a stage trains on seen tasks and there are none; name some under tasks.seen, or give "

@@ -25,7 +25,7 @@ _NAMED = 4
 class SharedRows:
     """Inputs that an evaluated task shares with a trained one: `rows` of the `of` test rows (or dropped labels)."""
 
-    trained: str
+    learnt: str  # a key of the JSON output
     evaluated: str
     rows: int
     of: int
@@ -45,12 +45,12 @@ class SharedInputs:
         notes = []
         if self.dropped:
             rows = _listed(
-                f"{_of(one)} labelled rows of {one.trained} (tests of {one.evaluated})" for one in self.dropped
+                f"{_of(one)} labelled rows of {one.learnt} (tests of {one.evaluated})" for one in self.dropped
             )
             notes.append(f"dropped from training, since their inputs are test inputs of other tasks: {rows}")
         if self.found:
             rows = _listed(
-                f"{_of(one)} test rows of {one.evaluated} (trained on in {one.trained})" for one in self.found
+                f"{_of(one)} test rows of {one.evaluated} (trained on in {one.learnt})" for one in self.found
             )
             notes.append(
                 f"models are evaluated on inputs that they were trained on in other tasks, which may raise scores: "
@@ -66,8 +66,8 @@ class SharedInputs:
             return "none: each model is evaluated on its training task, whose labels and tests share no input"
         if not (self.found or self.dropped):
             return "none: no test input is among the training rows of other tasks"
-        facts = [f"{_of(one)} test rows of {one.evaluated} are trained on in {one.trained}" for one in self.found]
-        facts += [f"{_of(one)} labelled rows of {one.trained} dropped for {one.evaluated}" for one in self.dropped]
+        facts = [f"{_of(one)} test rows of {one.evaluated} are trained on in {one.learnt}" for one in self.found]
+        facts += [f"{_of(one)} labelled rows of {one.learnt} dropped for {one.evaluated}" for one in self.dropped]
         return "; ".join(facts)
 
 
@@ -189,7 +189,7 @@ def _without(task: TaskRows, owners: Mapping[str, Sequence[str]], dropped: list[
 
 
 def _ordered(found: Iterable[SharedRows]) -> tuple[SharedRows, ...]:
-    return tuple(sorted(found, key=lambda one: (-one.rows, one.trained, one.evaluated)))
+    return tuple(sorted(found, key=lambda one: (-one.rows, one.learnt, one.evaluated)))
 
 
 def _of(one: SharedRows) -> str:

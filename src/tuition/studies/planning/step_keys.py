@@ -1,7 +1,7 @@
-"""The keys of steps: hashes of all that decides a result, by which results are found again.
+"""The keys of steps: hashes of all that decides a result, under which results are stored.
 
-Each step has two. Its `key` holds the whole description of its encoding, so two encodings that say the same of a task
-give two keys. Its `same` holds the prompts alone, and equal ones say that two steps cannot differ.
+Each step has two. Its `key` includes the whole description of its encoding, so two encodings that give the same prompts
+have two keys. Its `same` includes only the prompts: steps with equal ones cannot differ.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _EVALUATE_VERSION = 2
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What a step is found by, and what it has in common with steps that cannot differ from it."""
+    """The key of a step, and the key that it shares with steps that cannot differ from it."""
 
     key: str
     same: str
@@ -47,22 +47,22 @@ def train_keys(
     Args:
         base: the base model's fingerprint, and the number format that it computes in.
         after: the stages before.
-        task_batches: the prompts to learn of each task, by its name.
-        encoding: what they are encoded by.
+        task_batches: the training prompts of each task, by its name.
+        encoding: the prompts' encoding.
         recipe: how weights are tuned.
-        start: how they stand on the stage before.
-        mixture: how often each task is drawn.
-        seed: decides draws.
+        start: how the stage builds on the one before.
+        mixture: how often each task is sampled.
+        seed: decides random choices.
     """
     settings = dataclasses.asdict(recipe)
     decides = (
         ("train", _TRAIN_VERSION, base, [(e.key, e.start) for e in after], start),
         (HOLE, encoding, settings, mixture, seed),
     )
-    told = [(name, prompts.digest) for name, prompts in task_batches]
+    digests = [(name, prompts.digest) for name, prompts in task_batches]
     same = (
         ("train", _TRAIN_VERSION, base, [(e.same, e.start) for e in after], start),
-        (told, settings | {"name": ""}, mixture, seed),
+        (digests, settings | {"name": ""}, mixture, seed),
     )
     return Keys(fingerprint_around(decides, _listed(prompts for _, prompts in task_batches)), fingerprint(same))
 
@@ -81,8 +81,8 @@ def evaluate_keys(
         base: the base model's fingerprint, and the number format that it computes in.
         after: the stages whose model answers.
         task: the task's name.
-        prompts: what is asked, with the right answers.
-        encoding: what it is encoded by.
+        prompts: the test prompts, with the accepted answers.
+        encoding: the prompts' encoding.
         more: all else that decides answers and scores.
     """
     decides = (("evaluate", _EVALUATE_VERSION, base, [(e.key, e.start) for e in after], HOLE, encoding), *more)

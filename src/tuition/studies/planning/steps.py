@@ -1,4 +1,4 @@
-"""The steps of a plan: training on labels, and judging on test rows; each with the key that its result is kept by."""
+"""The steps of a plan: training on labels, and evaluation on test rows; each with the key of its result."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tuition.splits.mixtures import Mixture
 from tuition.tasks import Instance, Task
 
 OptionsFrom = Literal["task", "template", "training rows", "all rows"]
-"""Where ranked options are from: a task or its template says them, or they are a closed set found in its rows."""
+"""Where ranked options are from: a task or its template lists them, or they are a closed set found in its rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskBatch:
-    """What one task gives to a training step: its labelled rows, each with the output to learn."""
+    """A task's part of a training step: its labelled rows, each with the output to train on."""
 
     task: Task
     instances: tuple[Instance, ...]
@@ -28,13 +28,13 @@ class TaskBatch:
     shown: InContextExamples = NO_EXAMPLES
 
     def rows(self) -> list[tuple[Instance, str]]:
-        """The instances, each with the output to learn."""
+        """The instances, each with the output to train on."""
         return list(zip(self.instances, self.outputs, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """How long prompts are, in characters: what they begin with, and what each row adds."""
+    """How long prompts are, in characters: their prefix, and what each row adds."""
 
     prefix: float
     row: float
@@ -42,10 +42,10 @@ class Lengths:
 
 @dataclass(frozen=True, slots=True)
 class ParentStep:
-    """A training step on which another step builds: its key, and how its weights are put to use.
+    """A training step on which another step builds: its key, and how its weights are used.
 
-    `same` is what it has in common with steps that cannot differ from it. Where the weights of one of those are used
-    in place of its own, `trained_by` is the encoding that these are kept with.
+    `same` is the key that it shares with steps that cannot differ from it. Where the weights of one of those are used
+    instead of its own, `trained_by` is the encoding that was saved with them.
     """
 
     key: str
@@ -61,8 +61,8 @@ class ParentStep:
 class TrainStep:
     """Tune a model on labels of one task or of several; `after` are the stages before, the first of them first.
 
-    `labels` is the budget a task; `mixture` says how often each of several tasks is drawn, None for every row alike.
-    Steps of equal `same` cannot differ: they learn equal prompts alike, whatever their encodings are called.
+    `labels` is the budget per task; `mixture` is how often each of several tasks is sampled, None for every row equally
+    often. Steps with equal `same` cannot differ: they train on equal prompts, whatever their encodings are called.
     """
 
     kind: ClassVar[Literal["train"]] = "train"
@@ -93,7 +93,7 @@ class TrainStep:
 
     @property
     def rows(self) -> int:
-        """How many labelled rows are learnt."""
+        """How many labelled rows are trained on."""
         return sum(len(task_batch.instances) for task_batch in self.task_batches)
 
     @property
@@ -110,7 +110,7 @@ class TrainStep:
 
 @dataclass(frozen=True, slots=True)
 class OptionScoring:
-    """Which options of each test row are weighed (one tuple a row), in which ways, and where they are from."""
+    """The options of each test row to rank (one tuple per row), the scoring rules, and where the options are from."""
 
     options: tuple[tuple[str, ...], ...]
     ways: tuple[str, ...]
@@ -118,7 +118,7 @@ class OptionScoring:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The names of the metrics that it gives."""
+        """The names of its metrics."""
         return tuple(rank_metric(way) for way in self.ways)
 
 
@@ -126,10 +126,10 @@ class OptionScoring:
 class EvaluateStep:
     """Let a model (the last of `after`, or the base) answer one task's test rows, and score the answers.
 
-    Without `metrics` it writes nothing and weighs options alone; `option_scoring` says which, if any.
+    Without `metrics` no answer is generated and options are only ranked; `option_scoring` are the options, if any.
 
-    `typical_outputs` are answers from outside the test set, from which an automatic answer limit is taken. Where a
-    `heuristic` answers, no model does; `known` are the labels it goes by. Steps of equal `same` cannot differ.
+    `typical_outputs` are answers from outside the test set, from which an automatic answer limit is computed. Where a
+    `heuristic` answers, no model does; `known` are the labels it uses. Steps with equal `same` cannot differ.
     """
 
     kind: ClassVar[Literal["evaluate"]] = "evaluate"
@@ -176,19 +176,19 @@ class EvaluateStep:
 
     @property
     def own_decoding(self) -> Decoding:
-        """The decoding, whose draws differ from task to task and from seed to seed."""
+        """The decoding, whose samples differ from task to task and from seed to seed."""
         if not self.decoding.samples:
             return self.decoding
         return replace(self.decoding, seed=derive_seed("decoding", self.decoding.seed, self.seed, self.task.name))
 
     @property
     def encoding_mismatch(self) -> bool:
-        """Whether the model is asked by another encoding than the one that it learnt by last."""
+        """Whether the model is prompted in another encoding than that of its last training."""
         return bool(self.after) and self.after[-1].encoding != self.encoding
 
     @property
     def trained(self) -> str | None:
-        """The key of the training step whose model is judged; None for the base."""
+        """The key of the training step whose model is evaluated; None for the base."""
         return self.after[-1].key if self.after else None
 
     @property
@@ -198,7 +198,7 @@ class EvaluateStep:
 
 
 Step = TrainStep | EvaluateStep
-"""A step of either kind; its `kind` says which."""
+"""A step of either `kind`."""
 
 
 def training_steps(steps: Iterable[Step]) -> list[TrainStep]:

@@ -64,7 +64,7 @@ def ours(model: str, rows: Sequence[TokenizedPrompt], batch: int, precision: str
 
 def peer(model: str, rows: Sequence[TokenizedPrompt], batch: int, precision: str, rate: float = _RATE) -> Run:
     """Run one epoch of TRL's SFTTrainer over the same rows in the same order, from the same adapter."""
-    from tuition.training.trainer import epoch_batches
+    from tuition.training.batch_order import epoch_batches
 
     loaded = load_model(model, precision=precision)
     count = -(-len(rows) // batch)

@@ -27,13 +27,13 @@ from tuition.models.recipes import Recipe
 from tuition.models.tokens import TokenizedPrompt
 from tuition.models.tuners import Tuner, make_tuner
 from tuition.training.adapter_runs import AdapterRun, Running, Save, Waiting, group_key, why_alone
+from tuition.training.batch_order import epoch_batches
 from tuition.training.group_step import GroupStep, RowTooLargeError, Taken
 from tuition.training.trainer import (
     TrainingLog,
     check_targets,
     checkpointed,
     diverged,
-    epoch_batches,
 )
 
 __all__ = ["AdapterRun", "GroupLog", "Save", "group_key", "train_together", "why_alone"]

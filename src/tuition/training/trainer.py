@@ -14,13 +14,14 @@ from torch import nn
 
 from tuition.base.errors import UserError
 from tuition.base.interrupts import deferred_interrupts
-from tuition.base.seeds import derive_seed, named_random
+from tuition.base.seeds import derive_seed
 from tuition.models.attention import attention_for
 from tuition.models.batches import IGNORED, collate
 from tuition.models.execution import execution_for
 from tuition.models.objective import Objective
 from tuition.models.recipes import Recipe
 from tuition.models.tokens import TokenizedPrompt
+from tuition.training.batch_order import epoch_batches
 from tuition.training.checkpoints import Checkpoint
 from tuition.training.device_optimiser import AheadOptimiser
 from tuition.training.distributed import ALONE, Group
@@ -35,7 +36,6 @@ __all__ = [
     "check_targets",
     "checkpointed",
     "diverged",
-    "epoch_batches",
     "rate_factor",
     "train",
     "trainable_weights",
@@ -163,16 +163,6 @@ def checkpointed(tuned: nn.Module, recipe: Recipe) -> Iterator[None]:
             yield
         finally:
             switch.gradient_checkpointing_disable()
-
-
-def epoch_batches(count: int, size: int, seed: int) -> Iterator[list[int]]:
-    """Yield batches of positions without end: each epoch is reshuffled from a named seed; its last batch is smaller."""
-    epoch = 0
-    while True:
-        order = list(range(count))
-        named_random("order", seed, epoch).shuffle(order)
-        yield from (order[start : start + size] for start in range(0, count, size))
-        epoch += 1
 
 
 def check_targets(prompts: Sequence[TokenizedPrompt]) -> None:

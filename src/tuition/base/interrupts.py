@@ -32,7 +32,11 @@ class Interrupts:
 def deferred_interrupts() -> Iterator[Interrupts]:
     """Record SIGINT and SIGTERM instead of stopping at once; a second one stops at once.
 
-    In other threads than the main one, which receive no signals, nothing is changed.
+    A signal that the caller has not acted upon stops at the end of the block, so that none is lost. In other threads
+    than the main one, which receive no signals, nothing is changed.
+
+    Raises:
+        KeyboardInterrupt: a signal was received, and the block ended without an error.
     """
     interrupts = Interrupts()
     if threading.current_thread() is not threading.main_thread():
@@ -50,3 +54,4 @@ def deferred_interrupts() -> Iterator[Interrupts]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    interrupts.raise_if_requested()

@@ -140,6 +140,9 @@ def _take_steps(
                 raise KeyboardInterrupt
             advance(len(batch))
         run.finish(steps)
+        if run.group.any(interrupts.requested):  # during the last step's end
+            run.save()
+            raise KeyboardInterrupt
     if len(run.losses) < steps:
         raise ValueError(f"the batches ended after {len(run.losses)} of {steps} steps")
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from tests.studies.conftest import Listener
 from tuition.base.errors import UserError
+from tuition.models.model_pool import ModelPool
 from tuition.studies.engines import worker as worker_module
 from tuition.studies.engines.worker import Worker
 from tuition.studies.planning.estimate import step_cost
@@ -130,3 +133,39 @@ def test_full_tuning_runs_in_a_study_too(tiny_study: Make, tmp_path: Path) -> No
     _, results, listener = run(spec, tmp_path)
     assert {row.labels for row in results.scores} == {0, 4}
     assert not listener.failed
+
+
+def test_an_interrupt_while_an_adapter_is_attached_stops_the_run(
+    tiny_study: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Layers are half replaced then, so that the base cannot be restored: this must not hide the interrupt."""
+    _break_attaching(monkeypatch, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        run(tiny_study(), tmp_path)
+
+
+def test_a_base_that_cannot_be_restored_is_loaded_again_for_the_next_step(
+    tiny_study: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _break_attaching(monkeypatch, MemoryError("out of memory"))
+    plan, results, listener = run(tiny_study(), tmp_path)
+    assert [failure.reason for failure in listener.failed] == ["MemoryError: out of memory", "its training failed"]
+    assert len(listener.ended) == len(plan.work) - 2
+    assert len({(row.arm, row.labels) for row in results.scores}) == 3
+
+
+def _break_attaching(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """Let the first adapter's attaching fail when the base has been changed."""
+    learning = ModelPool.learning
+    raised = []
+
+    def broken(self: ModelPool, *given: Any, **options: Any) -> torch.nn.Module:
+        tuned = learning(self, *given, **options)
+        if not raised:
+            raised.append(error)
+            with torch.no_grad():
+                next(tuned.parameters()).add_(1.0)
+            raise error
+        return tuned
+
+    monkeypatch.setattr(ModelPool, "learning", broken)

@@ -34,7 +34,7 @@ def evaluate_group(worker: Worker, steps: Sequence[EvaluateStep], report: Report
         NotTogetherError: the model cannot answer for several adapters at once.
         UserError: the model that the adapters are on cannot be restored.
     """
-    try:
+    with worker.base_restored():
         chain = effective(worker.links(steps[0].after))
         if not chain:
             _require_lanes(worker.loaded.model, None)
@@ -48,8 +48,6 @@ def evaluate_group(worker: Worker, steps: Sequence[EvaluateStep], report: Report
         with AdapterBank(model, last.tuner, len(slots)) as bank:
             _require_lanes(model, bank)
             _GroupEvaluation(worker, report, model, bank, slots).run(steps)
-    finally:
-        worker.pool.reset()
 
 
 def _require_lanes(model: nn.Module, bank: AdapterBank | None) -> None:

@@ -51,14 +51,12 @@ def train_group(worker: Worker, steps: Sequence[TrainStep], report: Report, most
     """
     first = steps[0]
     tuner = make_tuner(first.recipe.tuner, first.recipe.tuner_options)
-    try:
+    with worker.base_restored():
         model, _ = worker.pool.below(worker.links(first.after), tuner, first.start)
         if reason := why_alone(model, first.recipe):
             raise NotTogetherError(reason)
         runs = (run for step in steps for run in _adapter_run(worker, step, report))
         log = train_together(model, runs, slots=min(most, len(steps)))
-    finally:
-        worker.pool.reset()
     how = f"; {log.graphs}" if log.graphs else ""
     worker.say(f"trained {len(steps)} models, up to {log.slots} at once, in {log.passes} passes{how}")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from tuition.evaluation.options.rankings import Ranking
@@ -78,7 +79,7 @@ class Worker:
         tuner = make_tuner(recipe.tuner, recipe.tuner_options)
         share = prepared.instance_cost
         checkpoint = Checkpoint(self.store.checkpoint(step.key), writes=self._group.first)
-        try:
+        with self.base_restored():
             tuned = self.pool.learning(self.links(step.after), tuner, seed=step.seed, start=step.start)
             if self._group.sharding is not None:
                 self._unload()
@@ -97,11 +98,6 @@ class Worker:
             summary = prepared.keep(
                 self.store, log, lambda folder: tuner.save(tuned, folder), time.perf_counter() - started
             )
-        finally:
-            if self._group.sharding is None:
-                self.pool.reset()
-            else:
-                self._unload()
         checkpoint.remove()
         return summary
 
@@ -114,7 +110,7 @@ class Worker:
         prepared = self.prepare_evaluation(step)
         answers: list[Prediction] = []
         rankings: list[Ranking] = []
-        try:
+        with self.base_restored():
             tuned = self.pool.answering(self.links(step.after))
             invariance = self.invariance(step, prepared.model, tuned)
             if step.metrics:
@@ -124,11 +120,33 @@ class Worker:
                 rankings = score_options(
                     step, prepared.options, prepared.model, tuned, self._group, lambda done: advance(done * share)
                 )
-        finally:
-            self.pool.reset()
         if not self._group.first:
             return ""
         return prepared.keep(self.store, answers, rankings, {"invariance": invariance}, started)
+
+    @contextmanager
+    def base_restored(self) -> Iterator[None]:
+        """Restore the base after a step; one that cannot be restored is loaded again for the next step.
+
+        After an interrupt nothing is restored: it may have come while layers were replaced, and the run ends.
+        """
+        try:
+            yield
+        except Exception:
+            with suppress(RuntimeError):  # the step's own error is the one to report
+                self._restore()
+            raise
+        self._restore()
+
+    def _restore(self) -> None:
+        if self._group.sharding is not None:
+            self._unload()
+            return
+        try:
+            self.pool.reset()
+        except RuntimeError:
+            self._unload()
+            raise
 
     def prepare_training(self, step: TrainStep) -> PreparedTraining:
         """Return a training step with its prompts.

@@ -82,3 +82,10 @@ def test_graphs_that_change_losses_are_an_error(
         printed = capsys.readouterr()
         assert "graphs: 3 of 6 steps replayed" in printed.out
         assert ("CUDA graphs change the losses" in printed.err) is bool(status)
+
+
+@pytest.mark.parametrize(("read", "made", "expected"), [(1.0, 4.0, 1.0), (4.0, 4.1, 1.025), (5.0, 4.0, 1.0)])
+def test_a_rate_that_drowns_in_noise_is_too_low_and_not_beyond_any_machine(
+    read: float, made: float, expected: float
+) -> None:
+    assert engine._token_seconds(read, made, 4) == pytest.approx(expected)

@@ -24,6 +24,8 @@ from tuition.training import TrainingLog, train
 _PREFIX, _BODY, _TARGET, _ROWS = 128, 32, 8, 8
 """The batch of the test, about that of a single-task study: tokens of the prefix, of a row and its answer, and rows."""
 _MOST_STEPS, _MOST_TOKENS = 200, 256
+_LEAST_SHARE = 0.1
+"""The share of the time of several tokens that those after the first must take to be distinguished from noise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,17 @@ def _answering_rates(loaded: LoadedModel, seconds: float) -> tuple[float, float]
     if made < seconds / 4:
         tokens = int(min(_MOST_TOKENS, max(4, 3 * seconds / max(1e-6, made - read))))
         made = _answer(loaded, tokens)
-    a_token = max(1e-6, (made - read) / (tokens - 1))
-    return (_PREFIX + _ROWS * _BODY) / read, _ROWS / a_token
+    return (_PREFIX + _ROWS * _BODY) / read, _ROWS / _token_seconds(read, made, tokens)
+
+
+def _token_seconds(read: float, made: float, tokens: int) -> float:
+    """Return the seconds of one further token, from those of the first alone and of so many.
+
+    On a busy machine the two measurements may differ by less than their noise. Then all of the time counts as
+    decoding, so that the rate is too low rather than beyond any machine.
+    """
+    further = made - read
+    return further / (tokens - 1) if further > _LEAST_SHARE * made else made / tokens
 
 
 def _answer(loaded: LoadedModel, tokens: int) -> float:

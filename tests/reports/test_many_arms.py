@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from tuition.reports.charts import chart_data
+from tuition.reports.curve_charts import chart_data
 from tuition.reports.curves import learning_curves
 from tuition.reports.many_arms import MANY_ARMS, leading_arms, varying_names
 from tuition.reports.page import render_report

@@ -227,7 +227,7 @@ class Run:
         Raises:
             UserError: no such task or metric has scores, or there are several tasks and none is given.
         """
-        from tuition.reports.figures import curves_figure
+        from tuition.reports.curve_figures import curves_figure
 
         if task is None and len(self.tasks) > 1:
             raise UserError(f"{self.folder}: has {len(self.tasks)} tasks; name one, such as task={self.tasks[0]!r}")

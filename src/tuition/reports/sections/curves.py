@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tuition.reports.charts import chart_data
+from tuition.reports.curve_charts import chart_data
 from tuition.reports.forecast_summary import CurveKey, ForecastSummary, common_cautions
 from tuition.reports.sections.section import PageData, Section, packaged
 from tuition.reports.summary import findings

@@ -8,7 +8,7 @@ from functools import cached_property
 from importlib import resources
 from typing import Any
 
-from tuition.reports.charts import COLOURS, ArmStyle, arm_style
+from tuition.reports.curve_charts import COLOURS, ArmStyle, arm_style
 from tuition.reports.curves import Curve, learning_curves
 from tuition.reports.forecast_summary import CurveKey, ForecastSummary, forecast_summaries
 from tuition.reports.many_arms import MANY_ARMS, leading_arms, varying_names

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tuition.reports.charts import arm_style
+from tuition.reports.curve_charts import arm_style
 from tuition.reports.curves import Curve, label_axis
 from tuition.reports.wording import metric_title, shown_name
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tuition.reports.charts import COLOURS, arm_style, chart_data
+from tuition.reports.curve_charts import COLOURS, arm_style, chart_data
 from tuition.reports.curves import learning_curves
 from tuition.reports.forecast_summary import forecast_summaries
 from tuition.reports.forecasting import forecast_rows

@@ -95,7 +95,7 @@ def test_what_would_change_packed_weights_is_refused(
     first = make_tuner("lora")
     first.save(warm.learning([], first, seed=1), tmp_path / "stage")
     warm.reset()
-    with pytest.raises(UserError, match="four bits cannot be changed"):
+    with pytest.raises(UserError, match="four-bit weights cannot be changed"):
         warm.learning([Link(first, tmp_path / "stage")], make_tuner(name), seed=1, start=start)
     warm.reset()
 

@@ -148,7 +148,7 @@ class StepGraphs:
         """Run the step on `inputs`, which may be on the host (pinned, so that the copy does not wait).
 
         Args:
-            key: what the step depends on besides the shapes of its inputs.
+            key: what else the step depends on than the shapes of its inputs.
             inputs: the step's tensors.
 
         Returns:

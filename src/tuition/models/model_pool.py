@@ -129,7 +129,7 @@ class ModelPool:
     def _back_up(self) -> None:
         if packed(self.base):
             raise UserError(
-                "four-bit weights cannot be changed: tune an adapter (lora, ia3, prompt) and let stages `stack`, "
+                "four-bit weights cannot be changed: tune an adapter (lora, prompt) and let stages `stack`, "
                 "or use precision bfloat16"
             )
         if self._backup is None:

@@ -1,4 +1,4 @@
-"""Telling that memory, of whatever device, did not suffice, and giving back what is no longer used."""
+"""Detecting that a device's memory did not suffice, and freeing what is no longer used."""
 
 from __future__ import annotations
 

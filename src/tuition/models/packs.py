@@ -23,7 +23,7 @@ Pack: TypeAlias = list[TokenizedPrompt]
 Size: TypeAlias = tuple[int, int, int]
 """Packs, tokens in each, and of these the columns with logits."""
 
-_NOBODY, _PADDING = -1, -2
+_NO_ROW, _PADDING = -1, -2
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +81,13 @@ def collate_packs(packs: Sequence[Pack], size: Size | None = None) -> Packs:
     owners, sees = torch.full(shape, _PADDING), torch.full(shape, _PADDING)
     wanted = torch.full((count, asked), IGNORED)
     for at, pack in enumerate(packs):
-        told, asking, targets = _laid_out(pack)
-        if len(asking) > asked or len(told) > length - asked or at >= count:
-            raise ValueError(f"packs of {len(told)} + {len(asking)} tokens do not fit into {length - asked} + {asked}")
+        context, asking, targets = _laid_out(pack)
+        if len(asking) > asked or len(context) > length - asked or at >= count:
+            raise ValueError(
+                f"packs of {len(context)} + {len(asking)} tokens do not fit into {length - asked} + {asked}"
+            )
         for tokens, columns in (
-            (told, slice(0, len(told))),
+            (context, slice(0, len(context))),
             (asking, slice(length - asked, length - asked + len(asking))),
         ):
             if tokens:
@@ -100,21 +102,21 @@ _Token: TypeAlias = tuple[int, int, int, int]
 
 def _laid_out(pack: Pack) -> tuple[list[_Token], list[_Token], list[int]]:
     """Return a pack's tokens (id, position, owner, sees): those without a logit, those with one, and what to learn."""
-    told: list[_Token] = []
+    context: list[_Token] = []
     asking: list[_Token] = []
     targets: list[int] = []
     for head, group in enumerate(group_by_prefix(pack), start=len(pack)):
         prefix = pack[group[0]].prefix
-        told += [(token, place, head, _NOBODY) for place, token in enumerate(prefix)]
+        context += [(token, place, head, _NO_ROW) for place, token in enumerate(prefix)]
         for at in group:
             row = pack[at]
             tokens = [
                 (token, place, at, head) for place, token in enumerate(row.body + row.target[:-1], start=len(prefix))
             ]
-            told += tokens[: len(row.body) - 1]
+            context += tokens[: len(row.body) - 1]
             asking += tokens[len(row.body) - 1 :]
             targets += row.target
-    return told, asking, targets
+    return context, asking, targets
 
 
 def attention_mask(packs: Packs, dtype: torch.dtype) -> torch.Tensor:

@@ -64,7 +64,7 @@ def example_counts(task: Task, encoding: Encoding, shown: InContextExamples = NO
     return {element.tell: len(_chosen(task, element, shown)) for element in encoding.prefix if element.tell in EXAMPLES}
 
 
-def field_value(task: Task, tell: ElementKind) -> str:
+def field_value(task: Task, kind: ElementKind) -> str:
     """Return the task's field that an element contains."""
     values: Mapping[str, str] = {
         "name": task.name,
@@ -77,7 +77,7 @@ def field_value(task: Task, tell: ElementKind) -> str:
         "source": ", ".join(task.sources),
         "language": ", ".join(task.output_languages),
     }
-    return values[tell]
+    return values[kind]
 
 
 def _chosen(task: Task, element: Element, shown: InContextExamples) -> Sequence[Example | Instance | Demonstration]:

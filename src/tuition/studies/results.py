@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tuition.evaluation.options.rankings import Ranking
 
 PROBE_MARK = " · "
-"""What stands between the names of an arm and of the probe by which its tasks are told otherwise."""
+"""What separates the name of an arm from that of the probe by which its tasks are prompted differently."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class ScoreRow:
 class PredictionRow:
     """What a model answered to one test instance, beside what was accepted; `scores` are in 0-1 by metric.
 
-    `ranking` is how the model weighs the instance's options, where these were ranked.
+    `ranking` is the model's scores of the instance's options, where these were ranked.
     """
 
     task: str
@@ -53,8 +53,8 @@ class StudyResults:
 
     The order in which tasks, arms and metrics first appear in `scores` is the order in which reports show them: a
     study hands its rows over in its own order. The first metric is the one that summaries speak of. `tasks` maps each
-    task's name to the definition that its models were told. `baseline` names the arm that the others are compared
-    with; the first stands in where it is empty or has no scores.
+    task's name to the definition in its prompts. `baseline` names the arm that the others are compared
+    with; it is the first arm where this is empty or has no scores.
     """
 
     study: str
@@ -67,7 +67,7 @@ class StudyResults:
 
 
 def probe_arm(arm: str, probe: str) -> str:
-    """Return the name of an arm whose tasks are told as a probe has it."""
+    """Return the name of an arm whose tasks are prompted as a probe has it."""
     return f"{arm}{PROBE_MARK}{probe}"
 
 

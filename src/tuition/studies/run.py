@@ -92,12 +92,12 @@ def gather(plan: Plan, store: Store) -> StudyResults:
     """Return the results of all judging steps that are finished."""
     scores: list[ScoreRow] = []
     predictions: list[PredictionRow] = []
-    judged: list[tuple[EvaluateStep, Finished]] = []
+    evaluated: list[tuple[EvaluateStep, Finished]] = []
     for step in plan.evaluations:
         kept = store.finished(step.key)
         if kept is None:
             continue
-        judged.append((step, kept))
+        evaluated.append((step, kept))
         place: dict[str, Any] = {"task": step.task.name, "arm": step.arm, "labels": step.labels, "seed": step.seed}
         by_metric = {score.metric: score for score in kept.scores}
         # The PMI of options is missing where a template says nothing without its row.
@@ -120,25 +120,25 @@ def gather(plan: Plan, store: Store) -> StudyResults:
         scores=tuple(scores),
         predictions=tuple(predictions),
         tasks={task.name: task.definition for task in plan.tasks},
-        facts=tuple(_facts(plan, store, judged)),
-        notices=tuple(_notices(plan, store, judged)),
+        facts=tuple(_facts(plan, store, evaluated)),
+        notices=tuple(_notices(plan, store, evaluated)),
     )
 
 
-def _facts(plan: Plan, store: Store, judged: Iterable[tuple[EvaluateStep, Finished]]) -> list[tuple[str, str]]:
+def _facts(plan: Plan, store: Store, evaluated: Iterable[tuple[EvaluateStep, Finished]]) -> list[tuple[str, str]]:
     spec = plan.spec
     kept = [finished for step in plan.work if (finished := store.finished(step.key))]
     facts = [("Model", f"{spec.model}, computing in {plan.precision}")]
     for arm, stages in spec.arms.items():
         facts.append((f"Arm “{arm}”", "; then ".join(stage_words(stage) for stage in stages)))
-    limits = sorted({finished.details["new_tokens"] for _, finished in judged if "new_tokens" in finished.details})
+    limits = sorted({finished.details["new_tokens"] for _, finished in evaluated if "new_tokens" in finished.details})
     facts += [
         ("Evaluated on", f"{spec.evaluate.test} test instances a task, the same for every point of its curves"),
         ("Labels", f"{', '.join(map(str, spec.labels))} a task, nested, drawn in {spec.tasks.order} order"),
         ("Seeds", ", ".join(map(str, spec.seeds))),
         *([("Shared inputs", plan.shared.fact)] if any(step.needs for step in plan.evaluations) else []),
-        *evaluation_facts(plan, judged),
-        *remote_facts(spec.remote, judged),
+        *evaluation_facts(plan, evaluated),
+        *remote_facts(spec.remote, evaluated),
         *([("Longest answer", f"{limits[0]} to {limits[-1]} tokens, by task")] if limits else []),
         ("Computing time", f"{sum(f.seconds for f in kept) / 60:.1f} minutes in {len(kept)} steps"),
         ("Made with", _versions()),
@@ -164,27 +164,27 @@ def _versions() -> str:
     return ", ".join([f"tuition {__version__}", *others])
 
 
-def _notices(plan: Plan, store: Store, judged: Iterable[tuple[EvaluateStep, Finished]]) -> list[str]:
-    notices = [*evaluation_notices(plan, judged), *remote_notices(judged)]
-    for step, finished in judged:
+def _notices(plan: Plan, store: Store, evaluated: Iterable[tuple[EvaluateStep, Finished]]) -> list[str]:
+    notices = [*evaluation_notices(plan, evaluated), *remote_notices(evaluated)]
+    for step, finished in evaluated:
         if step.heuristic:
             continue
-        told = str(FitLedger(**finished.details["fit"]))
+        shortened = str(FitLedger(**finished.details["fit"]))
         if (
             finished.details.get("encoding_mismatch", finished.details.get("asked_otherwise"))
             and step.encoding_mismatch
         ):
-            learnt = step.after[-1].encoding.name
+            trained_with = step.after[-1].encoding.name
             asked = f"was prompted by the encoding {step.encoding.name!r}"
-            notices.append(f"arm “{step.arm}” was trained with the encoding {learnt!r} and {asked}")
-        if told:
-            notices.append(f"{step.task.name}, {step.arm}, {step.labels} labels, test: {told}")
+            notices.append(f"arm “{step.arm}” was trained with the encoding {trained_with!r} and {asked}")
+        if shortened:
+            notices.append(f"{step.task.name}, {step.arm}, {step.labels} labels, test: {shortened}")
     for key in dict.fromkeys(step.trained for step in plan.evaluations if step.trained):
         kept = store.finished(key)
         if kept is None:
             continue
-        if told := str(FitLedger(**kept.details["fit"])):
-            notices.append(f"training step {key[:12]}: {told}")
+        if shortened := str(FitLedger(**kept.details["fit"])):
+            notices.append(f"training step {key[:12]}: {shortened}")
         if not kept.details["log"]["shared_prefix"] and kept.details["recipe"]["share_prefix"]:
             notices.append(f"training step {key[:12]}: this model cannot share a prefix exactly, so none was shared")
     return list(dict.fromkeys(notices))

@@ -22,7 +22,7 @@ _EPSILON = 1e-6
 
 
 class AheadOptimiser(MasterOptimiser):
-    """A recipe's optimiser whose gradients stay in one place, and whose steps return tensors that nobody has read.
+    """A recipe's optimiser whose gradients stay in one place, and whose steps return tensors that are not read yet.
 
     Backward passes add to the gradients; a step clears them. The numbers are those of `MasterOptimiser` up to rounding.
     A weight that no backward pass reaches has a gradient of zero here, and none there: only its decay differs.

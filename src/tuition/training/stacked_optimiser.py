@@ -25,7 +25,7 @@ _AT_ONCE = 1 << 25
 
 @dataclass(slots=True)
 class _Slot:
-    """What one slot's steps depend on besides tensors."""
+    """What one slot's steps depend on, other than tensors."""
 
     recipe: Recipe
     steps: int = 0

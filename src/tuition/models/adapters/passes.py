@@ -37,7 +37,7 @@ class GroupLoss:
     """The summed loss of each adapter's prompts, of several adapters of a bank in one pass."""
 
     def __init__(self, bank: AdapterBank, *, share_prefix: bool) -> None:
-        """Find out on two short adapters which way is exact for this model; `packs` tells whether rows are packed.
+        """Find out on two short adapters which way is exact for this model; `packs` is whether rows are packed.
 
         Raises:
             UserError: the model mixes the rows of several adapters.
@@ -147,7 +147,7 @@ class _Sequence:
     places: list[int] = field(default_factory=list)
     owners: list[int] = field(default_factory=list)  # the prefix or row that a token belongs to
     sees: list[int] = field(default_factory=list)  # the prefix that it sees as well
-    soft: list[int] = field(default_factory=list)  # the soft vector that it stands for, or -1
+    soft: list[int] = field(default_factory=list)  # the soft vector in this place, or -1
     asking: list[int] = field(default_factory=list)
     wanted: list[int] = field(default_factory=list)
 

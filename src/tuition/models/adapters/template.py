@@ -64,7 +64,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """What one tuner puts on one model. `width` is the length of a slot; `files` are those besides the weights."""
+    """What one tuner puts on one model. `width` is the length of a slot; `files` are those other than the weights."""
 
     weights: tuple[Weight, ...]
     layers: tuple[Layer, ...]
@@ -221,7 +221,7 @@ def _layer(layer: Any, adapter: str, path: str, numbers: Sequence[int], uses: Co
     if type(layer) not in (PeftLoRA, PeftIA3):
         raise UserError(f"the layer {inside} is a {type(layer).__name__} of peft, whose weights cannot be stacked")
     if uses[id(layer if not plain else layer.get_base_layer())] > 1:
-        raise UserError(f"the layer {inside} stands in several places of the model (tied layers)")
+        raise UserError(f"the layer {inside} is in several places of the model (tied layers)")
     if type(layer) is PeftIA3:
         return Layer(inside, tuple(numbers), inputs=layer.is_feedforward)
     if len(numbers) != 2 or adapter in layer.lora_variant:

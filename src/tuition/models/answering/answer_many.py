@@ -65,10 +65,10 @@ def answer_many(
         bank: the adapters that requests name.
         rows: the most rows at once; chosen from memory by default, and halved where memory does not suffice.
         answered: is given each request's number and result when it is finished; what it raises is raised here.
-        advance: is told how many rows were finished since it was told last; ranking a row and answering it count half
+        advance: is called with the rows finished since the last call; ranking a row and answering it count half
             each where a request has both.
-        noted: is told in a line, for the run's record, how each cache was used: its size, and whether steps ran as
-            CUDA graphs or why not.
+        noted: is called with a line, for the run's record, on how each cache was used: its size, and whether steps ran
+            as CUDA graphs or why not.
 
     Raises:
         ValueError: `rows` is less than 1.

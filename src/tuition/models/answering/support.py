@@ -94,7 +94,7 @@ def _compared(model: nn.Module, name: str, tolerance: float = 1e-3) -> Support:
     if not bool(((found - wanted).abs() <= loose).all()):
         return Support(f"{name} keeps another cache than plain attention")
     if not _windows_are_known(around.config.get_text_config(), cache):
-        return Support(f"{name} does not tell attention its sliding windows")
+        return Support(f"{name} does not pass its sliding windows to attention")
     column = sum(layer.keys[0, :, 0].numel() + layer.values[0, :, 0].numel() for layer in cache.layers.values())
     return Support("", column * next(iter(cache.layers.values())).keys.element_size())
 

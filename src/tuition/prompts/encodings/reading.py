@@ -124,22 +124,22 @@ class _Reader:
         if not isinstance(item, dict) or len(kinds_named) != 1 or kinds_named[0] not in get_args(ElementKind):
             self.wrong(f"prefix has {clip(repr(item))}", f"an element is one of {', '.join(get_args(ElementKind))}")
             return None
-        tell, more = kinds_named[0], {key: value for key, value in item.items() if key in _ELEMENT_KEYS}
-        text = item[tell]
+        kind, more = kinds_named[0], {key: value for key, value in item.items() if key in _ELEMENT_KEYS}
+        text = item[kind]
         kinds = {"count": int, "fill": bool}
         bad = [key for key, value in {"text": text, **more}.items() if not isinstance(value, kinds.get(key, str))]
         if bad:
-            self.wrong(f"the element {tell} has no usable {', '.join(bad)}", "patterns are text, count is a number")
+            self.wrong(f"the element {kind} has no usable {', '.join(bad)}", "patterns are text, count is a number")
             return None
-        if tell == "text":
+        if kind == "text":
             return Element("text", text)
-        listed = tell in ("positive", "negative", "exemplars", "demonstrations")
-        self.check_slots(tell, text, _EXAMPLE_SLOTS if listed else {"value"})
+        listed = kind in ("positive", "negative", "exemplars", "demonstrations")
+        self.check_slots(kind, text, _EXAMPLE_SLOTS if listed else {"value"})
         for key in ("explanation", "suggestion"):
             self.check_slots(key, more.get(key, ""), {"value", "number"})
         if listed and more.get("count", 0) < 1:
-            self.wrong(f"the element {tell} has no count", "set count to the most examples")
-        return Element(tell, text, **more)
+            self.wrong(f"the element {kind} has no count", "set count to the most examples")
+        return Element(kind, text, **more)
 
     def options(self, value: object) -> OptionsStyle:
         if not isinstance(value, dict) or not value.keys() <= {"before", "each"}:

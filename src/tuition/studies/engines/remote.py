@@ -61,7 +61,7 @@ class RemoteEngine:
         asker = _Asker(plan.spec, store, watcher.say)
         steps = evaluation_steps(pending)
         made = {step.key: asker.prepared(step) for step in steps if step.uses_model}
-        asker.tell_estimate([one for one in made.values() if isinstance(one, _Prepared)])
+        asker.print_estimate([one for one in made.values() if isinstance(one, _Prepared)])
         failed: list[Failure] = []
         for at, step in enumerate(steps):
             error = _attempt(asker, step, made.get(step.key), watcher)
@@ -86,14 +86,14 @@ def _attempt(
     try:
         if isinstance(made, Exception):
             raise made
-        told = asker.guess(step) if made is None else asker.judge(made, partial(watcher.advance, step))
+        summary = asker.guess(step) if made is None else asker.judge(made, partial(watcher.advance, step))
     except UserError as error:
         return error
     except Exception as error:
-        # Whatever one step stumbles over, its neighbours go on; the trace is kept for whoever mends it.
+        # Whatever one step fails of, the others continue; the trace is logged for whoever fixes it.
         _log.exception("a step failed")
         return error
-    watcher.end(step, time.perf_counter() - started, told)
+    watcher.end(step, time.perf_counter() - started, summary)
     return None
 
 
@@ -114,7 +114,7 @@ class _Prepared:
 
 
 class _Asker:
-    """Prepares and judges steps by one endpoint, and accounts for what that takes."""
+    """Prepares and evaluates steps by one endpoint, and accounts for what that takes."""
 
     def __init__(self, spec: StudySpec, store: Store, say: Callable[[str], None]) -> None:
         self._store, self._say = store, say
@@ -135,7 +135,7 @@ class _Asker:
             return error
         return _Prepared(step, tuple(fitted), limit, prompts, ranked, tuple(questions))
 
-    def tell_estimate(self, steps: Sequence[_Prepared]) -> None:
+    def print_estimate(self, steps: Sequence[_Prepared]) -> None:
         """Say what all these steps will take, before the first request.
 
         Raises:
@@ -145,19 +145,16 @@ class _Asker:
             return
         key, place = read_key(self._endpoint), default_cache_path()
         with ResponseCache(place) as store:
-            told = estimate_requests(
+            estimated = estimate_requests(
                 self._endpoint, (q for step in steps for q in step.questions), store, self._counts.count
             )
-        words = f"{self._endpoint}: {told.requests:,} requests to send"
-        words += f" ({told.cached:,} are answered in {place})" if told.cached else ""
-        words += (
-            f", about {told.tokens.prompt:,} prompt tokens ({self._counts.how}) and at most {told.tokens.answer:,} "
-        )
+        tokens = estimated.tokens
+        words = f"{self._endpoint}: {estimated.requests:,} requests to send"
+        words += f" ({estimated.cached:,} are answered in {place})" if estimated.cached else ""
+        words += f", about {tokens.prompt:,} prompt tokens ({self._counts.how}) and at most {tokens.answer:,} "
         words += "of answers"
         if self.ledger.prices:
-            words += (
-                f", {self.ledger.cost(Tokens(told.tokens.prompt)):.4g} to {self.ledger.cost(told.tokens):.4g} in all"
-            )
+            words += f", {self.ledger.cost(Tokens(tokens.prompt)):.4g} to {self.ledger.cost(tokens):.4g} in all"
         budget = self.ledger.budget
         limited = budget.money is not None or budget.tokens is not None
         words += f"; the budget is {budget}" if limited else "; there is no budget"
@@ -183,11 +180,11 @@ class _Asker:
         texts = self._written(made, account, details, advance) if step.metrics else []
         rankings: Sequence[Ranking] = []
         if step.option_scoring is not None:
-            rankings = self._weighed(made, step.option_scoring, account, details, advance)
+            rankings = self._ranked_options(made, step.option_scoring, account, details, advance)
             if not step.metrics:
                 way = next(way for way in step.option_scoring.ways if way in rankings[0].scores)
                 texts = [ranking.chosen(way) for ranking in rankings]
-        details["remote"] = account.told()
+        details["remote"] = account.details()
         return keep_scored(self._store, step, texts, rankings, details, started)
 
     def _written(
@@ -212,7 +209,7 @@ class _Asker:
         details["generated_tokens"] = account.taken.answer
         return [read_answer(answer.text, step.encoding) for answer in answers]
 
-    def _weighed(
+    def _ranked_options(
         self,
         made: _Prepared,
         option_scoring: OptionScoring,
@@ -220,7 +217,7 @@ class _Asker:
         details: dict[str, Any],
         advance: Callable[[float], None],
     ) -> Sequence[Ranking]:
-        """Return how a step's options are weighed; put what is known of that into the account and the details."""
+        """Return the rankings of a step's options; add what is known of them to the account and the details."""
         step = made.step
         share = option_scoring_cost(step) / len(step.instances)
         found = rank_remotely(
@@ -246,11 +243,11 @@ class _Asker:
         return rank_questions(self._endpoint, rows, chat=step.encoding.chat) if rows else []
 
     def _ranked(self, step: EvaluateStep, option_scoring: OptionScoring) -> Iterator[RankQuestion]:
-        """Yield what is weighed for each test row."""
+        """Yield the options to rank for each test row."""
         chat = step.encoding.chat or self._endpoint.kind == "chat"
         if chat and "sum" not in option_scoring.ways:
             raise UserError(
-                "a chat tells an answer's first token alone, by which options are ranked by `sum` and in no other way; "
+                "a chat endpoint gives the probability of the first token only: it ranks options by `sum` only; "
                 "rank by `sum`, or ask the model by openai-completions:"
             )
         distinct = {option for own in option_scoring.options for option in own}

@@ -1,4 +1,4 @@
-"""Counting for a remote model: a step's tokens as its server tells them, and a prompt's before anything is sent."""
+"""Counting for a remote model: a step's tokens as its server reports them, and a prompt's before anything is sent."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Account:
     ranked: dict[str, Any] = field(default_factory=dict)
 
     def add(self, model: str, usage: Tokens | None) -> None:
-        """Count a request's answer: the model that gave it, and its tokens where the server tells them."""
+        """Count a request's answer: the model that gave it, and its tokens where the server reports them."""
         self.answers += 1
         self.uncounted += usage is None
         self.taken += usage or Tokens()
         if model:
             self.models[model] = None
 
-    def told(self) -> dict[str, Any]:
+    def details(self) -> dict[str, Any]:
         """Return it as the store keeps it."""
         return {
             "answered_by": list(self.models),
@@ -70,7 +70,7 @@ class Counts:
         return guessed_tokens(text) if self._tokens is None else self._tokens.count(text)
 
     def around(self, chat: bool) -> int:
-        """Return how many tokens a sequence has besides those of its texts, but for its end."""
+        """Return how many tokens a sequence has in addition to those of its texts, without its end."""
         if chat not in self._around:
             tokens = self._tokens
             guess = _AROUND if chat else 0

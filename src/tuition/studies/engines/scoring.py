@@ -33,26 +33,30 @@ def keep_scored(
 
     Args:
         store: where they are kept.
-        step: what was judged.
+        step: what was evaluated.
         texts: an answer to each test row.
-        rankings: how each row's options were weighed; empty where no model weighed any.
-        details: what the record of the step holds besides.
+        rankings: the ranking of each row's options; empty where no model ranked any.
+        details: what else the record of the step holds.
         started: when the step began, by `time.perf_counter`.
     """
     right = [answers(step.task, row, step.encoding, seed=step.seed)[0] for row in step.instances]
     scores = score_instances(texts, right, step.metrics) | _rank_scores(step, texts, rankings, right)
     summary = summarise(scores, seed=0)
-    told = dict(details)
+    record = dict(details)
     if unseen := unseen_counts(step.metrics, right):
-        told["unseen"] = unseen
+        record["unseen"] = unseen
     if rankings:
-        judged = summarise_rankings(rankings, right)
-        told["rank"] = told.get("rank", {}) | {"absent": judged.absent, "tied": judged.tied, "chance": judged.chance}
+        ranked = summarise_rankings(rankings, right)
+        record["rank"] = record.get("rank", {}) | {
+            "absent": ranked.absent,
+            "tied": ranked.tied,
+            "chance": ranked.chance,
+        }
     store.write_predictions(step.key, _rows(step, texts, rankings, right, scores))
     seconds = time.perf_counter() - started
-    outcome = StepOutcome(kind=step.kind, **labelled(step), seconds=seconds, details=told, scores=summary)
+    outcome = StepOutcome(kind=step.kind, **labelled(step), seconds=seconds, details=record, scores=summary)
     store.finish(step.key, outcome)
-    # Of the ways to weigh options one is told here; all of them stand in the tables.
+    # Of the scoring rules of options the summary has one; the tables have all.
     return ", ".join(f"{score.metric} {score.value:.1f}" for score in summary[: len(step.metrics) + 1])
 
 
@@ -64,7 +68,7 @@ def labelled(step: Step) -> dict[str, Any]:
 def _rank_scores(
     step: EvaluateStep, texts: Sequence[str], rankings: Sequence[Ranking], right: Sequence[tuple[str, ...]]
 ) -> dict[str, list[float]]:
-    """Return each rank metric's scores; a heuristic weighs nothing, so its answer is the option it chose."""
+    """Return each rank metric's scores; a baseline ranks nothing, so its answer is the option it chose."""
     if step.option_scoring is None:
         return {}
     if not rankings:

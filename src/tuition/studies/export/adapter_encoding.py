@@ -1,4 +1,4 @@
-"""How a trained model was told its tasks: kept beside its weights, and demanded again when it is used."""
+"""The encoding that a model was trained with: stored with its weights, and required when it is used."""
 
 from __future__ import annotations
 
@@ -39,5 +39,5 @@ def require_encoding(folder: Path, encoding: Encoding) -> None:
     if trained != encoding:
         raise UserError(
             f"{folder}: this model was trained by the encoding {trained.name!r} and would be asked by "
-            f"{encoding.name!r}; use the encoding it was trained by, or train it anew"
+            f"{encoding.name!r}; use the encoding it was trained with, or train it again"
         )

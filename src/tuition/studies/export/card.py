@@ -26,7 +26,7 @@ class Exported:
     """What is kept beside an exported model: how it is asked, and what its task says.
 
     `base`, `tuner` and `tuner_options` are those of an adapter that is not merged; the base is then loaded first, in
-    `precision` (`nf4` where the adapter learnt upon four bits).
+    `precision` (`nf4` where the adapter was trained on four-bit weights).
     """
 
     encoding: Encoding
@@ -115,12 +115,12 @@ _LEFT_OUT = ("read_instances", "extra")
 
 def _task_to_json(task: Task) -> dict[str, Any]:
     fields = [field.name for field in dataclasses.fields(task) if field.name not in _LEFT_OUT]
-    told = {name: getattr(task, name) for name in fields}
+    fields_set = {name: getattr(task, name) for name in fields}
     return {
         name: [dataclasses.asdict(part) if dataclasses.is_dataclass(part) else part for part in value]  # type: ignore[arg-type]
         if isinstance(value, tuple)
         else value
-        for name, value in told.items()
+        for name, value in fields_set.items()
         if isinstance(value, (str, tuple))
     }
 
@@ -130,11 +130,11 @@ def _task(data: Mapping[str, Any]) -> Task:
     wrong = [name for name, value in plain.items() if not _is_text(value)]
     if wrong or not isinstance(data["name"], str):
         raise UserError(f"the field {', '.join(wrong) or 'name'} of a task is no text")
-    told: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in plain.items()}
+    own: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in plain.items()}
     parts: dict[str, Any] = {
         name: tuple(typed(kind, part, _FILE) for part in data[name]) for name, kind in _PARTS.items()
     }
-    return Task(read_instances=lambda: iter(()), **told, **parts)
+    return Task(read_instances=lambda: iter(()), **own, **parts)
 
 
 _PARTS: Mapping[str, Any] = {"positive_examples": Example, "negative_examples": Example, "templates": Template}

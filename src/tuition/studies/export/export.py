@@ -29,12 +29,12 @@ def export_model(plan: Plan, store: Store, made: MadeModel, to: Path, *, merge: 
         store: where its stages are kept.
         made: the model.
         to: the folder to make; it must not be there.
-        merge: put what was learnt into the weights, so that nothing but transformers is needed; else the last stage's
+        merge: merge the adapter into the weights, so that nothing but transformers is needed; else the last stage's
             adapter is written alone.
-        new_tokens: the answer limit that it was judged with.
+        new_tokens: the answer limit that it was evaluated with.
 
     Raises:
-        UserError: the folder is there already, the stage cannot be merged, or an adapter stands on others.
+        UserError: the folder is there already, the stage cannot be merged, or an adapter builds on others.
     """
     if to.exists():
         raise UserError(f"{to}: is there already; name a folder that is not, and nothing will be lost")
@@ -42,7 +42,7 @@ def export_model(plan: Plan, store: Store, made: MadeModel, to: Path, *, merge: 
     chain = [*step.after, step.earlier]
     links = [Link(make_tuner(e.tuner, e.tuner_options), store.adapter(e.key), e.start) for e in chain]
     if not merge and (len(effective(links)) > 1 or links[-1].tuner.changes_base):
-        raise UserError("this model stands on more than an adapter of the base model; export it with --merge")
+        raise UserError("this model is more than one adapter on the base model; export it with --merge")
     if merge and plan.precision == FOUR_BIT:
         raise UserError("nothing can be merged into weights in four bits; export the adapter, without --merge")
     loaded = load_model(plan.spec.model, precision=plan.precision)
@@ -70,7 +70,7 @@ def export_model(plan: Plan, store: Store, made: MadeModel, to: Path, *, merge: 
 
 
 def _card(plan: Plan, made: MadeModel, *, merge: bool) -> str:
-    """Return the model card: what it learnt, how it is asked, how it scored, and on what data."""
+    """Return the model card: what it was trained on, how it is prompted, and how it scored on which data."""
     step = made.step
     model = plan.spec.model
     licence = EMBEDDED[model].licence if model in EMBEDDED else "that of the base model"
@@ -82,7 +82,7 @@ def _card(plan: Plan, made: MadeModel, *, merge: bool) -> str:
         f"{model} ({plan.model_identity}), tuned by the recipe `{step.recipe.name}` ({step.recipe.tuner}) on "
         f"{step.rows} labelled rows; arm “{step.arm}”, seed {step.seed}; {len(step.after) + 1} stage(s).",
         "",
-        "Weights with what was learnt merged into them: load them with `transformers` alone."
+        "Weights with the adapter merged into them: load them with `transformers` alone."
         if merge
         else f"An adapter for `peft`, upon the base model `{model}`{_in_bits(plan)}.",
         "",
@@ -96,7 +96,7 @@ def _card(plan: Plan, made: MadeModel, *, merge: bool) -> str:
     ]
     for task_batch in step.task_batches:
         lines.append(
-            f"- **{task_batch.task.name}** ({len(task_batch.instances)} rows learnt): "
+            f"- **{task_batch.task.name}** ({len(task_batch.instances)} training rows): "
             + _one_line(task_batch.task.definition)
         )
     lines += [
@@ -126,5 +126,7 @@ def _one_line(text: str) -> str:
 
 
 def _licence(task: Task) -> str:
-    told: Any = task.extra.get("Instance License") or task.extra.get("license") or "not stated"
-    return ", ".join(map(str, told)) if isinstance(told, Sequence) and not isinstance(told, str) else str(told)
+    licence: Any = task.extra.get("Instance License") or task.extra.get("license") or "not stated"
+    return (
+        ", ".join(map(str, licence)) if isinstance(licence, Sequence) and not isinstance(licence, str) else str(licence)
+    )

@@ -1,4 +1,4 @@
-"""Using an exported model again, asked just as it was when it learnt."""
+"""Using an exported model, prompted as it was in training."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ class ExportedModel:
                 self._module = tuner.load(self._loaded.model, folder)
 
     def task(self, name: str | None) -> Task:
-        """Return the task it learnt of that name, or the only one.
+        """Return the task of that name that it was trained on, or the only one.
 
         Raises:
-            UserError: none is named so, or it learnt several and none is named.
+            UserError: it was trained on no task of that name, or on several and none is named.
         """
         tasks = list(self.exported.tasks)
         if name is not None:
@@ -64,7 +64,7 @@ class ExportedModel:
             return tasks[0]
         known = ", ".join(task.name for task in self.exported.tasks[:10])
         raise UserError(
-            f"{self.folder}: it learnt {len(self.exported.tasks)} tasks ({known}); "
+            f"{self.folder}: it was trained on {len(self.exported.tasks)} tasks ({known}); "
             f"{'name one with --task' if name is None else f'{clip(name)!r} names {len(tasks)} of them'}"
         )
 
@@ -76,9 +76,9 @@ class ExportedModel:
         decoding: Decoding = GREEDY,
         advance: Callable[[float], None] = lambda done: None,
     ) -> Answered:
-        """Answer a task's instances, asked by the encoding that the model learnt by.
+        """Answer a task's instances, prompted by the encoding that the model was trained with.
 
-        A task that the model did not learn is told in the same encoding: that is what generalising to it means.
+        A task that the model was not trained on is prompted in the same encoding, to test generalisation to it.
         """
         exported = self.exported
         model = PromptedModel(self._loaded, exported.encoding, max_length=exported.max_length)

@@ -23,7 +23,7 @@ from tuition.tasks import Task
 
 @dataclass(frozen=True, slots=True)
 class MadeModel:
-    """A trained model of a run, with the scores that it got, by task, and the arms that it stands for."""
+    """A trained model of a run, with its scores by task, and the arms that it belongs to."""
 
     step: TrainStep
     scores: dict[str, tuple[Score, ...]]
@@ -31,7 +31,7 @@ class MadeModel:
 
     @property
     def tasks(self) -> tuple[Task, ...]:
-        """The tasks that it learnt last."""
+        """The tasks of its last training stage."""
         return self.step.tasks
 
     def __str__(self) -> str:
@@ -61,17 +61,17 @@ def stored_study(store: Store) -> StudySpec:
 
 def made_models(plan: Plan, store: Store) -> list[MadeModel]:
     """Return the finished models of a plan, each once."""
-    judged: dict[str, dict[str, tuple[Score, ...]]] = {}
+    scored: dict[str, dict[str, tuple[Score, ...]]] = {}
     arms: dict[str, dict[str, None]] = {}
     for step in plan.evaluations:
         if step.trained is not None and len(step.after) == _trained_stages(plan, step.arm):
             arms.setdefault(step.trained, {})[step.arm] = None
         kept = store.finished(step.key)
         if kept is not None and step.trained is not None:
-            judged.setdefault(step.trained, {})[step.task.name] = kept.scores
+            scored.setdefault(step.trained, {})[step.task.name] = kept.scores
     finished = store.finished_keys()
     return [
-        MadeModel(step, judged.get(step.key, {}), tuple(arms.get(step.key, ())))
+        MadeModel(step, scored.get(step.key, {}), tuple(arms.get(step.key, ())))
         for step in training_steps(plan.work)
         if step.key in finished
     ]

@@ -52,11 +52,11 @@ class Estimate:
             if self.parameters is not None and self.disk is not None:
                 parts.append(f"up to {self.parameters / 1e6:.2f} M parameters trained each")
                 parts.append(f"{self.disk / 1e6:,.0f} MB of disk")
-        told = f"about {self.tokens / 1e3:,.0f} k tokens"
+        size = f"about {self.tokens / 1e3:,.0f} k tokens"
         if self.seconds is not None:
             pace = f"pace of {self.measured}, as `tuition doctor` measured it" if self.measured else "present pace"
-            told += f", roughly {_duration(self.seconds)} at this machine's {pace} (updated after each step)"
-        return "; ".join([*parts, told])
+            size += f", roughly {_duration(self.seconds)} at this machine's {pace} (updated after each step)"
+        return "; ".join([*parts, size])
 
 
 def step_cost(step: Step) -> float:
@@ -100,7 +100,7 @@ def _prompt_cost(step: EvaluateStep) -> float:
 
 
 def outline(pending: Sequence[Step], precision: str, empty: Callable[[], nn.Module] | None = None) -> Estimate:
-    """Say what the pending steps will take but for time, which only a model at work can tell.
+    """Say what the pending steps will take except time, which only a running model can show.
 
     Args:
         pending: the steps that are left.
@@ -134,10 +134,10 @@ def estimate(pending: Sequence[Step], loaded: LoadedModel, precision: str) -> Es
             made: nn.Module = type(loaded.model)(loaded.model.config)
             return made
 
-    told = outline(pending, precision, empty)
+    outlined = outline(pending, precision, empty)
     rates = kept_rates(loaded)
     return dataclasses.replace(
-        told, seconds=_seconds(pending, loaded, rates), measured="" if rates is None else rates.measured
+        outlined, seconds=_seconds(pending, loaded, rates), measured="" if rates is None else rates.measured
     )
 
 
@@ -147,11 +147,11 @@ def _sizes(training: Sequence[TrainStep], empty: Callable[[], nn.Module]) -> lis
     sizes = []
     for step in training:
         recipe = step.recipe
-        told = repr((recipe.tuner, sorted(recipe.tuner_options.items())))
-        if told not in by_tuner:
+        settings = repr((recipe.tuner, sorted(recipe.tuner_options.items())))
+        if settings not in by_tuner:
             tuned = make_tuner(recipe.tuner, recipe.tuner_options).attach(empty(), 0)
-            by_tuner[told] = sum(p.numel() for p in tuned.parameters() if p.requires_grad)
-        sizes.append(by_tuner[told])
+            by_tuner[settings] = sum(p.numel() for p in tuned.parameters() if p.requires_grad)
+        sizes.append(by_tuner[settings])
     return sizes
 
 
@@ -163,23 +163,23 @@ def _seconds(pending: Sequence[Step], loaded: LoadedModel, rates: Rates | None) 
     training = training_steps(pending)
     adapters = sum(step_cost(step) for step in training if not TUNERS[step.recipe.tuner].changes_base)
     full = sum(step_cost(step) for step in training if TUNERS[step.recipe.tuner].changes_base)
-    judged = sum(step_cost(step) for step in evaluation_steps(pending) if step.uses_model)
+    evaluated = sum(step_cost(step) for step in evaluation_steps(pending) if step.uses_model)
     seconds = full * _learning_pace(loaded, full=True) if full else 0.0
     if rates is not None:
         steps = [step for step in evaluation_steps(pending) if step.uses_model]
         answers = sum(_answer_tokens(step) for step in steps if step.metrics)
-        read = judged - _DECODE_COST * answers
+        read = evaluated - _DECODE_COST * answers
         return seconds + adapters / _TRAIN_COST / rates.training + read / rates.reading + answers / rates.decoding
     if adapters:
         seconds += adapters * _learning_pace(loaded, full=False)
-    return seconds + (judged * _judging_pace(loaded) if judged else 0.0)
+    return seconds + (evaluated * _evaluation_pace(loaded) if evaluated else 0.0)
 
 
 def _learning_pace(loaded: LoadedModel, *, full: bool) -> float:
     """Return the seconds a unit of cost that a pass forward and backward takes.
 
-    An adapter's backward pass goes through all layers but needs no gradient of their weights, so that of the embedding
-    stands for it; full tuning needs all of them.
+    An adapter's backward pass goes through all layers but needs no gradient of their weights, so the embedding's
+    gradient is computed here in their place; full tuning needs all of them.
     """
     import torch
 
@@ -203,7 +203,7 @@ def _learning_pace(loaded: LoadedModel, *, full: bool) -> float:
             weight.requires_grad_(before)
 
 
-def _judging_pace(loaded: LoadedModel) -> float:
+def _evaluation_pace(loaded: LoadedModel) -> float:
     """Return the seconds a unit of cost that a few answers take."""
     from tuition.models.generation import generate_greedily
     from tuition.models.seq2seq import answer_pairs

@@ -30,7 +30,7 @@ def list_presets() -> tuple[Preset, ...]:
 
 @dataclass(frozen=True, slots=True)
 class StudyFile:
-    """A study's file, and the place whose folder relative paths in it start from: a preset's is where one stands."""
+    """A study's file, and the place whose folder relative paths in it start from: a preset's is the current folder."""
 
     file: Path
     place: Path

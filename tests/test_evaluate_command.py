@@ -94,7 +94,7 @@ def test_metrics_that_some_tasks_have_say_over_how_many(
         assert (figures[metric, "overall", "micro"]["tasks"], figures[metric, "overall", "micro"]["n"]) == (1, 6)
         assert (metric, "overall", "macro") not in figures
     assert "1 task is not ranked, since they have no closed set of options: task002_free" in err
-    assert "to judge; about" in err
+    assert "to evaluate; about" in err
     evaluate_and_print(asked, tmp_path / "out", as_json=False)
     out = capfd.readouterr().out
     assert "accuracy of ranked options" in out

@@ -35,7 +35,7 @@ def test_models_steps_and_disk_are_counted_without_weights(tiny_study: Make, tin
     assert (told.training, told.judging, told.optimiser_steps) == (4, 5, 4 * 3)
     assert (told.parameters, told.disk) == (count, 4 * count * 4)
     assert told.seconds is None
-    assert "4 models to train in 12 optimiser steps; 5 to judge" in str(told)
+    assert "4 models to train in 12 optimiser steps; 5 to evaluate" in str(told)
     assert "pace" not in str(told)
 
 

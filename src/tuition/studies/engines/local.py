@@ -27,8 +27,7 @@ _log = logging.getLogger(__name__)
 _ADAPTERS_AT_ONCE = {"cuda": 16}
 """Adapters at once by the kind of device, where a study says `auto`; elsewhere one after another.
 
-Measured on an H200 and an H100: 16 adapters fill the device for models of 135 million parameters and more; on a CPU a
-group is no faster than its steps alone."""
+A prototype on an H200 and an H100 gained little beyond 16 (docs/concepts/many-adapters.md)."""
 
 
 class LocalEngine:

@@ -46,7 +46,7 @@ class Estimate:
 
     def __str__(self) -> str:
         """One line for people."""
-        parts = [f"{self.judging} to judge"]
+        parts = [f"{self.judging} to evaluate"]
         if self.training:
             parts.insert(0, f"{self.training} models to train in {self.optimiser_steps:,} optimiser steps")
             if self.parameters is not None and self.disk is not None:

@@ -140,7 +140,7 @@ def test_a_task_cannot_be_seen_and_unseen(four_tasks: Callable[..., StudySpec]) 
     with pytest.raises(UserError, match="both seen and unseen"):
         planned(both)
     none = spec.model_copy(update={"tasks": spec.tasks.model_copy(update={"seen": ()})})
-    with pytest.raises(UserError, match="there are none; name some under tasks.seen"):
+    with pytest.raises(UserError, match=r"there are none; name some under tasks\.seen"):
         planned(none)
 
 

@@ -264,7 +264,7 @@ def test_instances_that_one_arm_alone_has_are_left_out_and_counted(tmp_path) -> 
         (["t,a,0,1,i,0.5", "t,a,0,2,j,0.5"], "answered other instances"),
         (["t,a,x,1,i,0.5"], "labels is 'x'"),
         (["t,a,0,1,i,0.5"], "the only arm"),
-        (["t,a,0,1,i,0.5", "u,b,0,1,i,0.5"], "no other arm was evaluated on a task that 'a' was"),
+        (["t,a,0,1,i,0.5", "u,b,0,1,i,0.5"], "no other arm was evaluated on the same tasks as 'a'"),
         (["t,a,0,1,i,0.5", "t,b,0,1,j,0.5"], "on a common instance"),
         ([], "no scores yet"),
     ],
@@ -282,7 +282,7 @@ def test_what_is_not_there_is_named_with_what_is(tmp_path) -> None:
         ((folder, "--baseline", "x"), "no arm is named 'x'; there are plain, told"),
         ((folder, "--metric", "bleu"), "no scores by 'bleu'; the metrics are rouge_l"),
         ((folder, "--correction", "x"), "give one of holm, benjamini-hochberg, none"),
-        ((folder, "--labels", "7"), "no other arm was evaluated on a task that 'plain' was with 7 labels"),
+        ((folder, "--labels", "7"), "no other arm was evaluated on the same tasks as 'plain' with 7 labels"),
         ((table(tmp_path / "c.csv", ["1"], "task"),), "no column is named arm or instance or value"),
     ]:
         with pytest.raises(UserError, match=match):

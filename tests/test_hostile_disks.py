@@ -98,6 +98,6 @@ def test_a_folder_that_cannot_be_written_is_one_line_and_stays_as_it_is(study: P
         code, said = ended(start(study, folder, NO_CAPABILITIES))
         assert code == 2
         assert len(said.strip().splitlines()) == 1
-        assert "cannot be written" in said or "cannot write" in said or "no usable store" in said
+        assert "cannot be written" in said or "cannot write" in said or "not a usable store" in said
     out.chmod(0o755)
     assert {file.name: file.read_bytes() for file in out.iterdir() if file.is_file()} == before

@@ -201,7 +201,7 @@ def test_options_of_few_training_rows_are_sought_in_all_and_that_is_told(
     folder = write_task(1, rows=12)
     text = study_text(folder, tiny_model, labels=[0], judge={**JUDGE, "test": 10, "rank": "sum"})
     results = run(parse_study(text, Path("x")), tmp_path / "out")
-    assert any("were found in all rows, test rows among them" in told for told in results.notices)
+    assert any("were found in all rows, including test rows" in notice for notice in results.notices)
 
 
 def test_answers_that_are_no_option_are_counted(two_tasks: Callable[..., StudySpec], tmp_path: Path) -> None:

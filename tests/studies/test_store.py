@@ -70,7 +70,7 @@ def test_damaged_predictions_are_a_user_error(tmp_path: Path) -> None:
 
 
 def test_a_second_run_is_kept_out(tmp_path: Path) -> None:
-    with open_store(tmp_path), pytest.raises(UserError, match="another run is at work"), open_store(tmp_path):
+    with open_store(tmp_path), pytest.raises(UserError, match="another run is using it"), open_store(tmp_path):
         pass
     with open_store(tmp_path):
         pass
@@ -78,7 +78,7 @@ def test_a_second_run_is_kept_out(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_database_is_a_user_error(tmp_path: Path) -> None:
     (tmp_path / "store.sqlite").write_bytes(b"not a database, but long enough to look at" * 50)
-    with pytest.raises(UserError, match="no usable store"), open_store(tmp_path):
+    with pytest.raises(UserError, match="is not a usable store"), open_store(tmp_path):
         pass
 
 

@@ -42,6 +42,12 @@ class PredictRequest:
     tokens: PromptTokenizer | None = None
     share_prefix: bool = True
 
+    @property
+    def rows(self) -> int:
+        """How many rows it takes: prompts, and those that options are ranked behind, with and without their input."""
+        ranked = self.questions
+        return len(self.prompts) + (len(ranked.prompts) + len(ranked.prior_prompts) if ranked else 0)
+
 
 @dataclass(slots=True)
 class Predicted:
@@ -66,6 +72,7 @@ def predict_many(
     rows: int | None = None,
     predicted: Callable[[int, Predicted], None] = lambda number, result: None,
     advance: Callable[[float], None] = lambda done: None,
+    noted: Callable[[str], None] = lambda line: None,
 ) -> list[Predicted]:
     """Answer and rank for many requests together; each result is what `predict` and `rank` give the request alone.
 
@@ -76,7 +83,9 @@ def predict_many(
         bank: the adapters that requests name.
         rows: the most rows at once; chosen from memory by default.
         predicted: is given each request's number and result when it is finished; what it raises is raised here.
-        advance: called with the number of rows finished since the last call, ranked and answered rows alike.
+        advance: called with the number of rows finished since the last call, ranked and answered rows alike, priors
+            among them (see `PredictRequest.rows`).
+        noted: called with a line on how rows were batched, and whether steps ran as CUDA graphs or why not.
     """
     parts = [_Parts(loaded, request) for request in requests]
     places = [(number, name) for number, one in enumerate(parts) for name in one.requests]
@@ -96,7 +105,7 @@ def predict_many(
         if not one.requests:
             collect(number, Predicted())
     flat = [parts[number].requests[name] for number, name in places]
-    answer_many(tuned, flat, bank=bank, rows=rows, answered=answered, advance=advance)
+    answer_many(tuned, flat, bank=bank, rows=rows, answered=answered, advance=advance, noted=noted)
     return results
 
 

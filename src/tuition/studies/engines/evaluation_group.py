@@ -9,12 +9,10 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
-from tuition.evaluation.options.rank import OptionQuestions
 from tuition.evaluation.options.rankings import Ranking
-from tuition.evaluation.predict import Prediction, end_tokens, read_answers
+from tuition.evaluation.predict import Prediction
+from tuition.evaluation.predict_many import Predicted, PredictRequest, predict_many
 from tuition.models.adapters import AdapterBank, why_not
-from tuition.models.answering.answer_many import answer_many
-from tuition.models.answering.requests import Answered, AnswerRequest
 from tuition.models.answering.support import lane_support
 from tuition.models.model_pool import effective
 from tuition.studies.engines.evaluation_step import PreparedEvaluation
@@ -62,7 +60,7 @@ class _GroupEvaluation:
         self, worker: Worker, report: Report, model: nn.Module, bank: AdapterBank | None, slots: Mapping[str, int]
     ) -> None:
         self._worker, self._report, self._model, self._bank, self._slots = worker, report, model, bank, slots
-        self._requests: list[AnswerRequest] = []
+        self._requests: list[PredictRequest] = []
         self._owners: list[tuple[_Answering, int]] = []
         self._running: dict[str, _Answering] = {}
         self._since = time.perf_counter()
@@ -80,14 +78,16 @@ class _GroupEvaluation:
         first = next(iter(self._running.values())).prepared
         with nullcontext() if self._bank is None else self._bank.bypassed():
             self._more = {"invariance": self._worker.invariance(first.step, first.model, self._model)}
-        rows = sum(len(request.prompts) for request in self._requests)
+        rows = sum(request.rows for request in self._requests)
         work = sum(step_cost(one.prepared.step) for one in self._running.values())
-        answer_many(
+        predict_many(
+            self._worker.loaded,
             self._model,
             self._requests,
             bank=self._bank,
-            answered=self._answered,
+            predicted=self._predicted,
             advance=lambda done: self._advance(done * work / rows),
+            noted=self._worker.say,
         )
 
     def _add(self, step: EvaluateStep) -> None:
@@ -106,20 +106,16 @@ class _GroupEvaluation:
         for key, cost in costs.items():
             self._report.advance(self._running[key].prepared.step, work * cost / sum(costs.values()))
 
-    def _answered(self, number: int, result: Answered) -> None:
+    def _predicted(self, number: int, result: Predicted) -> None:
         answering, place = self._owners[number]
         step = answering.prepared.step
-        if step.key not in self._running:
-            return  # another request of this step has failed
         answering.results[place] = result
-        if result.error is None and len(answering.results) < len(answering.requests):
+        if len(answering.results) < len(answering.requests):
             return
         del self._running[step.key]
         # The group's time is divided among its steps in the order in which they end.
         started = self._since
         try:
-            if result.error is not None:
-                raise result.error
             answers, rankings = answering.read()
             summary = answering.prepared.keep(self._worker.store, answers, rankings, self._more, started)
         except Exception as error:
@@ -131,47 +127,46 @@ class _GroupEvaluation:
 
 @dataclass(slots=True)
 class _Answering:
-    """One step of a group: what is requested of the model for it, and the results so far by request."""
+    """One step of a group: a request for its answers and the first pattern of its options, one for each other pattern.
+
+    `results` are those so far, by the place of their request.
+    """
 
     prepared: PreparedEvaluation
     slot: int | None
-    requests: list[AnswerRequest] = field(default_factory=list)
-    results: dict[int, Answered] = field(default_factory=dict)
-    _ranked: list[tuple[tuple[int, ...], OptionQuestions]] = field(default_factory=list)
+    requests: list[PredictRequest] = field(default_factory=list)
+    results: dict[int, Predicted] = field(default_factory=dict)
+    _positions: list[tuple[int, ...]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        step, model = self.prepared.step, self.prepared.model
-        share = step.recipe.share_prefix
-        if step.metrics:
+        prepared, step = self.prepared, self.prepared.step
+        options = [] if prepared.options is None else questions_by_target(prepared.options.rows, prepared.model)
+        self._positions = [positions for positions, _ in options]
+        for place, questions in enumerate([own for _, own in options] or [None]):
+            answered = not place  # the answers are requested once
             self.requests.append(
-                AnswerRequest(
-                    self.prepared.prompts,
-                    end=end_tokens(model.loaded, model.tokens),
-                    new_tokens=self.prepared.limit,
+                PredictRequest(
+                    prepared.prompts if answered else (),
+                    new_tokens=prepared.limit if answered else 0,
                     decoding=step.own_decoding,
-                    decode=model.tokens.decode,
+                    questions=questions,
                     adapter=self.slot,
-                    share_prefix=share,
+                    tokens=prepared.model.tokens,
+                    share_prefix=step.recipe.share_prefix,
                 )
             )
-        if self.prepared.options is None:
-            return
-        self._ranked = questions_by_target(self.prepared.options.rows, model)
-        for _, own in self._ranked:
-            for prompts, options in ((own.prompts, own.rows), (own.prior_prompts, own.prior_rows)):
-                self.requests.append(
-                    AnswerRequest(prompts, options=options, opening=own.opening, adapter=self.slot, share_prefix=share)
-                )
 
     def read(self) -> tuple[list[Prediction], list[Ranking]]:
-        """Return the step's answers and rankings."""
-        step, model = self.prepared.step, self.prepared.model
+        """Return the step's answers and rankings.
+
+        Raises:
+            Exception: what a request failed of.
+        """
         results = [self.results[place] for place in range(len(self.requests))]
-        answers: list[Prediction] = []
-        if step.metrics:
-            answers = read_answers(results.pop(0).answers, model.tokens, step.own_decoding, self.prepared.limit)
+        for result in results:
+            if result.error is not None:
+                raise result.error
         rankings: dict[int, Ranking] = {}
-        for at, (positions, questions) in enumerate(self._ranked):
-            found = questions.rankings(results[2 * at].options, results[2 * at + 1].options)
-            rankings.update(zip(positions, found, strict=True))
-        return answers, [rankings[at] for at in sorted(rankings)]
+        for positions, result in zip(self._positions, results, strict=False):
+            rankings.update(zip(positions, result.rankings, strict=True))
+        return results[0].predictions, [rankings[at] for at in sorted(rankings)]

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import filelock
-from sqlalchemy import JSON, Engine, ForeignKey, create_engine, delete, event, select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
+from sqlalchemy.orm import Session
 
 from tuition.base.boundary import reason_of
 from tuition.base.errors import UserError, clip
@@ -24,73 +24,21 @@ from tuition.base.files import atomic_path, sweep, write_atomically
 from tuition.evaluation.metric_scores import Score
 from tuition.studies.results import PredictionRow
 from tuition.studies.storage.predictions import read_predictions, write_predictions
+from tuition.studies.storage.records import PointRecord, SameRecord, ScoreRecord, StepRecord, connect
 from tuition.studies.storage.store_check import (
     FILES,
     RECORD,
     RUN_AGAIN,
-    VERSION,
     damaged_file,
     damaged_steps,
     discard_damaged,
     file_checksums,
     record_checksum,
     record_fault,
-    require_version,
 )
 
 _DATABASE, _STUDY = "store.sqlite", "study.json"
 _FOLDERS = ("adapters", "checkpoints", "predictions")
-
-
-class _Base(DeclarativeBase):
-    pass
-
-
-class StepRecord(_Base):
-    """A finished step: its key, its point in the study, the time it took, and its details."""
-
-    __tablename__ = "steps"
-    key: Mapped[str] = mapped_column(primary_key=True)
-    kind: Mapped[str]
-    task: Mapped[str]
-    arm: Mapped[str]
-    labels: Mapped[int]
-    seed: Mapped[int]
-    seconds: Mapped[float]
-    finished: Mapped[str]
-    details: Mapped[dict[str, Any]] = mapped_column(JSON)
-    scores: Mapped[list[ScoreRecord]] = relationship(cascade="all, delete-orphan", lazy="selectin")
-
-
-class ScoreRecord(_Base):
-    """One metric's score of one evaluation step."""
-
-    __tablename__ = "scores"
-    step: Mapped[str] = mapped_column(ForeignKey("steps.key"), primary_key=True)
-    metric: Mapped[str] = mapped_column(primary_key=True)
-    value: Mapped[float]
-    low: Mapped[float]
-    high: Mapped[float]
-    n: Mapped[int]
-
-
-class SameRecord(_Base):
-    """The finished step that serves for all steps that cannot differ from it."""
-
-    __tablename__ = "same_steps"
-    same: Mapped[str] = mapped_column(primary_key=True)
-    key: Mapped[str]
-
-
-class PointRecord(_Base):
-    """The step of a point of the study; several points have the same step where they cannot differ."""
-
-    __tablename__ = "points"
-    task: Mapped[str] = mapped_column(primary_key=True)
-    arm: Mapped[str] = mapped_column(primary_key=True)
-    labels: Mapped[int] = mapped_column(primary_key=True)
-    seed: Mapped[int] = mapped_column(primary_key=True)
-    key: Mapped[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +86,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         """Open the store in `folder`; `open_store` creates and locks the folder."""
         self.folder = folder
-        self._engine = _connect(folder / _DATABASE)
+        self._engine = connect(folder / _DATABASE)
 
     def close(self) -> None:
         """Close the database."""
@@ -330,24 +278,3 @@ def open_store(folder: Path) -> Iterator[Store]:
             store.close()
     finally:
         lock.release()
-
-
-def _connect(path: Path) -> Engine:
-    engine = create_engine(f"sqlite:///{path}")
-
-    @event.listens_for(engine, "connect")
-    def _durable(connection: Any, _record: object) -> None:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-
-    try:
-        with engine.begin() as connection:
-            version = require_version(int(connection.exec_driver_sql("PRAGMA user_version").scalar_one()), path)
-        _Base.metadata.create_all(engine)
-        if version < VERSION:
-            with engine.begin() as connection:
-                connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
-    except SQLAlchemyError as error:
-        cause = getattr(error, "orig", None) or error
-        raise UserError(f"{path}: is not a usable store ({cause}); remove the file to start again") from error
-    return engine

@@ -191,7 +191,7 @@ class _Run:
             again = [*batch.unfinished(), *(row for rows in later for row in rows)]
             opened = set(self.collector.open(requests))
             left = [row for row in again if row.request in opened]
-            self.noted(f"{len(wave)} rows in {made.lanes} lanes of {made.slots}; {lanes.summary()}")
+            self.noted(f"answered {len(wave)} rows, up to {made.lanes * made.slots} at once; {lanes.summary()}")
             del cache, lanes, batch
 
     def _finished(self, row: Row) -> None:

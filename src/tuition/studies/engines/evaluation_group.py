@@ -87,7 +87,7 @@ class _GroupEvaluation:
             bank=self._bank,
             predicted=self._predicted,
             advance=lambda done: self._advance(done * work / rows),
-            noted=self._worker.say,
+            noted=self._worker.say_on_cuda,
         )
 
     def _add(self, step: EvaluateStep) -> None:

@@ -57,8 +57,9 @@ def train_group(worker: Worker, steps: Sequence[TrainStep], report: Report, most
             raise NotTogetherError(reason)
         runs = (run for step in steps for run in _adapter_run(worker, step, report))
         log = train_together(model, runs, slots=min(most, len(steps)))
-    how = f"; {log.graphs}" if log.graphs else ""
-    worker.say(f"trained {len(steps)} models, up to {log.slots} at once, in {log.passes} passes{how}")
+    worker.say(f"trained {len(steps)} models, up to {log.slots} at once, in {log.passes} passes")
+    if log.graphs:
+        worker.say_on_cuda(log.graphs)
 
 
 def _adapter_run(worker: Worker, step: TrainStep, report: Report) -> Iterator[AdapterRun]:

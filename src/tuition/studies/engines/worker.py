@@ -66,6 +66,11 @@ class Worker:
             self._pool = ModelPool(self.loaded.model)
         return self._pool
 
+    def say_on_cuda(self, line: str) -> None:
+        """Print how steps were launched where that could differ: no other device has graphs to capture."""
+        if self.loaded.device.type == "cuda":
+            self.say(line)
+
     def run(self, step: Step, advance: Advance) -> str:
         """Run a step and store its result; return a summary of a few words."""
         return self.train(step, advance) if step.kind == "train" else self.evaluate(step, advance)

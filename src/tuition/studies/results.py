@@ -30,7 +30,7 @@ class ScoreRow:
 
 @dataclass(frozen=True, slots=True)
 class PredictionRow:
-    """What a model answered to one test instance, beside what was accepted; `scores` are in 0-1 by metric.
+    """A model's answer to one test instance, with the accepted answers; `scores` are in 0-1 by metric.
 
     `ranking` is the model's scores of the instance's options, where these were ranked.
     """

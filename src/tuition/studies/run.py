@@ -100,7 +100,7 @@ def gather(plan: Plan, store: Store) -> StudyResults:
         evaluated.append((step, kept))
         place: dict[str, Any] = {"task": step.task.name, "arm": step.arm, "labels": step.labels, "seed": step.seed}
         by_metric = {score.metric: score for score in kept.scores}
-        # The PMI of options is missing where a template says nothing without its row.
+        # The PMI of options is missing where a template is empty without its row.
         for s in (by_metric[metric] for metric in step.all_metrics if metric in by_metric):
             scores.append(ScoreRow(**place, metric=s.metric, value=s.value, low=s.low, high=s.high, n=s.n))
         for row in store.read_predictions(step.key):
@@ -175,8 +175,8 @@ def _notices(plan: Plan, store: Store, evaluated: Iterable[tuple[EvaluateStep, F
             and step.encoding_mismatch
         ):
             trained_with = step.after[-1].encoding.name
-            asked = f"was prompted by the encoding {step.encoding.name!r}"
-            notices.append(f"arm “{step.arm}” was trained with the encoding {trained_with!r} and {asked}")
+            prompted = f"was prompted by the encoding {step.encoding.name!r}"
+            notices.append(f"arm “{step.arm}” was trained with the encoding {trained_with!r} and {prompted}")
         if shortened:
             notices.append(f"{step.task.name}, {step.arm}, {step.labels} labels, test: {shortened}")
     for key in dict.fromkeys(step.trained for step in plan.evaluations if step.trained):

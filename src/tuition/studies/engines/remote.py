@@ -43,7 +43,7 @@ _log = logging.getLogger(__name__)
 
 
 class RemoteEngine:
-    """Asks a server for what steps need; what it answered once is kept, and never asked again."""
+    """Sends a server the requests of steps; each response is cached, and no request is sent twice."""
 
     def run(self, plan: Plan, store: Store, watcher: Watcher, pending: Sequence[Step]) -> list[Failure]:
         """Run the pending steps, keep each when it is finished, and return those that failed.
@@ -124,7 +124,7 @@ class _Asker:
         self._counts = Counts(spec.remote.tokenizer, say)
 
     def prepared(self, step: EvaluateStep) -> _Prepared | Exception:
-        """Return what a step asks, or why it cannot be asked."""
+        """Return the requests of a step, or why it has none."""
         try:
             limit = step.new_tokens or self._counts.answer_limit(step)
             fitted = [self._fit(step, row, limit) for row in step.instances] if step.metrics else []
@@ -161,7 +161,7 @@ class _Asker:
         self._say(f"{words}; {key.origin()}")
 
     def guess(self, step: EvaluateStep) -> str:
-        """Answer by a heuristic, for which no model is asked."""
+        """Answer by a baseline that needs no model."""
         started = time.perf_counter()
         answer = BASELINES[step.heuristic]
         texts = [answer(step.task, row, step.known) for row in step.instances]
@@ -261,7 +261,7 @@ class _Asker:
                 yield RankQuestion(prompt, options, variant(step.task, row, step.encoding, step.seed).target, prior)
 
     def _neutral(self, step: EvaluateStep, room: int) -> Sequence[Prompt | None]:
-        """Return each row's prompt without its input; None for all where a template then says nothing for some row."""
+        """Return each row's prompt without its input; None for all where a template is then empty for some row."""
         from tuition.evaluation.options.rank import neutral_instance
 
         made: list[Prompt | None] = []

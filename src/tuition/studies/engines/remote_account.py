@@ -48,7 +48,7 @@ class Account:
 
 
 class Counts:
-    """Counts tokens: by a local tokenizer where one is named, or else by a guess; `how` says which."""
+    """Counts tokens: by a local tokenizer where one is named, or else by a guess; `how` is which of these."""
 
     def __init__(self, tokenizer: str, say: Callable[[str], None]) -> None:
         """Load the tokenizer of the local model that is named, if any.

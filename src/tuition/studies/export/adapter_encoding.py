@@ -38,6 +38,6 @@ def require_encoding(folder: Path, encoding: Encoding) -> None:
     trained = read_encoding(folder)
     if trained != encoding:
         raise UserError(
-            f"{folder}: this model was trained by the encoding {trained.name!r} and would be asked by "
+            f"{folder}: this model was trained with the encoding {trained.name!r} and would be prompted by "
             f"{encoding.name!r}; use the encoding it was trained with, or train it again"
         )

@@ -1,4 +1,4 @@
-"""What is kept beside an exported model, written and read as JSON: how it is asked, and what its tasks say."""
+"""What is stored with an exported model, as JSON: how it is prompted, and the texts of its tasks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FILE = "tuition.json"
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What is kept beside an exported model: how it is asked, and what its task says.
+    """What is stored with an exported model: how it is prompted, and the texts of its task.
 
     `base`, `tuner` and `tuner_options` are those of an adapter that is not merged; the base is then loaded first, in
     `precision` (`nf4` where the adapter was trained on four-bit weights).
@@ -41,7 +41,7 @@ class Exported:
 
 
 def read_exported(folder: Path) -> Exported:
-    """Return what is kept beside an exported model.
+    """Return what is stored with an exported model.
 
     Raises:
         UserError: the folder is no exported model.
@@ -51,12 +51,12 @@ def read_exported(folder: Path) -> Exported:
         with library_errors(f"{file}: is no exported model of Tuition", "`tuition export` makes one"):
             return _from_json(orjson.loads(file.read_bytes()))
     except UserError as error:  # what reads its parts does not know the folder
-        said = str(error).removeprefix(f"{_FILE}: ")
-        raise error if said.startswith(str(file)) else UserError(f"{file}: {said}") from error
+        reason = str(error).removeprefix(f"{_FILE}: ")
+        raise error if reason.startswith(str(file)) else UserError(f"{file}: {reason}") from error
 
 
 def write_exported(folder: Path, exported: Exported) -> None:
-    """Keep what an exported model needs to be asked again, in its folder."""
+    """Store what an exported model needs to be prompted again, in its folder."""
     (folder / _FILE).write_bytes(orjson.dumps(_to_json(exported), option=orjson.OPT_INDENT_2))
 
 

@@ -22,7 +22,7 @@ from tuition.tasks.types import task_fingerprint
 
 
 def export_model(plan: Plan, store: Store, made: MadeModel, to: Path, *, merge: bool, new_tokens: int) -> None:
-    """Write a trained model with its tokenizer, its card and the encoding that it is asked in.
+    """Write a trained model with its tokenizer, its card and the encoding of its prompts.
 
     Args:
         plan: the plan it was made by.
@@ -86,10 +86,10 @@ def _card(plan: Plan, made: MadeModel, *, merge: bool) -> str:
         if merge
         else f"An adapter for `peft`, upon the base model `{model}`{_in_bits(plan)}.",
         "",
-        "## How it is asked",
+        "## How to prompt it",
         "",
         f"By the encoding `{step.encoding.name}` ({step.encoding.description}), which `tuition.json` holds whole.",
-        f"`tuition predict FOLDER --input TEXT` asks so, in {step.recipe.max_length} tokens at most.",
+        f"`tuition predict FOLDER --input TEXT` does this, in {step.recipe.max_length} tokens at most.",
         "",
         "## Tasks",
         "",

@@ -35,7 +35,7 @@ class MadeModel:
         return self.step.tasks
 
     def __str__(self) -> str:
-        """What it is, in the words by which it is asked for."""
+        """What it is, by the options that choose it."""
         return f"--task {self.step.title!r} --arm {self.step.arm!r} --labels {self.step.labels} --seed {self.step.seed}"
 
 
@@ -91,7 +91,7 @@ def choose_model(
     labels: int | None = None,
     seed: int | None = None,
 ) -> MadeModel:
-    """Return the one model meant; what is not said is the most labels and the first seed.
+    """Return the one model that the options choose; by default that of the most labels and the first seed.
 
     Raises:
         UserError: none answers, or several do; those that there are, are named.
